@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Everything that is made goes to build/. V=1 shows the commands, CC=clang builds with clang,
+# SAN=1 builds with AddressSanitizer and UndefinedBehaviorSanitizer (into build/san).
+
+CC := gcc
+CLANG := clang
+BPFTOOL := bpftool
+V := 0
+Q := $(if $(filter 1,$(V)),,@)
+SAY := @$(if $(filter 1,$(V)),:,printf '  %-8s %s\n')
+
+B := build$(if $(SAN),/san)
+ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
+MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
+SAN_FLAGS := $(if $(SAN),-fsanitize=address$(,)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+, := ,
+CPPFLAGS := -D_GNU_SOURCE -I. -Iuser -isystem build/bpf
+CFLAGS := -std=gnu11 -O2 -g -fstack-protector-strong $(WARN) $(SAN_FLAGS)
+LDFLAGS := $(SAN_FLAGS) -Wl,-z,relro,-z,now
+LIBS := -lbpf -lelf -lz -lzstd -ljansson -lsodium -lpthread
+BPF_CFLAGS := -g -O2 -target bpf -D__TARGET_ARCH_$(ARCH) -std=gnu11 -Wall -Wextra -Werror \
+	-Wno-unused-parameter -I. $(if $(MULTIARCH),-idirafter /usr/include/$(MULTIARCH))
+
+LIB_SRC := $(sort $(wildcard user/base/*.c user/capture/*.c user/journal/*.c user/segment/*.c \
+	user/seal/*.c user/ledger/*.c user/query/*.c user/output/*.c user/control/*.c \
+	user/recorder/*.c))
+VERB_SRC := $(sort $(wildcard user/cmd/verb_*.c))
+UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
+CONNS_SRC := $(sort $(wildcard tests/kernel/*.c))
+LIB := $(B)/libsekisho.a
+obj = $(patsubst %.c,$(B)/%.o,$(1))
+ALL_SRC := $(LIB_SRC) $(VERB_SRC) user/cmd/sekisho.c user/cmd/sekishod.c $(UNIT_SRC) $(CONNS_SRC)
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: all help demo test test-unit test-cli test-kernel test-vm unit lint clean FORCE
+
+## all: build sekishod and sekisho (the default)
+all: $(B)/sekishod $(B)/sekisho
+
+## help: this list
+help:
+	@sed -n 's/^## \([^:]*\): /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+## demo: install what is needed, build, record a few connections and find them (root)
+demo:
+	$(Q)scripts/as-root scripts/install-deps --build
+	$(Q)$(MAKE) --no-print-directory all $(B)/conns
+	$(Q)scripts/as-root scripts/demo
+
+## test: install what is needed, then every test (root; 10 to 15 minutes)
+test:
+	$(Q)scripts/as-root scripts/install-deps
+	$(Q)$(MAKE) --no-print-directory -j2 all unit
+	$(Q)$(MAKE) --no-print-directory -j2 SAN=1 unit
+	$(Q)scripts/as-root tests/run
+
+## unit: build everything the tests run
+unit: all $(B)/unit $(B)/conns
+
+## lint: includes point one way, banned functions, file and function length
+lint:
+	$(Q)scripts/lint
+
+## clean: remove what was built (the kernels for the virtual machines stay in build/vm)
+clean:
+	$(Q)find build -mindepth 1 -maxdepth 1 ! -name vm -exec rm -rf {} + 2>/dev/null || true
+
+# Rebuild all when the flags change, so that CC=clang after CC=gcc compiles everything again.
+$(B)/flags: FORCE
+	$(Q)mkdir -p $(@D)
+	$(Q)printf '%s\n' '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' | cmp -s - $@ || \
+		printf '%s\n' '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' >$@
+
+build/bpf/%.bpf.o: bpf/%.bpf.c Makefile
+	$(SAY) BPF $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF build/bpf/$*.bpf.d -c $< -o $@
+
+build/bpf/%.skel.h: build/bpf/%.bpf.o
+	$(SAY) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >$@
+
+$(B)/user/capture/capture.o: build/bpf/accept.skel.h
+
+$(B)/%.o: %.c Makefile $(B)/flags
+	$(SAY) CC $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(EXTRA_CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(call obj,$(UNIT_SRC)): EXTRA_CPPFLAGS := -Iuser/base -Itests/unit
+
+$(LIB): $(call obj,$(LIB_SRC))
+	$(SAY) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/sekishod: $(B)/user/cmd/sekishod.o $(LIB)
+$(B)/sekisho: $(B)/user/cmd/sekisho.o $(call obj,$(VERB_SRC)) $(LIB)
+$(B)/unit: $(call obj,$(UNIT_SRC)) $(LIB)
+$(B)/unit: LIBS += -lcunit
+$(B)/conns: $(call obj,$(CONNS_SRC))
+$(B)/conns: LIBS :=
+$(B)/sekishod $(B)/sekisho $(B)/unit $(B)/conns:
+	$(SAY) LD $@
+	$(Q)$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
+
+-include $(patsubst %.o,%.d,$(call obj,$(ALL_SRC))) build/bpf/accept.bpf.d

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Emits one event for each passive TCP connection of a consenting tenant.
+ *
+ * Three programs, of which the collector attaches one (the rung, chosen by
+ * trying): a socket becoming ESTABLISHED (tp_btf), or accept() returning it
+ * (fexit, kretprobe). All share record(): the tenant is found by the local side
+ * first, and without a live grant nothing is emitted and the remote address is
+ * not read.
+ */
+#include <stdbool.h>
+#include "kernel.bpf.h"
+#include "maps.bpf.h"
+#include <linux/ptrace.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_tracing.h>
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/*
+ * tp_btf gives a typed pointer whose fields are plain loads; a return probe gives
+ * a bare number that must be copied from. `typed` is a constant at each call, so
+ * only one of the two remains in a program.
+ */
+#define FIELD(dst, sk, path) \
+	do { \
+		if (typed) \
+			(dst) = (sk)->path; \
+		else \
+			BPF_CORE_READ_INTO(&(dst), sk, path); \
+	} while (0)
+
+/* One end of a connection, canonical form. */
+struct endpoint {
+	__u8 addr[16];
+	__u16 port;
+};
+
+/* Reads sixteen bytes in place; the index of a CO-RE access must be a constant. */
+#define READ_IN6(words, sk, path) \
+	do { \
+		FIELD((words)[0], sk, path.in6_u.u6_addr32[0]); \
+		FIELD((words)[1], sk, path.in6_u.u6_addr32[1]); \
+		FIELD((words)[2], sk, path.in6_u.u6_addr32[2]); \
+		FIELD((words)[3], sk, path.in6_u.u6_addr32[3]); \
+	} while (0)
+
+static __always_inline void store_words(__u8 addr[16], const __be32 words[4])
+{
+	__builtin_memcpy(addr, words, 16);
+}
+
+static __always_inline void store_v4(__u8 addr[16], __be32 v4)
+{
+	__be32 words[4] = { 0, 0, bpf_htonl(0xffff), v4 };
+
+	store_words(addr, words);
+}
+
+static __always_inline void read_local(const struct sock *sk, bool typed, __u16 family,
+				       struct endpoint *local)
+{
+	__be32 words[4] = {};
+	__be32 v4 = 0;
+
+	FIELD(local->port, sk, __sk_common.skc_num);
+	if (family == AF_INET) {
+		FIELD(v4, sk, __sk_common.skc_rcv_saddr);
+		store_v4(local->addr, v4);
+	} else {
+		READ_IN6(words, sk, __sk_common.skc_v6_rcv_saddr);
+		store_words(local->addr, words);
+	}
+}
+
+static __always_inline void read_remote(const struct sock *sk, bool typed, __u16 family,
+					struct endpoint *remote)
+{
+	__be32 words[4] = {};
+	__be32 v4 = 0;
+	__be16 port = 0;
+
+	FIELD(port, sk, __sk_common.skc_dport);
+	remote->port = bpf_ntohs(port);
+	if (family == AF_INET) {
+		FIELD(v4, sk, __sk_common.skc_daddr);
+		store_v4(remote->addr, v4);
+	} else {
+		READ_IN6(words, sk, __sk_common.skc_v6_daddr);
+		store_words(remote->addr, words);
+	}
+}
+
+static __always_inline bool is_mapped(const __u8 addr[16])
+{
+	__u32 words[4];
+
+	__builtin_memcpy(words, addr, 16);
+	return words[0] == 0 && words[1] == 0 && words[2] == bpf_htonl(0xffff);
+}
+
+/* The tenant of a local address and port, or 0. The longer address prefix wins; among equals the
+ * selector that names the port. */
+static __always_inline __u32 find_tenant(const struct endpoint *local)
+{
+	struct sekisho_selector_key key = {};
+	struct sekisho_selector *any_port, *with_port;
+	__be16 port = bpf_htons(local->port);
+
+	if (is_mapped(local->addr)) {
+		key.family = 4;
+		__builtin_memcpy(key.addr, local->addr + 12, 4);
+		key.prefix_bits = SEKISHO_SELECTOR_FIXED_BITS + 32;
+	} else {
+		key.family = 6;
+		__builtin_memcpy(key.addr, local->addr, 16);
+		key.prefix_bits = SEKISHO_SELECTOR_FIXED_BITS + 128;
+	}
+	any_port = bpf_map_lookup_elem(&selectors, &key);
+	__builtin_memcpy(key.port_be, &port, 2);
+	with_port = bpf_map_lookup_elem(&selectors, &key);
+	if (with_port && (!any_port || with_port->address_bits >= any_port->address_bits))
+		return with_port->tenant;
+	return any_port ? any_port->tenant : 0;
+}
+
+static __always_inline void count_loss(__u32 tenant, __u32 reason, __u64 now)
+{
+	struct sekisho_loss_key key = { .tenant = tenant, .reason = reason };
+	struct sekisho_loss *loss = bpf_map_lookup_elem(&losses, &key);
+
+	if (!loss) {
+		key.tenant = 0;
+		loss = bpf_map_lookup_elem(&losses, &key);
+		if (!loss)
+			return;
+	}
+	if (!loss->count)
+		loss->first_boot_ns = now;
+	loss->last_boot_ns = now;
+	/* A softirq on this CPU may count between our load and store. */
+	__sync_fetch_and_add(&loss->count, 1);
+}
+
+/*
+ * Whether the source address is local to the socket's own namespace. The route
+ * back to a local address always leaves by the loopback device (ip_route_output
+ * for RTN_LOCAL; ip6_rt_get_dev_rcu for RTF_LOCAL), whatever device the client
+ * bound to; an interface index or 127/8 would miss the node's other addresses.
+ */
+static __always_inline bool is_loopback(const struct sock *sk)
+{
+	return BPF_CORE_READ(sk, sk_dst_cache, dev, flags) & IFF_LOOPBACK;
+}
+
+static __always_inline __u64 wake_flags(const struct sekisho_control *ctl)
+{
+	__u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+	/* A few wake-ups around the threshold, not one for each event above it; a timer covers the rest. */
+	__u64 over = waiting - ctl->wake_bytes;
+
+	return waiting >= ctl->wake_bytes && over < 8 * sizeof(struct sekisho_event) ?
+		       BPF_RB_FORCE_WAKEUP :
+		       BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline void emit(const struct sock *sk, bool typed, __u16 family, __u8 kind,
+				 __u64 now, __u32 tenant, const struct sekisho_grant *grant,
+				 const struct endpoint *local, const struct sekisho_control *ctl)
+{
+	struct sekisho_event *event;
+	struct endpoint remote = {};
+	bool loopback = is_loopback(sk);
+
+	if (loopback && !ctl->record_loopback)
+		return;
+	if (now >= ctl->heartbeat_until_boot_ns) {
+		count_loss(tenant, SEKISHO_LOSS_ORPHANED, now);
+		return;
+	}
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event) {
+		count_loss(tenant, SEKISHO_LOSS_RING_FULL, now);
+		return;
+	}
+	__builtin_memset(event, 0, sizeof(*event));
+	read_remote(sk, typed, family, &remote);
+	event->time_boot_ns = now;
+	__builtin_memcpy(event->src_addr, remote.addr, 16);
+	__builtin_memcpy(event->dst_addr, local->addr, 16);
+	event->src_port = remote.port;
+	event->dst_port = local->port;
+	event->tenant = tenant;
+	event->consent = grant->consent;
+	if (grant->fields & SEKISHO_FIELD_RTT)
+		event->rtt_us = BPF_CORE_READ((const struct tcp_sock *)sk, srtt_us) >> 3;
+	event->layout_version = SEKISHO_LAYOUT_VERSION;
+	event->kind = kind;
+	event->protocol = IPPROTO_TCP;
+	if (typed)
+		event->socket_cookie = bpf_get_socket_cookie((void *)sk);
+	if (family == AF_INET6 && is_mapped(remote.addr))
+		event->flags |= SEKISHO_FLAG_V6_SOCKET;
+	if (loopback)
+		event->flags |= SEKISHO_FLAG_LOOPBACK;
+	bpf_ringbuf_submit(event, wake_flags(ctl));
+}
+
+static __always_inline int record(const struct sock *sk, bool typed, __u8 kind)
+{
+	const struct sekisho_control *ctl;
+	const struct sekisho_grant *grant;
+	struct endpoint local = {};
+	__u16 family = 0, protocol = 0;
+	__u32 zero = 0, tenant;
+	__u64 now;
+
+	FIELD(protocol, sk, sk_protocol); /* SCTP and MPTCP share the tracepoint */
+	FIELD(family, sk, __sk_common.skc_family);
+	if (protocol != IPPROTO_TCP || (family != AF_INET && family != AF_INET6))
+		return 0;
+	read_local(sk, typed, family, &local);
+	tenant = find_tenant(&local);
+	if (!tenant)
+		return 0;
+	grant = bpf_map_lookup_elem(&grants, &tenant);
+	ctl = bpf_map_lookup_elem(&control, &zero);
+	now = bpf_ktime_get_boot_ns();
+	if (!grant || !ctl || now >= grant->until_boot_ns)
+		return 0;
+	/* An active open carries the mark of on_set_state(). */
+	if (typed && bpf_sk_storage_get(&active_opens, (void *)sk, NULL, 0))
+		return 0;
+	emit(sk, typed, family, kind, now, tenant, grant, &local, ctl);
+	return 0;
+}
+
+/*
+ * A passive child goes SYN_RECV -> ESTABLISHED (tcp_rcv_state_process). A
+ * simultaneous open, of which a self-connect is a case, takes the same step but
+ * comes from SYN_SENT before (RFC 9293 section 3.5, figure 7): it is outbound, so it is
+ * marked there. Nothing else tells them apart at the second step.
+ */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_set_state, const struct sock *sk, int oldstate, int newstate)
+{
+	if (newstate == TCP_ESTABLISHED && oldstate == TCP_SYN_RECV)
+		return record(sk, true, SEKISHO_KIND_ESTABLISHED);
+	if (newstate == TCP_SYN_RECV && oldstate == TCP_SYN_SENT)
+		bpf_sk_storage_get(&active_opens, (void *)sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	return 0;
+}
+
+/* Only the return value: the arguments changed in 6.10 (92ef0fd55ac8). */
+SEC("fexit/inet_csk_accept")
+int on_accept_fexit(__u64 *ctx)
+{
+	__u64 sk = 0;
+
+	if (bpf_get_func_ret(ctx, &sk) || !sk)
+		return 0;
+	return record((const struct sock *)sk, false, SEKISHO_KIND_ACCEPTED);
+}
+
+SEC("kretprobe/inet_csk_accept")
+int on_accept_kretprobe(struct pt_regs *ctx)
+{
+	const struct sock *sk = (const struct sock *)PT_REGS_RC(ctx);
+
+	return sk ? record(sk, false, SEKISHO_KIND_ACCEPTED) : 0;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The kernel's own structs, reduced to the fields that are read. CO-RE finds the
+ * real offsets when the program is loaded, so neither a vmlinux.h nor kernel
+ * headers are needed. Field names: include/net/sock.h, include/net/dst.h,
+ * include/linux/netdevice.h, include/linux/tcp.h (6.1, 6.12, 6.18).
+ */
+#ifndef SEKISHO_KERNEL_BPF_H
+#define SEKISHO_KERNEL_BPF_H
+
+#include <linux/types.h>
+
+#define KERNEL_STRUCT __attribute__((preserve_access_index))
+
+#define AF_INET 2
+#define AF_INET6 10
+#define IPPROTO_TCP 6
+#define IFF_LOOPBACK (1 << 3)
+
+/* include/net/tcp_states.h; part of the tracepoint's stable text output. */
+#define TCP_ESTABLISHED 1
+#define TCP_SYN_SENT 2
+#define TCP_SYN_RECV 3
+
+struct in6_words {
+	__be32 u6_addr32[4];
+} KERNEL_STRUCT;
+
+struct in6_addr___kernel {
+	struct in6_words in6_u;
+} KERNEL_STRUCT;
+
+struct sock_common {
+	__be32 skc_daddr;
+	__be32 skc_rcv_saddr;
+	__be16 skc_dport;
+	__u16 skc_num;
+	unsigned short skc_family;
+	struct in6_addr___kernel skc_v6_daddr;
+	struct in6_addr___kernel skc_v6_rcv_saddr;
+} KERNEL_STRUCT;
+
+struct net_device {
+	unsigned int flags;
+} KERNEL_STRUCT;
+
+struct dst_entry {
+	struct net_device *dev;
+} KERNEL_STRUCT;
+
+struct sock {
+	struct sock_common __sk_common;
+	struct dst_entry *sk_dst_cache;
+	__u16 sk_protocol;
+} KERNEL_STRUCT;
+
+struct tcp_sock {
+	__u32 srtt_us; /* eighths of a microsecond */
+} KERNEL_STRUCT;
+
+#endif

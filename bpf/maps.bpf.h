@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The maps, all pinned by the collector so that they outlive it. Empty maps
+ * record nothing. Keys and values: schema/event.h.
+ */
+#ifndef SEKISHO_MAPS_BPF_H
+#define SEKISHO_MAPS_BPF_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include "schema/event.h"
+
+#define SEKISHO_SELECTORS_MAX 65536
+#define SEKISHO_TENANTS_MAX 16384
+
+/* Size is set before loading (ring_size of the configuration). */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 16 << 20);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, SEKISHO_SELECTORS_MAX);
+	__type(key, struct sekisho_selector_key);
+	__type(value, struct sekisho_selector);
+} selectors SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, SEKISHO_TENANTS_MAX);
+	__type(key, __u32);
+	__type(value, struct sekisho_grant);
+} grants SEC(".maps");
+
+/* Entries are made by the collector when a grant goes live: the program only counts. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 2 * SEKISHO_TENANTS_MAX + 2);
+	__type(key, struct sekisho_loss_key);
+	__type(value, struct sekisho_loss);
+} losses SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sekisho_control);
+} control SEC(".maps");
+
+/* Marks sockets that opened actively (simultaneous open, self-connect): see accept.bpf.c. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u8);
+} active_opens SEC(".maps");
+
+#endif

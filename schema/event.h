@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the BPF programs and the collector agree on: the event in the ring, the
+ * keys and values of the pinned maps, and their layout version.
+ *
+ * Shared by kernel and user side, so fixed widths, explicit padding, host byte
+ * order (both sides run on one machine) except where a name says otherwise.
+ * Addresses are 16 bytes in network order; IPv4 is stored as ::ffff:a.b.c.d
+ * (RFC 4291 section 2.5.5.2), the one canonical form of an IPv4 peer.
+ */
+#ifndef SEKISHO_EVENT_H
+#define SEKISHO_EVENT_H
+
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+
+/* Raised whenever a struct below changes; pins of another version are never read. */
+#define SEKISHO_LAYOUT_VERSION 1
+
+enum sekisho_kind {
+	SEKISHO_KIND_ESTABLISHED = 1, /* passive child became ESTABLISHED (set_state) */
+	SEKISHO_KIND_ACCEPTED = 2, /* accept() returned the connection (fexit, kretprobe) */
+};
+
+/* The hook in use; stored in every journal and section, so numbers are never reused. */
+enum sekisho_rung {
+	SEKISHO_RUNG_NONE = 0,
+	SEKISHO_RUNG_SET_STATE = 1, /* tp_btf/inet_sock_set_state */
+	SEKISHO_RUNG_FEXIT = 3, /* fexit/inet_csk_accept; 2 is kept for sock_ops */
+	SEKISHO_RUNG_KRETPROBE = 4, /* kretprobe/inet_csk_accept */
+};
+
+enum sekisho_flag {
+	SEKISHO_FLAG_V6_SOCKET = 1 << 0, /* IPv4 peer on an AF_INET6 (v4-mapped) socket */
+	SEKISHO_FLAG_LOOPBACK = 1 << 1, /* source address local to the socket's namespace */
+	SEKISHO_FLAG_CLOCK_UNSYNC = 1 << 2, /* set in user space: STA_UNSYNC at that time */
+};
+
+/* One accepted connection. Zeroed before it is filled: ring memory is not cleared. */
+struct sekisho_event {
+	__u64 time_boot_ns; /* CLOCK_BOOTTIME */
+	__u64 socket_cookie; /* unique per socket while the system runs; never stored */
+	__u8 src_addr[16];
+	__u8 dst_addr[16];
+	__u32 tenant; /* number given by the consent ledger */
+	__u32 consent; /* number of the grant that allows this record */
+	__u32 rtt_us; /* smoothed handshake round trip; 0 = unknown or not granted */
+	__u32 flags; /* enum sekisho_flag */
+	__u16 src_port;
+	__u16 dst_port;
+	__u8 layout_version;
+	__u8 kind; /* enum sekisho_kind */
+	__u8 protocol; /* IPPROTO_TCP */
+	__u8 reserved;
+};
+
+/*
+ * Longest-prefix key of a selector: port and family are matched whole, then the
+ * address. IPv4 uses the first four bytes of addr.
+ */
+struct sekisho_selector_key {
+	__u32 prefix_bits; /* SEKISHO_SELECTOR_FIXED_BITS + address prefix length */
+	__u8 port_be[2]; /* local port, network order; 0 = any port */
+	__u8 family; /* 4 or 6 */
+	__u8 addr[16];
+	__u8 reserved;
+};
+#define SEKISHO_SELECTOR_FIXED_BITS 24
+
+struct sekisho_selector {
+	__u32 tenant;
+	__u32 address_bits; /* prefix length of the address alone: the longer one wins */
+};
+
+/* What a grant may add to the addresses, ports and time of every record. */
+enum sekisho_field {
+	SEKISHO_FIELD_RTT = 1 << 0,
+};
+
+/* A live consent; a tenant without an entry here is never recorded. */
+struct sekisho_grant {
+	__u64 until_boot_ns; /* first instant that is no longer covered */
+	__u32 consent;
+	__u32 fields; /* enum sekisho_field: optional fields that the grant includes */
+};
+
+enum sekisho_loss_reason {
+	SEKISHO_LOSS_RING_FULL = 1, /* no space in the ring */
+	SEKISHO_LOSS_ORPHANED = 2, /* heartbeat expired: no collector is responsible */
+};
+
+struct sekisho_loss_key {
+	__u32 tenant; /* 0: the tenant had no counter of its own */
+	__u32 reason; /* enum sekisho_loss_reason */
+};
+
+/* Per CPU, only ever increased: a reader keeps what it saw last and subtracts. */
+struct sekisho_loss {
+	__u64 count;
+	__u64 first_boot_ns;
+	__u64 last_boot_ns;
+};
+
+/* The one element of map "control", mapped into the collector's memory. */
+struct sekisho_control {
+	__u64 ring_id; /* random; names this ring in journal frames */
+	__u64 heartbeat_until_boot_ns; /* later events are counted, not emitted */
+	__u32 layout_version;
+	__u32 record_loopback; /* 0 or 1 */
+	__u32 wake_bytes; /* wake the collector when this much waits in the ring */
+	__u32 reserved;
+};
+
+#ifdef __cplusplus
+#define SEKISHO_ASSERT static_assert
+#else
+#define SEKISHO_ASSERT _Static_assert
+#endif
+SEKISHO_ASSERT(sizeof(struct sekisho_event) == 72, "event layout");
+SEKISHO_ASSERT(sizeof(struct sekisho_selector_key) == 24, "selector key layout");
+SEKISHO_ASSERT(sizeof(struct sekisho_grant) == 16, "grant layout");
+SEKISHO_ASSERT(sizeof(struct sekisho_loss) == 24, "loss layout");
+SEKISHO_ASSERT(sizeof(struct sekisho_control) == 32, "control layout");
+
+#endif

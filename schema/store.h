@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What journal and segment files have in common: column numbers, codings, and
+ * the fixed-size entries for clock anchors and gaps. All little-endian. The
+ * byte-exact description is FORMAT.md; a test compares its tables with this.
+ */
+#ifndef SEKISHO_STORE_SCHEMA_H
+#define SEKISHO_STORE_SCHEMA_H
+
+/* Columns of a row, and blocks beside them. Numbers are never reused. */
+enum store_column {
+	STORE_COLUMN_TIME = 1, /* ns after the base time of frame or section, 8 bytes */
+	STORE_COLUMN_SRC_ADDR = 2, /* 16 bytes, network order, IPv4 as ::ffff:a.b.c.d */
+	STORE_COLUMN_SRC_PORT = 3, /* 2 bytes */
+	STORE_COLUMN_DST_ADDR = 4,
+	STORE_COLUMN_DST_PORT = 5,
+	STORE_COLUMN_TENANT = 6, /* 4 bytes; journal only: a segment holds one tenant */
+	STORE_COLUMN_CONSENT = 7, /* 4 bytes */
+	STORE_COLUMN_RTT_US = 8, /* 4 bytes */
+	STORE_COLUMN_FLAGS = 9, /* 4 bytes, enum sekisho_flag */
+	STORE_COLUMN_KIND = 10, /* 1 byte, enum sekisho_kind */
+	STORE_COLUMN_PROTOCOL = 11, /* 1 byte, IP protocol number */
+	STORE_COLUMN_ORIG_DST_ADDR = 12, /* destination before translation; zero = none */
+	STORE_COLUMN_ORIG_DST_PORT = 13,
+	STORE_COLUMN_CLOSE_TIME = 14, /* UTC ns, 8 bytes; zero = not consented or not known */
+	STORE_BLOCK_ANCHORS = 64, /* segments: clock anchors, STORE_ANCHOR_BYTES each */
+	STORE_BLOCK_GAPS = 65, /* segments: gaps, STORE_GAP_BYTES each */
+};
+
+enum store_coding {
+	STORE_CODING_PLAIN = 0,
+	STORE_CODING_ZSTD = 1, /* one zstd frame with content size (RFC 8878) */
+};
+
+/* boot_ns u64, utc_ns i64, max_error_ns u64, adjtimex status u32, reserved u32 */
+#define STORE_ANCHOR_BYTES 32
+/* first_utc_ns i64, last_utc_ns i64, count u64, total u64, tenant u32, reason u32 */
+#define STORE_GAP_BYTES 40
+
+enum store_gap_reason {
+	STORE_GAP_RING_FULL = 1, /* the collector was too slow; count is exact */
+	STORE_GAP_ORPHANED = 2, /* heartbeat expired with no collector; count is exact */
+	STORE_GAP_NOT_ARMED = 3, /* no program was attached; count unknown (0) */
+	STORE_GAP_STOPPED = 4, /* stopped by the operator (--disarm) */
+	STORE_GAP_MALFORMED = 5, /* events that could not be understood; count is exact */
+	STORE_GAP_HOOK_BUSY = 6, /* the kernel skipped the program; count is an upper bound */
+	STORE_GAP_DAMAGED = 7, /* frames of a journal file that fail their checksum */
+	STORE_GAP_PROGRAM_REPLACED = 8, /* old program detached before the new one attached */
+};
+
+#endif

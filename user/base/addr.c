@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Internet addresses, prefixes and selectors: the only code that turns them
+ * into text and back.
+ */
+#include "addr.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "parse.h"
+
+#define V4_PREFIX_BITS 96
+#define ADDR_BITS 128
+
+static const uint8_t v4_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+
+bool addr_is_v4(const struct addr *a)
+{
+	return memcmp(a->bytes, v4_prefix, sizeof(v4_prefix)) == 0;
+}
+
+int addr_compare(const struct addr *a, const struct addr *b)
+{
+	return memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+}
+
+static bool is_v6_text(const char *s)
+{
+	return strchr(s, ':') != NULL;
+}
+
+int addr_parse(const char *s, struct addr *ret_addr)
+{
+	struct addr a;
+
+	if (is_v6_text(s)) {
+		if (inet_pton(AF_INET6, s, a.bytes) != 1)
+			return -EINVAL;
+	} else {
+		memcpy(a.bytes, v4_prefix, sizeof(v4_prefix));
+		if (inet_pton(AF_INET, s, a.bytes + sizeof(v4_prefix)) != 1)
+			return -EINVAL;
+	}
+	*ret_addr = a;
+	return 0;
+}
+
+/* Leading zeros are refused: 010 is 10 to some readers and 8 to others. */
+static int parse_plain_number(const char *s, uint64_t min, uint64_t max, uint64_t *ret_value)
+{
+	if (s[0] == '0' && s[1] != '\0')
+		return -EINVAL;
+	return parse_u64(s, min, max, ret_value) < 0 ? -EINVAL : 0;
+}
+
+static bool same_bits(const struct addr *a, const struct addr *b, unsigned int bits)
+{
+	unsigned int whole = bits / 8, rest = bits % 8;
+
+	if (memcmp(a->bytes, b->bytes, whole) != 0)
+		return false;
+	return rest == 0 || ((a->bytes[whole] ^ b->bytes[whole]) >> (8 - rest)) == 0;
+}
+
+static bool has_host_bits(const struct prefix *p)
+{
+	static const struct addr zero;
+	struct addr host = p->addr;
+
+	for (unsigned int bit = 0; bit < p->bits; bit++)
+		host.bytes[bit / 8] &= (uint8_t)~(0x80u >> (bit % 8));
+	return addr_compare(&host, &zero) != 0;
+}
+
+/* `length` is NULL for the whole address. */
+static int parse_parts(const char *addr, const char *length, struct prefix *ret_prefix)
+{
+	struct prefix p = { .bits = ADDR_BITS };
+	unsigned int skipped = is_v6_text(addr) ? 0 : V4_PREFIX_BITS;
+	uint64_t bits;
+
+	if (addr_parse(addr, &p.addr) < 0)
+		return -EINVAL;
+	if (length) {
+		if (parse_plain_number(length, 0, ADDR_BITS - skipped, &bits) < 0)
+			return -EINVAL;
+		p.bits = (uint8_t)(bits + skipped);
+	}
+	if (has_host_bits(&p))
+		return -EINVAL;
+	*ret_prefix = p;
+	return 0;
+}
+
+/* Copies the first `length` characters as an address text; false if that is too long for one. */
+static bool copy_addr_text(char buf[static ADDR_TEXT_MAX], const char *s, size_t length)
+{
+	if (length >= ADDR_TEXT_MAX)
+		return false;
+	memcpy(buf, s, length);
+	buf[length] = '\0';
+	return true;
+}
+
+int prefix_parse(const char *s, struct prefix *ret_prefix)
+{
+	const char *slash = strchr(s, '/');
+	char addr[ADDR_TEXT_MAX];
+
+	if (!copy_addr_text(addr, s, slash ? (size_t)(slash - s) : strlen(s)))
+		return -EINVAL;
+	return parse_parts(addr, slash ? slash + 1 : NULL, ret_prefix);
+}
+
+/* What follows an address: "", "/LEN", ":PORT" or "/LEN:PORT". */
+static int parse_tail(const char *addr, const char *tail, struct selector *ret_selector)
+{
+	struct selector s = { .port = 0 };
+	char length[SELECTOR_TEXT_MAX];
+	const char *colon = strchr(tail, ':');
+	size_t size = colon ? (size_t)(colon - tail) : strlen(tail);
+	uint64_t port = 0;
+
+	if (size >= sizeof(length) || (size > 0 && tail[0] != '/'))
+		return -EINVAL;
+	memcpy(length, tail, size);
+	length[size] = '\0';
+	if (colon && parse_plain_number(colon + 1, 1, UINT16_MAX, &port) < 0)
+		return -EINVAL;
+	if (parse_parts(addr, size > 0 ? length + 1 : NULL, &s.prefix) < 0)
+		return -EINVAL;
+	s.port = (uint16_t)port;
+	*ret_selector = s;
+	return 0;
+}
+
+static int parse_bracketed(const char *s, struct selector *ret_selector)
+{
+	const char *end = strchr(s, ']');
+	char addr[ADDR_TEXT_MAX];
+
+	if (!end || !copy_addr_text(addr, s + 1, (size_t)(end - s) - 1) || !is_v6_text(addr))
+		return -EINVAL;
+	return parse_tail(addr, end + 1, ret_selector);
+}
+
+int selector_parse(const char *s, struct selector *ret_selector)
+{
+	const char *colon = strchr(s, ':');
+	char addr[ADDR_TEXT_MAX];
+	size_t length = strcspn(s, "/:");
+
+	if (s[0] == '[')
+		return parse_bracketed(s, ret_selector);
+	if (colon && strchr(colon + 1, ':')) {
+		/* Bare IPv6: the last group could be read as a port, so there is no port here. */
+		struct selector bare = { .port = 0 };
+
+		if (prefix_parse(s, &bare.prefix) < 0)
+			return -EINVAL;
+		*ret_selector = bare;
+		return 0;
+	}
+	if (!copy_addr_text(addr, s, length))
+		return -EINVAL;
+	return parse_tail(addr, s + length, ret_selector);
+}
+
+static bool prefix_is_v4(const struct prefix *p)
+{
+	return p->bits >= V4_PREFIX_BITS && addr_is_v4(&p->addr);
+}
+
+bool prefix_contains(const struct prefix *p, const struct addr *a)
+{
+	if (p->bits > ADDR_BITS || prefix_is_v4(p) != addr_is_v4(a))
+		return false;
+	return same_bits(&p->addr, a, p->bits);
+}
+
+bool selector_equal(const struct selector *a, const struct selector *b)
+{
+	return a->port == b->port && a->prefix.bits == b->prefix.bits &&
+	       addr_compare(&a->prefix.addr, &b->prefix.addr) == 0;
+}
+
+/* The longest run of at least two zero groups, the first of equals (RFC 5952 section 4.2). */
+static int longest_zero_run(const uint16_t groups[static 8], int *ret_start)
+{
+	int best = 1, start = -1, run = 0;
+
+	for (int i = 0; i < 8; i++) {
+		run = groups[i] == 0 ? run + 1 : 0;
+		if (run > best) {
+			best = run;
+			start = i + 1 - run;
+		}
+	}
+	*ret_start = start;
+	return start < 0 ? 0 : best;
+}
+
+/* Not inet_ntop(): its ::a.b.c.d differs between C libraries, and output files are hashed. */
+static void format_v6(const struct addr *a, char *buf)
+{
+	uint16_t groups[8];
+	int start, run;
+
+	for (int i = 0; i < 8; i++)
+		groups[i] = (uint16_t)(a->bytes[2 * i] << 8 | a->bytes[2 * i + 1]);
+	run = longest_zero_run(groups, &start);
+	for (int i = 0; i < 8;) {
+		if (i == start) {
+			buf += sprintf(buf, "::");
+			i += run;
+			continue;
+		}
+		buf += sprintf(buf, i > 0 && i != start + run ? ":%x" : "%x", groups[i]);
+		i++;
+	}
+}
+
+const char *addr_format(const struct addr *a, char buf[static ADDR_TEXT_MAX])
+{
+	if (addr_is_v4(a))
+		snprintf(buf, ADDR_TEXT_MAX, "%u.%u.%u.%u", a->bytes[12], a->bytes[13],
+			 a->bytes[14], a->bytes[15]);
+	else
+		format_v6(a, buf);
+	return buf;
+}
+
+/* "/LEN", or nothing for a whole address. */
+static void append_length(const struct prefix *p, char *buf, size_t size)
+{
+	size_t used = strlen(buf);
+
+	if (p->bits != ADDR_BITS)
+		snprintf(buf + used, size - used, "/%u",
+			 prefix_is_v4(p) ? p->bits - V4_PREFIX_BITS : p->bits);
+}
+
+const char *prefix_format(const struct prefix *p, char buf[static PREFIX_TEXT_MAX])
+{
+	addr_format(&p->addr, buf);
+	append_length(p, buf, PREFIX_TEXT_MAX);
+	return buf;
+}
+
+const char *selector_format(const struct selector *s, char buf[static SELECTOR_TEXT_MAX])
+{
+	bool brackets = s->port != 0 && !addr_is_v4(&s->prefix.addr);
+	char addr[ADDR_TEXT_MAX];
+	size_t used;
+
+	snprintf(buf, SELECTOR_TEXT_MAX, brackets ? "[%s]" : "%s",
+		 addr_format(&s->prefix.addr, addr));
+	append_length(&s->prefix, buf, SELECTOR_TEXT_MAX);
+	used = strlen(buf);
+	if (s->port != 0)
+		snprintf(buf + used, SELECTOR_TEXT_MAX - used, ":%u", s->port);
+	return buf;
+}

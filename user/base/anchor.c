@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Clock anchors: sampling, keeping in order, converting boot time to UTC. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timex.h>
+#include "anchor.h"
+#include "utc.h"
+
+#define SAMPLES 5
+
+void anchor_sample(struct anchor *ret_anchor)
+{
+	struct timex tx = { .modes = 0 };
+	int64_t best = INT64_MAX;
+
+	memset(ret_anchor, 0, sizeof(*ret_anchor));
+	/* The narrowest bracket wins: an interrupt between the two reads would shift the pair. */
+	for (int i = 0; i < SAMPLES; i++) {
+		int64_t before = boot_now_ns(), utc = utc_now_ns(), after = boot_now_ns();
+
+		if (after - before >= best)
+			continue;
+		best = after - before;
+		ret_anchor->boot_ns = (uint64_t)(before + (after - before) / 2);
+		ret_anchor->utc_ns = utc;
+	}
+	if (adjtimex(&tx) < 0)
+		tx.status = STA_UNSYNC;
+	ret_anchor->status = (uint32_t)tx.status;
+	ret_anchor->max_error_ns = tx.maxerror > 0 ? (uint64_t)tx.maxerror * 1000 : 0;
+}
+
+bool anchor_synchronised(const struct anchor *a)
+{
+	return !(a->status & STA_UNSYNC);
+}
+
+static bool same_anchor(const struct anchor *a, const struct anchor *b)
+{
+	return a->boot_ns == b->boot_ns && a->utc_ns == b->utc_ns && a->status == b->status &&
+	       a->max_error_ns == b->max_error_ns;
+}
+
+int anchors_add(struct anchors *list, const struct anchor *a)
+{
+	size_t at = list->count;
+
+	while (at > 0 && list->list[at - 1].boot_ns > a->boot_ns)
+		at--;
+	if (at > 0 && same_anchor(&list->list[at - 1], a))
+		return 0;
+	if (list->count == list->capacity) {
+		size_t capacity = list->capacity ? 2 * list->capacity : 16;
+		struct anchor *grown = reallocarray(list->list, capacity, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		list->list = grown;
+		list->capacity = capacity;
+	}
+	memmove(&list->list[at + 1], &list->list[at], (list->count - at) * sizeof(*list->list));
+	list->list[at] = *a;
+	list->count++;
+	return 0;
+}
+
+void anchors_done(struct anchors *list)
+{
+	if (!list)
+		return;
+	free(list->list);
+	memset(list, 0, sizeof(*list));
+}
+
+const struct anchor *anchors_find(const struct anchors *list, uint64_t boot_ns)
+{
+	size_t low = 0, high = list->count;
+
+	if (!list->count)
+		return NULL;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (list->list[middle].boot_ns <= boot_ns)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return &list->list[low ? low - 1 : 0];
+}
+
+int64_t anchors_utc(const struct anchors *list, uint64_t boot_ns)
+{
+	const struct anchor *a = anchors_find(list, boot_ns);
+
+	/* Unsigned: a damaged anchor may hold any value and must not overflow. */
+	return a ? (int64_t)((uint64_t)a->utc_ns + (boot_ns - a->boot_ns)) : 0;
+}
+
+void anchor_write(const struct anchor *a, struct buffer *out)
+{
+	buffer_le64(out, a->boot_ns);
+	buffer_le64(out, (uint64_t)a->utc_ns);
+	buffer_le64(out, a->max_error_ns);
+	buffer_le32(out, a->status);
+	buffer_le32(out, 0);
+}
+
+void anchor_read(struct cursor *c, struct anchor *ret_anchor)
+{
+	ret_anchor->boot_ns = cursor_le64(c);
+	ret_anchor->utc_ns = (int64_t)cursor_le64(c);
+	ret_anchor->max_error_ns = cursor_le64(c);
+	ret_anchor->status = cursor_le32(c);
+	cursor_skip(c, 4);
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* CRC and zstd around the blocks of journal and segment files. */
+#include <errno.h>
+#include <string.h>
+#include <zlib.h>
+#include <zstd.h>
+#include "block.h"
+#include "schema/store.h"
+
+uint32_t block_crc(uint64_t file_id, uint64_t offset, const void *head, size_t head_size,
+		   const void *body, size_t body_size)
+{
+	uint8_t place[16];
+	uLong crc = crc32(0, NULL, 0);
+
+	put_le64(place, file_id);
+	put_le64(place + 8, offset);
+	crc = crc32_z(crc, place, sizeof(place));
+	if (head_size)
+		crc = crc32_z(crc, head, head_size);
+	if (body_size)
+		crc = crc32_z(crc, body, body_size);
+	return (uint32_t)crc;
+}
+
+int block_pack(const void *raw, size_t raw_size, int level, struct buffer *out, uint8_t *ret_coding)
+{
+	size_t start = out->size, bound = ZSTD_compressBound(raw_size), packed;
+	uint8_t *dst = buffer_extend(out, bound);
+
+	if (!dst)
+		return -ENOMEM;
+	packed = ZSTD_compress(dst, bound, raw, raw_size, level);
+	if (!ZSTD_isError(packed) && packed < raw_size) {
+		out->size = start + packed;
+		*ret_coding = STORE_CODING_ZSTD;
+		return 0;
+	}
+	out->size = start;
+	buffer_bytes(out, raw, raw_size);
+	*ret_coding = STORE_CODING_PLAIN;
+	return buffer_ok(out) ? 0 : -ENOMEM;
+}
+
+int block_unpack(uint8_t coding, const void *stored, size_t stored_size, void *dst,
+		 size_t raw_size)
+{
+	if (coding == STORE_CODING_PLAIN) {
+		if (stored_size != raw_size)
+			return -EBADMSG;
+		if (raw_size)
+			memcpy(dst, stored, raw_size);
+		return 0;
+	}
+	if (coding != STORE_CODING_ZSTD ||
+	    ZSTD_getFrameContentSize(stored, stored_size) != raw_size ||
+	    ZSTD_decompress(dst, raw_size, stored, stored_size) != raw_size)
+		return -EBADMSG;
+	return 0;
+}

@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Reading, checking and printing the configuration. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "conf.h"
+#include "rung.h"
+#include "utc.h"
+
+#define LINE_MAX_BYTES 512
+#define NS_PER_MS UINT64_C(1000000)
+
+struct key {
+	const char *name, *expected;
+	int (*set)(struct conf *c, const char *value);
+	void (*print)(const struct conf *c, char *out, size_t size);
+};
+
+static int set_path(char *path, const char *value)
+{
+	if (value[0] != '/' || strlen(value) >= CONF_PATH_MAX)
+		return -EINVAL;
+	strcpy(path, value);
+	return 0;
+}
+
+static int set_state_dir(struct conf *c, const char *value)
+{
+	return set_path(c->state_dir, value);
+}
+
+static void print_state_dir(const struct conf *c, char *out, size_t size)
+{
+	snprintf(out, size, "%s", c->state_dir);
+}
+
+static int set_run_dir(struct conf *c, const char *value)
+{
+	return set_path(c->run_dir, value);
+}
+
+static void print_run_dir(const struct conf *c, char *out, size_t size)
+{
+	snprintf(out, size, "%s", c->run_dir);
+}
+
+static int set_pin_dir(struct conf *c, const char *value)
+{
+	return set_path(c->pin_dir, value);
+}
+
+static void print_pin_dir(const struct conf *c, char *out, size_t size)
+{
+	snprintf(out, size, "%s", c->pin_dir);
+}
+
+static int set_hook(struct conf *c, const char *value)
+{
+	return rung_parse(value, &c->hook);
+}
+
+static void print_hook(const struct conf *c, char *out, size_t size)
+{
+	snprintf(out, size, "%s", c->hook == SEKISHO_RUNG_NONE ? "auto" : rung_name(c->hook));
+}
+
+static int set_record_loopback(struct conf *c, const char *value)
+{
+	return parse_bool(value, &c->record_loopback);
+}
+
+static void print_record_loopback(const struct conf *c, char *out, size_t size)
+{
+	snprintf(out, size, "%s", c->record_loopback ? "yes" : "no");
+}
+
+static int set_ring_size(struct conf *c, const char *value)
+{
+	uint64_t bytes;
+
+	/* The kernel wants a power of two of whole pages. */
+	if (parse_bytes(value, 64 << 10, 1 << 30, &bytes) || bytes & (bytes - 1))
+		return -EINVAL;
+	c->ring_size = bytes;
+	return 0;
+}
+
+static void print_ring_size(const struct conf *c, char *out, size_t size)
+{
+	char text[16];
+
+	snprintf(out, size, "%s", format_bytes(c->ring_size, text));
+}
+
+static int set_sync_interval(struct conf *c, const char *value)
+{
+	return parse_duration_ns(value, 10 * NS_PER_MS, 60 * (uint64_t)NS_PER_SEC,
+				 &c->sync_interval_ns);
+}
+
+static void print_sync_interval(const struct conf *c, char *out, size_t size)
+{
+	char text[24];
+
+	snprintf(out, size, "%s", format_duration(c->sync_interval_ns, text));
+}
+
+static int set_rotate_interval(struct conf *c, const char *value)
+{
+	/* Every journal is sealed within a day of its first row. */
+	return parse_duration_ns(value, NS_PER_SEC, NS_PER_DAY, &c->rotate_interval_ns);
+}
+
+static void print_rotate_interval(const struct conf *c, char *out, size_t size)
+{
+	char text[24];
+
+	snprintf(out, size, "%s", format_duration(c->rotate_interval_ns, text));
+}
+
+static int set_rotate_size(struct conf *c, const char *value)
+{
+	return parse_bytes(value, 1 << 20, 1 << 30, &c->rotate_size);
+}
+
+static void print_rotate_size(const struct conf *c, char *out, size_t size)
+{
+	char text[16];
+
+	snprintf(out, size, "%s", format_bytes(c->rotate_size, text));
+}
+
+static int set_timezone(struct conf *c, const char *value)
+{
+	if (!*value || strlen(value) >= sizeof(c->timezone))
+		return -EINVAL;
+	strcpy(c->timezone, value);
+	return 0;
+}
+
+static void print_timezone(const struct conf *c, char *out, size_t size)
+{
+	snprintf(out, size, "%s", c->timezone);
+}
+
+static const struct key keys[] = {
+	{ "state_dir", "an absolute path", set_state_dir, print_state_dir },
+	{ "run_dir", "an absolute path", set_run_dir, print_run_dir },
+	{ "pin_dir", "an absolute path on a BPF file system", set_pin_dir, print_pin_dir },
+	{ "hook", "auto, set_state, fexit or kretprobe", set_hook, print_hook },
+	{ "record_loopback", "yes or no", set_record_loopback, print_record_loopback },
+	{ "ring_size", "a power of two from 64K to 1G", set_ring_size, print_ring_size },
+	{ "sync_interval", "10ms to 60s", set_sync_interval, print_sync_interval },
+	{ "rotate_interval", "1s to 24h", set_rotate_interval, print_rotate_interval },
+	{ "rotate_size", "1M to 1G", set_rotate_size, print_rotate_size },
+	{ "timezone", "a zone name such as Asia/Tokyo", set_timezone, print_timezone },
+};
+#define KEYS (sizeof(keys) / sizeof(keys[0]))
+
+void conf_defaults(struct conf *ret_conf)
+{
+	*ret_conf = (struct conf){ .ring_size = 16 << 20 };
+	strcpy(ret_conf->state_dir, "/var/lib/sekisho");
+	strcpy(ret_conf->run_dir, "/run/sekisho");
+	strcpy(ret_conf->pin_dir, "/sys/fs/bpf/sekisho");
+	strcpy(ret_conf->timezone, "Asia/Tokyo");
+	ret_conf->sync_interval_ns = (uint64_t)NS_PER_SEC;
+	ret_conf->rotate_interval_ns = 3600 * (uint64_t)NS_PER_SEC;
+	ret_conf->rotate_size = 64 << 20;
+}
+
+struct reader {
+	struct conf *conf;
+	const char *path;
+	unsigned int line;
+	unsigned int key_line[KEYS]; /* where each key was set; 0 = not yet */
+	struct conf_tenant *tenant; /* section we are in */
+	size_t selectors;
+	struct problem *p;
+};
+
+#define FAIL(r, fmt, ...) \
+	problem((r)->p, -EINVAL, "%s:%u: " fmt, (r)->path, (r)->line, __VA_ARGS__)
+
+static char *trim(char *s)
+{
+	char *end;
+
+	s += strspn(s, " \t");
+	end = s + strlen(s);
+	while (end > s && strchr(" \t\r\n", end[-1]))
+		*--end = '\0';
+	return s;
+}
+
+static int read_key(struct reader *r, const char *name, const char *value)
+{
+	for (size_t i = 0; i < KEYS; i++) {
+		if (strcmp(keys[i].name, name) != 0)
+			continue;
+		if (r->key_line[i])
+			return FAIL(r, "%s is set already on line %u", name, r->key_line[i]);
+		r->key_line[i] = r->line;
+		if (keys[i].set(r->conf, value))
+			return FAIL(r, "%s = \"%s\": expected %s", name, value, keys[i].expected);
+		return 0;
+	}
+	return FAIL(r, "unknown key \"%s\"", name);
+}
+
+static int check_unique(struct reader *r, const struct selector *s, const char *text)
+{
+	for (size_t i = 0; i < r->conf->tenant_count; i++) {
+		const struct conf_tenant *t = &r->conf->tenants[i];
+
+		for (size_t k = 0; k < t->selector_count; k++)
+			if (selector_equal(&t->selectors[k], s))
+				return FAIL(r, "address %s belongs to tenant %s already", text, t->id);
+	}
+	return 0;
+}
+
+static int read_address(struct reader *r, const char *value)
+{
+	struct conf_tenant *t = r->tenant;
+	struct selector s;
+
+	if (selector_parse(value, &s))
+		return FAIL(r, "address = \"%s\": expected ADDR[/LEN][:PORT] without host bits; IPv6 with a port is [ADDR]/LEN:PORT",
+			    value);
+	if (check_unique(r, &s, value))
+		return -EINVAL;
+	if (++r->selectors > CONF_SELECTORS_MAX)
+		return FAIL(r, "more than %d addresses", CONF_SELECTORS_MAX);
+	if (t->selector_count == t->selector_capacity) {
+		size_t capacity = t->selector_capacity ? 2 * t->selector_capacity : 4;
+		void *grown = reallocarray(t->selectors, capacity, sizeof(s));
+
+		if (!grown)
+			return problem(r->p, -ENOMEM, "out of memory");
+		t->selectors = grown;
+		t->selector_capacity = capacity;
+	}
+	t->selectors[t->selector_count++] = s;
+	return 0;
+}
+
+static int end_section(struct reader *r)
+{
+	if (r->tenant && !r->tenant->selector_count)
+		return problem(r->p, -EINVAL, "%s:%u: tenant %s has no address", r->path,
+			       r->tenant->line, r->tenant->id);
+	return 0;
+}
+
+static int read_section(struct reader *r, char *text)
+{
+	struct conf *c = r->conf;
+	size_t length = strlen(text);
+	char *id;
+
+	if (end_section(r))
+		return -EINVAL;
+	if (text[length - 1] != ']' || strncmp(text, "[tenant", 7) != 0 || !strchr(" \t", text[7]))
+		return FAIL(r, "\"%s\": expected [tenant ID]", text);
+	text[length - 1] = '\0';
+	id = trim(text + 7);
+	if (parse_tenant_id(id))
+		return FAIL(r, "tenant id \"%s\": expected 1 to 64 of A-Z a-z 0-9 . _ - starting with a letter or digit",
+			    id);
+	if (conf_find_tenant(c, id))
+		return FAIL(r, "tenant %s is there already on line %u", id,
+			    conf_find_tenant(c, id)->line);
+	if (c->tenant_count == c->tenant_capacity) {
+		size_t capacity = c->tenant_capacity ? 2 * c->tenant_capacity : 8;
+		void *grown = reallocarray(c->tenants, capacity, sizeof(*c->tenants));
+
+		if (!grown)
+			return problem(r->p, -ENOMEM, "out of memory");
+		c->tenants = grown;
+		c->tenant_capacity = capacity;
+	}
+	r->tenant = &c->tenants[c->tenant_count++];
+	memset(r->tenant, 0, sizeof(*r->tenant));
+	strcpy(r->tenant->id, id);
+	r->tenant->line = r->line;
+	return 0;
+}
+
+static int read_line(struct reader *r, char *text)
+{
+	char *equals, *name, *value;
+
+	text = trim(text);
+	if (!*text || *text == '#')
+		return 0;
+	if (*text == '[')
+		return read_section(r, text);
+	equals = strchr(text, '=');
+	if (!equals)
+		return FAIL(r, "\"%s\": expected key = value", text);
+	*equals = '\0';
+	name = trim(text);
+	value = trim(equals + 1);
+	if (!r->tenant)
+		return read_key(r, name, value);
+	if (strcmp(name, "address") != 0)
+		return FAIL(r, "unknown key \"%s\" in section [tenant %s]", name, r->tenant->id);
+	return read_address(r, value);
+}
+
+static int read_file(struct reader *r, FILE *file)
+{
+	char text[LINE_MAX_BYTES];
+	int error = 0;
+
+	while (!error && fgets(text, sizeof(text), file)) {
+		r->line++;
+		if (strlen(text) == sizeof(text) - 1 && text[sizeof(text) - 2] != '\n')
+			error = FAIL(r, "line is longer than %zu bytes", sizeof(text) - 2);
+		else
+			error = read_line(r, text);
+	}
+	if (!error && ferror(file))
+		error = problem(r->p, -EIO, "cannot read %s: %s", r->path, strerror(errno));
+	return error ? error : end_section(r);
+}
+
+int conf_load(const char *path, struct conf *ret_conf, struct problem *p)
+{
+	struct conf c;
+	struct reader r = { .conf = &c, .path = path, .p = p };
+	FILE *file = fopen(path, "re");
+	int error;
+
+	if (!file)
+		return problem(p, -errno, "cannot open configuration %s: %s", path, strerror(errno));
+	conf_defaults(&c);
+	error = read_file(&r, file);
+	fclose(file);
+	if (error) {
+		conf_done(&c);
+		return error;
+	}
+	*ret_conf = c;
+	return 0;
+}
+
+void conf_done(struct conf *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < c->tenant_count; i++)
+		free(c->tenants[i].selectors);
+	free(c->tenants);
+	memset(c, 0, sizeof(*c));
+}
+
+const struct conf_tenant *conf_find_tenant(const struct conf *c, const char *id)
+{
+	for (size_t i = 0; i < c->tenant_count; i++)
+		if (strcmp(c->tenants[i].id, id) == 0)
+			return &c->tenants[i];
+	return NULL;
+}
+
+void conf_print(const struct conf *c, FILE *out)
+{
+	char text[CONF_PATH_MAX];
+
+	for (size_t i = 0; i < KEYS; i++) {
+		keys[i].print(c, text, sizeof(text));
+		fprintf(out, "%s = %s\n", keys[i].name, text);
+	}
+	for (size_t i = 0; i < c->tenant_count; i++) {
+		fprintf(out, "\n[tenant %s]\n", c->tenants[i].id);
+		for (size_t k = 0; k < c->tenants[i].selector_count; k++)
+			fprintf(out, "address = %s\n",
+				selector_format(&c->tenants[i].selectors[k], text));
+	}
+}

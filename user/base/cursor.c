@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Reading untrusted bytes and building trusted ones, little-endian.
+ */
+#include "cursor.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_CAPACITY 256
+
+void cursor_init(struct cursor *c, const void *data, size_t size)
+{
+	static const uint8_t nothing[1];
+
+	/* An empty mapping has no address, and NULL + 0 is undefined in C. */
+	*c = (struct cursor){
+		.data = data ? data : nothing,
+		.size = data ? size : 0,
+	};
+}
+
+bool cursor_ok(const struct cursor *c)
+{
+	return !c->failed;
+}
+
+size_t cursor_left(const struct cursor *c)
+{
+	return c->failed ? 0 : c->size - c->at;
+}
+
+const uint8_t *cursor_bytes(struct cursor *c, size_t n)
+{
+	const uint8_t *p;
+
+	if (c->failed || n > c->size - c->at) {
+		c->failed = true;
+		return NULL;
+	}
+	p = c->data + c->at;
+	c->at += n;
+	return p;
+}
+
+void cursor_skip(struct cursor *c, size_t n)
+{
+	(void)cursor_bytes(c, n);
+}
+
+uint8_t cursor_u8(struct cursor *c)
+{
+	const uint8_t *p = cursor_bytes(c, 1);
+
+	return p ? *p : 0;
+}
+
+uint16_t cursor_le16(struct cursor *c)
+{
+	const uint8_t *p = cursor_bytes(c, 2);
+
+	return p ? get_le16(p) : 0;
+}
+
+uint32_t cursor_le32(struct cursor *c)
+{
+	const uint8_t *p = cursor_bytes(c, 4);
+
+	return p ? get_le32(p) : 0;
+}
+
+uint64_t cursor_le64(struct cursor *c)
+{
+	const uint8_t *p = cursor_bytes(c, 8);
+
+	return p ? get_le64(p) : 0;
+}
+
+bool buffer_ok(const struct buffer *b)
+{
+	return !b->failed;
+}
+
+void buffer_clear(struct buffer *b)
+{
+	b->size = 0;
+	b->failed = false;
+}
+
+void buffer_done(struct buffer *b)
+{
+	if (!b)
+		return;
+	free(b->data);
+	*b = (struct buffer){ 0 };
+}
+
+static bool buffer_grow(struct buffer *b, size_t needed)
+{
+	size_t capacity = b->capacity ? b->capacity : FIRST_CAPACITY;
+	uint8_t *data;
+
+	while (capacity < needed)
+		capacity = capacity > PTRDIFF_MAX / 2 ? PTRDIFF_MAX : capacity * 2;
+	data = realloc(b->data, capacity);
+	if (!data)
+		return false;
+	b->data = data;
+	b->capacity = capacity;
+	return true;
+}
+
+uint8_t *buffer_extend(struct buffer *b, size_t n)
+{
+	uint8_t *p;
+
+	if (b->failed)
+		return NULL;
+	if (n > PTRDIFF_MAX - b->size ||
+	    ((!b->data || b->size + n > b->capacity) && !buffer_grow(b, b->size + n))) {
+		b->failed = true;
+		return NULL;
+	}
+	p = b->data + b->size;
+	memset(p, 0, n);
+	b->size += n;
+	return p;
+}
+
+void buffer_bytes(struct buffer *b, const void *data, size_t n)
+{
+	uint8_t *p = buffer_extend(b, n);
+
+	if (p && n > 0)
+		memcpy(p, data, n);
+}
+
+void buffer_u8(struct buffer *b, uint8_t v)
+{
+	uint8_t *p = buffer_extend(b, 1);
+
+	if (p)
+		*p = v;
+}
+
+void buffer_le16(struct buffer *b, uint16_t v)
+{
+	uint8_t *p = buffer_extend(b, 2);
+
+	if (p)
+		put_le16(p, v);
+}
+
+void buffer_le32(struct buffer *b, uint32_t v)
+{
+	uint8_t *p = buffer_extend(b, 4);
+
+	if (p)
+		put_le32(p, v);
+}
+
+void buffer_le64(struct buffer *b, uint64_t v)
+{
+	uint8_t *p = buffer_extend(b, 8);
+
+	if (p)
+		put_le64(p, v);
+}
+
+void buffer_patch_le32(struct buffer *b, size_t at, uint32_t v)
+{
+	if (b->failed || b->size < 4 || at > b->size - 4) {
+		b->failed = true;
+		return;
+	}
+	put_le32(b->data + at, v);
+}
+
+uint16_t get_le16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] | p[1] << 8);
+}
+
+uint32_t get_le32(const uint8_t *p)
+{
+	return get_le16(p) | (uint32_t)get_le16(p + 2) << 16;
+}
+
+uint64_t get_le64(const uint8_t *p)
+{
+	return get_le32(p) | (uint64_t)get_le32(p + 4) << 32;
+}
+
+void put_le16(uint8_t *p, uint16_t v)
+{
+	p[0] = (uint8_t)v;
+	p[1] = (uint8_t)(v >> 8);
+}
+
+void put_le32(uint8_t *p, uint32_t v)
+{
+	put_le16(p, (uint16_t)v);
+	put_le16(p + 2, (uint16_t)(v >> 16));
+}
+
+void put_le64(uint8_t *p, uint64_t v)
+{
+	put_le32(p, (uint32_t)v);
+	put_le32(p + 4, (uint32_t)(v >> 32));
+}

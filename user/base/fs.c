@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Files and directories relative to a directory descriptor. Everything that has
+ * to survive a power loss is written here: data first, then its name.
+ */
+#include "fs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FILE_MODE 0600
+#define DIR_MODE 0700
+#define LOCK_POLL_NS 2000000
+#define APPEND_WAIT_MS 10000 /* a writer that was stopped must not stop all others for good */
+#define DEPTH_MAX 32
+#define STAT_BLOCK_BYTES 512 /* unit of st_blocks, whatever the file system's block is */
+
+int fs_write_all(int fd, const void *data, size_t size)
+{
+	const uint8_t *p = data;
+
+	while (size > 0) {
+		ssize_t n = write(fd, p, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		p += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+int fs_pwrite_all(int fd, const void *data, size_t size, off_t at)
+{
+	const uint8_t *p = data;
+
+	while (size > 0) {
+		ssize_t n = pwrite(fd, p, size, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		p += n;
+		at += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+int fs_pread_all(int fd, void *data, size_t size, off_t at)
+{
+	uint8_t *p = data;
+
+	while (size > 0) {
+		ssize_t n = pread(fd, p, size, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -ENODATA;
+		p += n;
+		at += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+static int open_dir(int at_fd, const char *path)
+{
+	int fd = openat(at_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* dir_fd may be AT_FDCWD, which fsync() does not know; "." is the same directory for both. */
+static int sync_dir(int dir_fd, const char *path)
+{
+	int fd = open_dir(dir_fd, path), r;
+
+	if (fd < 0)
+		return fd;
+	r = fsync(fd) < 0 ? -errno : 0;
+	close(fd);
+	return r;
+}
+
+/* Makes the directory `path` and its name durable; one that is there already is fine. */
+static int make_dir(int at_fd, char *path)
+{
+	char *slash;
+	int r;
+
+	if (mkdirat(at_fd, path, DIR_MODE) < 0)
+		return errno == EEXIST ? 0 : -errno;
+	slash = strrchr(path, '/');
+	if (!slash)
+		return sync_dir(at_fd, ".");
+	*slash = '\0';
+	r = sync_dir(at_fd, slash == path ? "/" : path);
+	*slash = '/';
+	return r;
+}
+
+static int make_dirs(int at_fd, const char *path)
+{
+	size_t length = strlen(path);
+	char *copy;
+	int r = 0;
+
+	while (length > 1 && path[length - 1] == '/')
+		length--;
+	copy = strndup(path, length);
+	if (!copy)
+		return -ENOMEM;
+	for (size_t i = 1; i < length && r == 0; i++) {
+		if (copy[i] != '/' || copy[i - 1] == '/')
+			continue;
+		copy[i] = '\0';
+		r = make_dir(at_fd, copy);
+		copy[i] = '/';
+	}
+	if (r == 0)
+		r = make_dir(at_fd, copy);
+	free(copy);
+	return r;
+}
+
+int fs_open_dir(int at_fd, const char *path, int create)
+{
+	int fd = open_dir(at_fd, path), r;
+
+	if (fd != -ENOENT || !create || path[0] == '\0')
+		return fd;
+	r = make_dirs(at_fd, path);
+	return r < 0 ? r : open_dir(at_fd, path);
+}
+
+/* A single name: what is made durable is the directory itself, not one below it. */
+static bool is_plain_name(const char *name)
+{
+	return name[0] != '\0' && !strchr(name, '/') && strcmp(name, ".") != 0 &&
+	       strcmp(name, "..") != 0;
+}
+
+static int write_new_file(int dir_fd, const char *name, const void *data, size_t size)
+{
+	int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = fs_write_all(fd, data, size);
+	if (r == 0 && fsync(fd) < 0)
+		r = -errno;
+	if (close(fd) < 0 && r == 0)
+		r = -errno;
+	if (r < 0)
+		(void)unlinkat(dir_fd, name, 0);
+	return r;
+}
+
+int fs_publish(int dir_fd, const char *name, const void *data, size_t size)
+{
+	char temporary[64];
+	uint64_t random;
+	int r;
+
+	if (!is_plain_name(name))
+		return -EINVAL;
+	/* Random, so that what a power loss left behind is never in the way. */
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return -EIO;
+	snprintf(temporary, sizeof(temporary), ".publish-%016" PRIx64 ".tmp", random);
+	r = write_new_file(dir_fd, temporary, data, size);
+	if (r < 0)
+		return r;
+	if (renameat2(dir_fd, temporary, dir_fd, name, RENAME_NOREPLACE) < 0) {
+		r = -errno;
+		(void)unlinkat(dir_fd, temporary, 0);
+		return r;
+	}
+	r = sync_dir(dir_fd, ".");
+	if (r < 0)
+		(void)unlinkat(dir_fd, name, 0);
+	return r;
+}
+
+static int map_open_file(int fd, size_t max, struct mapped_file *ret_file)
+{
+	struct mapped_file f = { 0 };
+	struct stat st;
+	void *data;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+	if ((uintmax_t)st.st_size > max)
+		return -EFBIG;
+	if (st.st_size > 0) {
+		data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+		if (data == MAP_FAILED)
+			return -errno;
+		f.data = data;
+		f.size = (size_t)st.st_size;
+	}
+	*ret_file = f;
+	return 0;
+}
+
+int fs_map(int dir_fd, const char *name, size_t max, struct mapped_file *ret_file)
+{
+	/* O_NONBLOCK: a FIFO of that name would wait for a writer. */
+	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = map_open_file(fd, max, ret_file);
+	close(fd);
+	return r;
+}
+
+void fs_unmap(struct mapped_file *f)
+{
+	if (f && f->data)
+		(void)munmap((void *)f->data, f->size);
+	if (f)
+		*f = (struct mapped_file){ 0 };
+}
+
+/* An own descriptor, since reading a directory moves the position that copies share. */
+static int open_stream(int dir_fd, const char *path, int flags, DIR **ret_dir)
+{
+	int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	*ret_dir = fdopendir(fd);
+	if (*ret_dir)
+		return 0;
+	r = -errno;
+	close(fd);
+	return r;
+}
+
+/* The next entry but "." and "..": 1, at the end 0. */
+static int next_entry(DIR *dir, const struct dirent **ret_entry)
+{
+	do {
+		errno = 0;
+		*ret_entry = readdir(dir);
+		if (!*ret_entry)
+			return -errno;
+	} while (strcmp((*ret_entry)->d_name, ".") == 0 || strcmp((*ret_entry)->d_name, "..") == 0);
+	return 1;
+}
+
+/* File systems may leave the type to stat(); an entry that has gone is of no type. */
+static mode_t entry_type(DIR *dir, const struct dirent *e)
+{
+	struct stat st;
+
+	if (e->d_type != DT_UNKNOWN)
+		return DTTOIF(e->d_type);
+	if (fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	return st.st_mode & S_IFMT;
+}
+
+struct names {
+	char **list;
+	size_t count, capacity;
+};
+
+static int names_add(struct names *n, const char *name)
+{
+	if (n->count == n->capacity) {
+		size_t capacity = n->capacity ? n->capacity * 2 : 16;
+		char **list = reallocarray(n->list, capacity, sizeof(*list));
+
+		if (!list)
+			return -ENOMEM;
+		n->list = list;
+		n->capacity = capacity;
+	}
+	n->list[n->count] = strdup(name);
+	if (!n->list[n->count])
+		return -ENOMEM;
+	n->count++;
+	return 0;
+}
+
+static bool ends_in(const char *name, const char *suffix)
+{
+	size_t length = strlen(name), end = strlen(suffix);
+
+	return length >= end && strcmp(name + length - end, suffix) == 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int list_type(int dir_fd, const char *suffix, mode_t type, char ***ret_names,
+		     size_t *ret_count)
+{
+	struct names n = { 0 };
+	const struct dirent *e;
+	DIR *dir;
+	int r = open_stream(dir_fd, ".", 0, &dir);
+
+	if (r < 0)
+		return r;
+	while ((r = next_entry(dir, &e)) > 0) {
+		if (e->d_name[0] == '.' || !ends_in(e->d_name, suffix) ||
+		    entry_type(dir, e) != type)
+			continue;
+		r = names_add(&n, e->d_name);
+		if (r < 0)
+			break;
+	}
+	closedir(dir);
+	if (r < 0) {
+		fs_free_names(n.list, n.count);
+		return r;
+	}
+	if (n.count > 0)
+		qsort(n.list, n.count, sizeof(*n.list), compare_names);
+	*ret_names = n.list;
+	*ret_count = n.count;
+	return 0;
+}
+
+int fs_list(int dir_fd, const char *suffix, char ***ret_names, size_t *ret_count)
+{
+	return list_type(dir_fd, suffix, S_IFREG, ret_names, ret_count);
+}
+
+int fs_list_dirs(int dir_fd, char ***ret_names, size_t *ret_count)
+{
+	return list_type(dir_fd, "", S_IFDIR, ret_names, ret_count);
+}
+
+void fs_free_names(char **names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
+	free(names);
+}
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec ts = { 0 };
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* Polled, since flock() cannot be given a time. */
+static int lock_until(int fd, uint64_t deadline_ns)
+{
+	const struct timespec pause = { .tv_nsec = LOCK_POLL_NS };
+
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (monotonic_ns() >= deadline_ns)
+			return -EBUSY;
+		(void)nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+/* Whether the name still leads to this file: it may have been set aside while we waited. */
+static bool is_still_named(int dir_fd, const char *name, int fd)
+{
+	struct stat a, b;
+
+	return fstat(fd, &a) == 0 && fstatat(dir_fd, name, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+static int open_locked(int dir_fd, const char *name, int flags, unsigned int wait_ms)
+{
+	uint64_t deadline_ns = monotonic_ns() + (uint64_t)wait_ms * 1000000;
+
+	for (;;) {
+		int fd = openat(dir_fd, name, flags | O_CREAT | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+		int r;
+
+		if (fd < 0)
+			return -errno;
+		r = lock_until(fd, deadline_ns);
+		if (r == 0 && is_still_named(dir_fd, name, fd))
+			return fd;
+		close(fd);
+		if (r < 0)
+			return r;
+	}
+}
+
+int fs_lock(int dir_fd, const char *name, unsigned int wait_ms)
+{
+	return open_locked(dir_fd, name, O_RDWR, wait_ms);
+}
+
+/* 1 if the file ends inside a line, which only a power loss can cause. */
+static int is_torn(int fd, off_t size)
+{
+	char last;
+	int r;
+
+	if (size == 0)
+		return 0;
+	r = fs_pread_all(fd, &last, 1, size - 1);
+	return r < 0 ? r : last != '\n';
+}
+
+/* One write() and fsync; whatever fails, the file is as long as before. */
+static int append_durably(int dir_fd, int fd, off_t size, const char *text, size_t length)
+{
+	ssize_t n;
+	int r = 0;
+
+	do
+		n = write(fd, text, length);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		r = -errno;
+	else if ((size_t)n != length)
+		r = -ENOSPC; /* what a short write to a file means; the next one would say so */
+	else if (fsync(fd) < 0)
+		r = -errno;
+	else if (size == 0)
+		r = sync_dir(dir_fd, ".");
+	if (r < 0)
+		(void)!ftruncate(fd, size);
+	return r;
+}
+
+static int append_locked(int dir_fd, int fd, const char *line)
+{
+	struct stat st;
+	char *text;
+	int r, length;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	r = is_torn(fd, st.st_size);
+	if (r < 0)
+		return r;
+	length = asprintf(&text, "%s%s\n", r ? "\n" : "", line);
+	if (length < 0)
+		return -ENOMEM;
+	r = append_durably(dir_fd, fd, st.st_size, text, (size_t)length);
+	free(text);
+	return r;
+}
+
+int fs_append_line(int dir_fd, const char *name, const char *line)
+{
+	int fd, r;
+
+	if (!is_plain_name(name) || strchr(line, '\n'))
+		return -EINVAL;
+	fd = open_locked(dir_fd, name, O_RDWR | O_APPEND, APPEND_WAIT_MS);
+	if (fd < 0)
+		return fd;
+	r = append_locked(dir_fd, fd, line);
+	close(fd); /* and with it the lock */
+	return r;
+}
+
+static int add_usage(DIR *dir, unsigned int depth, uint64_t *total);
+
+/* An entry may go at any moment (retention); then it takes no room. */
+static int add_entry_usage(DIR *dir, const char *name, unsigned int depth, uint64_t *total)
+{
+	struct stat st;
+	DIR *below;
+	int r;
+
+	if (fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	*total += (uint64_t)st.st_blocks * STAT_BLOCK_BYTES;
+	if (!S_ISDIR(st.st_mode))
+		return 0;
+	if (depth >= DEPTH_MAX)
+		return -ELOOP;
+	r = open_stream(dirfd(dir), name, O_NOFOLLOW, &below);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	r = add_usage(below, depth + 1, total);
+	closedir(below);
+	return r;
+}
+
+static int add_usage(DIR *dir, unsigned int depth, uint64_t *total)
+{
+	const struct dirent *e;
+	int r;
+
+	while ((r = next_entry(dir, &e)) > 0) {
+		r = add_entry_usage(dir, e->d_name, depth, total);
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
+int fs_disk_usage(int dir_fd, uint64_t *ret_bytes)
+{
+	uint64_t total = 0;
+	DIR *dir;
+	int r = open_stream(dir_fd, ".", 0, &dir);
+
+	if (r < 0)
+		return r;
+	r = add_usage(dir, 0, &total);
+	closedir(dir);
+	if (r < 0)
+		return r;
+	*ret_bytes = total;
+	return 0;
+}

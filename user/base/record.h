@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A record in memory, and its columns: the one table from which journal and
+ * segment encode and decode rows. A column is stored as byte planes (all first
+ * bytes, then all second bytes, ...), because planes of similar rows compress.
+ */
+#ifndef SEKISHO_RECORD_H
+#define SEKISHO_RECORD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "addr.h"
+#include "cursor.h"
+
+struct record {
+	int64_t time_ns; /* UTC; inside a journal CLOCK_BOOTTIME */
+	int64_t close_ns; /* UTC; 0 = not consented or not known */
+	struct addr src, dst, orig_dst; /* orig_dst all zero = none */
+	uint32_t tenant, consent, rtt_us, flags;
+	uint16_t src_port, dst_port, orig_dst_port;
+	uint8_t kind, protocol;
+};
+
+struct record_column {
+	uint8_t id; /* enum store_column */
+	uint8_t width; /* bytes per row */
+	uint8_t offset; /* in struct record */
+};
+
+/* Ended by id 0; in the order of enum store_column. */
+extern const struct record_column record_columns[];
+const struct record_column *record_column_find(unsigned int id); /* NULL when unknown */
+
+/* Appends the column's planes; `base` is subtracted from the time column. Returns whether any byte is not zero. */
+int record_encode(const struct record_column *c, const struct record *rows, size_t count,
+		  int64_t base, struct buffer *out);
+/* Fills the column of `rows` from planes (exactly count * width bytes). */
+void record_decode(const struct record_column *c, const uint8_t *planes, size_t count,
+		   int64_t base, struct record *rows);
+
+/* Orders for qsort(): by (source, time, ...) and by (time, source, ...); both total over what is stored. */
+int record_compare_source(const void *a, const void *b);
+int record_compare_time(const void *a, const void *b);
+
+#endif

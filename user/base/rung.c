@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Names of the rungs of the ladder. */
+#include <errno.h>
+#include <string.h>
+#include "rung.h"
+
+#define NEVER_ACCEPTED "connections reset or still waiting before accept(), MPTCP joins"
+
+static const struct {
+	const char *name;
+	enum sekisho_rung rung;
+	const char *blind_spot;
+} rungs[] = {
+	{ "auto", SEKISHO_RUNG_NONE, "" },
+	{ "set_state", SEKISHO_RUNG_SET_STATE, "" },
+	{ "fexit", SEKISHO_RUNG_FEXIT, NEVER_ACCEPTED },
+	{ "kretprobe", SEKISHO_RUNG_KRETPROBE,
+	  NEVER_ACCEPTED ", accept() calls blocked before the start or beyond maxactive" },
+};
+
+const char *rung_name(enum sekisho_rung rung)
+{
+	for (size_t i = 1; i < sizeof(rungs) / sizeof(rungs[0]); i++)
+		if (rungs[i].rung == rung)
+			return rungs[i].name;
+	return "none";
+}
+
+int rung_parse(const char *name, enum sekisho_rung *ret_rung)
+{
+	for (size_t i = 0; i < sizeof(rungs) / sizeof(rungs[0]); i++)
+		if (strcmp(rungs[i].name, name) == 0) {
+			*ret_rung = rungs[i].rung;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+const char *rung_blind_spot(enum sekisho_rung rung)
+{
+	for (size_t i = 0; i < sizeof(rungs) / sizeof(rungs[0]); i++)
+		if (rungs[i].rung == rung)
+			return rungs[i].blind_spot;
+	return "";
+}

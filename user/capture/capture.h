@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The BPF side as user space sees it: programs attached by the best rung that
+ * works, maps and link pinned so that recording outlives this process, tenants
+ * switched on and off, losses counted.
+ */
+#ifndef SEKISHO_CAPTURE_H
+#define SEKISHO_CAPTURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/addr.h"
+#include "base/problem.h"
+#include "ring.h"
+#include "schema/event.h"
+
+struct capture_options {
+	const char *pin_dir; /* on bpffs; made if missing, bpffs mounted on /sys/fs/bpf if needed */
+	enum sekisho_rung hook; /* SEKISHO_RUNG_NONE: the best that works */
+	uint64_t ring_bytes; /* power of two; a ring that is pinned already keeps its size */
+};
+
+/* What was found at the pins. */
+enum capture_start {
+	CAPTURE_FRESH, /* nothing was armed before: a gap up to now */
+	CAPTURE_CONTINUED, /* the same program went on without us: no gap */
+	CAPTURE_REPLACED, /* another program was armed and has been exchanged: a short gap */
+};
+
+struct capture;
+
+/*
+ * Loads, attaches and pins. -EPERM, -EOPNOTSUPP, ... and *p when no rung works (the text lists each
+ * rung tried and why it failed). `ret_notes` (may be NULL) takes what was odd but not fatal.
+ */
+int capture_open(const struct capture_options *o, struct capture **ret_capture,
+		 struct problem *ret_notes, struct problem *p);
+void capture_close(struct capture *c); /* keeps the pins: the kernel goes on recording into the ring */
+
+struct ring *capture_ring(struct capture *c);
+int capture_ring_fd(const struct capture *c); /* for poll */
+uint64_t capture_ring_id(const struct capture *c);
+enum sekisho_rung capture_rung(const struct capture *c);
+enum capture_start capture_how_started(const struct capture *c);
+/* Whether our program is still attached and pinned; false also after a foreign unpin. */
+bool capture_armed(const struct capture *c);
+
+struct capture_tenant {
+	uint32_t tenant, consent, fields;
+	uint64_t until_boot_ns;
+	const struct selector *selectors;
+	size_t selector_count;
+};
+
+/*
+ * Makes the maps say exactly this and no more. What is to go goes first, so that a tenant is never
+ * recorded by a mixture of old and new. 0 or negative errno and *p; then grants may be missing, but
+ * none is live that should not be.
+ */
+int capture_set_tenants(struct capture *c, const struct capture_tenant *tenants, size_t count,
+			struct problem *p);
+/* Ends one tenant's grant in the kernel at once. */
+int capture_revoke(struct capture *c, uint32_t tenant);
+/* The same through the pins, without a daemon; 0 also when nothing is pinned. */
+int capture_revoke_pinned(const char *pin_dir, uint32_t tenant);
+
+void capture_set_loopback(struct capture *c, bool record_loopback);
+void capture_heartbeat(struct capture *c, uint64_t until_boot_ns);
+
+struct capture_loss {
+	uint32_t tenant, reason; /* enum sekisho_loss_reason */
+	uint64_t total; /* since the ring was made */
+	uint64_t first_boot_ns, last_boot_ns;
+};
+/* All counters that are not zero, into an array the caller frees. */
+int capture_losses(struct capture *c, struct capture_loss **ret_losses, size_t *ret_count);
+/* How often the kernel skipped our program because it was running on that CPU already. */
+uint64_t capture_skipped(const struct capture *c);
+
+/* Ends every grant through the pins, without loading anything; what waits in the ring stays there. */
+void capture_end_grants(const char *pin_dir);
+bool capture_is_pinned(const char *pin_dir);
+
+/* Empties the maps, detaches, removes all pins. 1 when something was there, 0 when nothing was. */
+int capture_disarm(const char *pin_dir, struct problem *p);
+
+#endif

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Bringing the pinned maps to the state that configuration and consent ask for. */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "capture_maps.h"
+
+void capture_maps_close(struct capture_maps *m)
+{
+	const int fds[] = { m->events, m->selectors, m->grants, m->losses, m->control };
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+static struct sekisho_selector_key selector_key(const struct selector *s)
+{
+	struct sekisho_selector_key key = {};
+	int v4 = addr_is_v4(&s->prefix.addr) && s->prefix.bits >= 96;
+	uint8_t bits = v4 ? (uint8_t)(s->prefix.bits - 96) : s->prefix.bits;
+
+	key.prefix_bits = SEKISHO_SELECTOR_FIXED_BITS + bits;
+	key.port_be[0] = (uint8_t)(s->port >> 8);
+	key.port_be[1] = (uint8_t)s->port;
+	key.family = v4 ? 4 : 6;
+	memcpy(key.addr, s->prefix.addr.bytes + (v4 ? 12 : 0), v4 ? 4 : 16);
+	return key;
+}
+
+static const struct capture_tenant *find(const struct capture_tenant *tenants, size_t count,
+					 uint32_t tenant)
+{
+	for (size_t i = 0; i < count; i++)
+		if (tenants[i].tenant == tenant)
+			return &tenants[i];
+	return NULL;
+}
+
+/*
+ * Applies keep() to every key of a map and deletes those it refuses. A deletion restarts the walk
+ * from the front, as the key it would go on from is gone; keys only get fewer, so it ends.
+ */
+static int sweep(int fd, void *key, size_t key_size, void *next, int (*keep)(void *ctx, void *key),
+		 void *ctx)
+{
+	void *from = NULL;
+
+	while (bpf_map_get_next_key(fd, from, next) == 0) {
+		if (keep(ctx, next)) {
+			memcpy(key, next, key_size);
+			from = key;
+			continue;
+		}
+		if (bpf_map_delete_elem(fd, next) && errno != ENOENT)
+			return -errno;
+		from = NULL;
+	}
+	return 0;
+}
+
+struct wanted {
+	const struct capture_maps *maps;
+	const struct capture_tenant *tenants;
+	size_t count;
+};
+
+/* A grant stays only if it is still the same; a changed one is taken out while selectors change. */
+static int keep_grant(void *ctx, void *key)
+{
+	const struct wanted *w = ctx;
+	const struct capture_tenant *t = find(w->tenants, w->count, *(const uint32_t *)key);
+	struct sekisho_grant grant;
+
+	return t && bpf_map_lookup_elem(w->maps->grants, key, &grant) == 0 &&
+	       grant.consent == t->consent && grant.fields == t->fields;
+}
+
+static int keep_selector(void *ctx, void *key)
+{
+	const struct wanted *w = ctx;
+
+	for (size_t i = 0; i < w->count; i++)
+		for (size_t k = 0; k < w->tenants[i].selector_count; k++) {
+			struct sekisho_selector_key own = selector_key(&w->tenants[i].selectors[k]);
+
+			if (memcmp(&own, key, sizeof(own)) == 0)
+				return 1;
+		}
+	return 0;
+}
+
+static int add_selectors(const struct capture_maps *m, const struct capture_tenant *t)
+{
+	for (size_t i = 0; i < t->selector_count; i++) {
+		struct sekisho_selector_key key = selector_key(&t->selectors[i]);
+		struct sekisho_selector value = {
+			.tenant = t->tenant,
+			.address_bits = key.prefix_bits - SEKISHO_SELECTOR_FIXED_BITS,
+		};
+
+		if (bpf_map_update_elem(m->selectors, &key, &value, BPF_ANY))
+			return -errno;
+	}
+	return 0;
+}
+
+static int add_counter(const struct capture_maps *m, uint32_t tenant, uint32_t reason)
+{
+	struct sekisho_loss_key key = { .tenant = tenant, .reason = reason };
+	struct sekisho_loss *zero = calloc((size_t)libbpf_num_possible_cpus(), sizeof(*zero));
+	int error = 0;
+
+	if (!zero)
+		return -ENOMEM;
+	if (bpf_map_update_elem(m->losses, &key, zero, BPF_NOEXIST) && errno != EEXIST)
+		error = -errno;
+	free(zero);
+	return error;
+}
+
+static int add_counters(const struct capture_maps *m, uint32_t tenant)
+{
+	int error = add_counter(m, tenant, SEKISHO_LOSS_RING_FULL);
+
+	return error ? error : add_counter(m, tenant, SEKISHO_LOSS_ORPHANED);
+}
+
+static int add_grant(const struct capture_maps *m, const struct capture_tenant *t)
+{
+	struct sekisho_grant grant = {
+		.until_boot_ns = t->until_boot_ns,
+		.consent = t->consent,
+		.fields = t->fields,
+	};
+
+	return bpf_map_update_elem(m->grants, &t->tenant, &grant, BPF_ANY) ? -errno : 0;
+}
+
+int capture_maps_set(const struct capture_maps *m, const struct capture_tenant *tenants,
+		     size_t count)
+{
+	struct wanted wanted = { .maps = m, .tenants = tenants, .count = count };
+	struct sekisho_selector_key selector, next_selector;
+	uint32_t tenant, next_tenant;
+	int error = sweep(m->grants, &tenant, sizeof(tenant), &next_tenant, keep_grant, &wanted);
+
+	if (!error)
+		error = sweep(m->selectors, &selector, sizeof(selector), &next_selector,
+			      keep_selector, &wanted);
+	if (!error)
+		error = add_counters(m, 0);
+	for (size_t i = 0; i < count && !error; i++) {
+		error = add_selectors(m, &tenants[i]);
+		if (!error)
+			error = add_counters(m, tenants[i].tenant);
+	}
+	for (size_t i = 0; i < count && !error; i++)
+		error = add_grant(m, &tenants[i]);
+	return error;
+}
+
+/* Sums one counter over the CPUs. */
+static int read_loss(const struct capture_maps *m, const struct sekisho_loss_key *key,
+		     struct sekisho_loss *per_cpu, int cpus, struct capture_loss *ret_loss)
+{
+	*ret_loss = (struct capture_loss){ .tenant = key->tenant, .reason = key->reason };
+	if (bpf_map_lookup_elem(m->losses, key, per_cpu))
+		return -errno;
+	for (int cpu = 0; cpu < cpus; cpu++) {
+		const struct sekisho_loss *l = &per_cpu[cpu];
+
+		if (!l->count)
+			continue;
+		if (!ret_loss->total || l->first_boot_ns < ret_loss->first_boot_ns)
+			ret_loss->first_boot_ns = l->first_boot_ns;
+		if (l->last_boot_ns > ret_loss->last_boot_ns)
+			ret_loss->last_boot_ns = l->last_boot_ns;
+		ret_loss->total += l->count;
+	}
+	return 0;
+}
+
+int capture_maps_losses(const struct capture_maps *m, struct capture_loss **ret_losses,
+			size_t *ret_count)
+{
+	int cpus = libbpf_num_possible_cpus();
+	struct sekisho_loss *per_cpu = cpus > 0 ? calloc((size_t)cpus, sizeof(*per_cpu)) : NULL;
+	struct sekisho_loss_key key, next, *from = NULL;
+	struct capture_loss *losses = NULL, loss;
+	size_t count = 0;
+
+	if (!per_cpu)
+		return -ENOMEM;
+	while (bpf_map_get_next_key(m->losses, from, &next) == 0) {
+		key = next;
+		from = &key;
+		if (read_loss(m, &key, per_cpu, cpus, &loss) == 0 && loss.total) {
+			struct capture_loss *grown = reallocarray(losses, count + 1, sizeof(*grown));
+
+			if (!grown) {
+				free(losses);
+				free(per_cpu);
+				return -ENOMEM;
+			}
+			losses = grown;
+			losses[count++] = loss;
+		}
+	}
+	free(per_cpu);
+	*ret_losses = losses;
+	*ret_count = count;
+	return 0;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The tenant and loss maps: bringing them to a wanted state, reading counters. */
+#ifndef SEKISHO_CAPTURE_MAPS_H
+#define SEKISHO_CAPTURE_MAPS_H
+
+#include <stddef.h>
+#include "capture.h"
+
+struct capture_maps {
+	int events, selectors, grants, losses, control; /* descriptors or -1 */
+};
+
+void capture_maps_close(struct capture_maps *m);
+/* See capture_set_tenants(). */
+int capture_maps_set(const struct capture_maps *m, const struct capture_tenant *tenants,
+		     size_t count);
+/* See capture_losses(). */
+int capture_maps_losses(const struct capture_maps *m, struct capture_loss **ret_losses,
+			size_t *ret_count);
+
+#endif

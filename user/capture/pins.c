@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The pin directory on bpffs. */
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+#include "pins.h"
+#include "schema/event.h"
+
+#define BPFFS_ROOT "/sys/fs/bpf"
+
+/* Order of removal: links first, so that nothing is emitted into maps that are going. */
+static const char *const pin_names[] = {
+	"link_set_state", "link_fexit", "link_kretprobe", "grants", "selectors",
+	"losses",	  "control",	"active_opens",	  "events",
+};
+#define PINS (sizeof(pin_names) / sizeof(pin_names[0]))
+
+int pin_path(char path[static PIN_PATH_MAX], const char *pin_dir, const char *name)
+{
+	int n = snprintf(path, PIN_PATH_MAX, "%s/%s", pin_dir, name);
+
+	return n > 0 && n < PIN_PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+static int on_bpffs(const char *path)
+{
+	struct statfs fs;
+
+	return statfs(path, &fs) == 0 && (unsigned long)fs.f_type == BPF_FS_MAGIC;
+}
+
+static int make_directory(const char *pin_dir, struct problem *p)
+{
+	if (strncmp(pin_dir, BPFFS_ROOT "/", strlen(BPFFS_ROOT) + 1) == 0 && !on_bpffs(BPFFS_ROOT) &&
+	    mount("bpf", BPFFS_ROOT, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") < 0)
+		return problem(p, -errno, "cannot mount bpffs on %s: %s", BPFFS_ROOT,
+			       strerror(errno));
+	if (mkdir(pin_dir, 0700) < 0 && errno != EEXIST)
+		return problem(p, -errno, "cannot create pin_dir %s: %s", pin_dir, strerror(errno));
+	if (!on_bpffs(pin_dir))
+		return problem(p, -EINVAL, "pin_dir %s is not on a BPF file system", pin_dir);
+	return 0;
+}
+
+/* Whether every map is pinned and the layout is ours; then the ring's size. */
+static int usable(const char *pin_dir, uint64_t *ret_ring_bytes)
+{
+	static const char *const maps[] = { "grants", "selectors", "losses", "active_opens" };
+	char path[PIN_PATH_MAX];
+	struct sekisho_control control = {};
+	struct bpf_map_info info = {};
+	__u32 zero = 0, size = sizeof(info);
+	int fd, good;
+
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
+		if (pin_path(path, pin_dir, maps[i]) || access(path, F_OK) < 0)
+			return 0;
+	fd = pin_path(path, pin_dir, "control") ? -1 : bpf_obj_get(path);
+	if (fd < 0)
+		return 0;
+	/* The value size must be ours before a value is read into our struct. */
+	good = bpf_obj_get_info_by_fd(fd, &info, &size) == 0 && info.value_size == sizeof(control) &&
+	       bpf_map_lookup_elem(fd, &zero, &control) == 0 &&
+	       control.layout_version == SEKISHO_LAYOUT_VERSION && control.ring_id;
+	close(fd);
+	fd = good && !pin_path(path, pin_dir, "events") ? bpf_obj_get(path) : -1;
+	if (fd < 0)
+		return 0;
+	size = sizeof(info);
+	good = bpf_obj_get_info_by_fd(fd, &info, &size) == 0 && info.type == BPF_MAP_TYPE_RINGBUF;
+	close(fd);
+	*ret_ring_bytes = info.max_entries;
+	return good;
+}
+
+int pins_empty(const char *pin_dir)
+{
+	DIR *dir = opendir(pin_dir);
+	struct dirent *entry;
+	int entries = 0;
+
+	if (!dir)
+		return 1;
+	while ((entry = readdir(dir)))
+		entries += entry->d_name[0] != '.';
+	closedir(dir);
+	return entries == 0;
+}
+
+int pins_prepare(const char *pin_dir, struct pinned_ring *ret_ring, struct problem *ret_notes,
+		 struct problem *p)
+{
+	int error = make_directory(pin_dir, p);
+
+	ret_ring->bytes = 0;
+	if (error || pins_empty(pin_dir) || usable(pin_dir, &ret_ring->bytes))
+		return error;
+	if (ret_notes)
+		problem(ret_notes, 0, "the pins in %s are incomplete or of another version: replaced",
+			pin_dir);
+	ret_ring->bytes = 0;
+	error = pins_remove(pin_dir, p);
+	return error < 0 ? error : make_directory(pin_dir, p);
+}
+
+void pins_end_grants(const char *pin_dir)
+{
+	char path[PIN_PATH_MAX];
+	__u32 tenant;
+	int fd = pin_path(path, pin_dir, "grants") ? -1 : bpf_obj_get(path);
+
+	if (fd < 0)
+		return;
+	while (bpf_map_get_next_key(fd, NULL, &tenant) == 0)
+		if (bpf_map_delete_elem(fd, &tenant))
+			break;
+	close(fd);
+}
+
+int pins_remove(const char *pin_dir, struct problem *p)
+{
+	char path[PIN_PATH_MAX];
+	int found = 0;
+
+	pins_end_grants(pin_dir);
+	for (size_t i = 0; i < PINS; i++) {
+		int error = pin_path(path, pin_dir, pin_names[i]);
+
+		if (!error && unlink(path) < 0)
+			error = -errno;
+		if (!error)
+			found = 1;
+		else if (error != -ENOENT)
+			return problem(p, error, "cannot remove pin %s: %s", path, strerror(-error));
+	}
+	if (rmdir(pin_dir) < 0 && errno != ENOENT)
+		return problem(p, -errno, "cannot remove %s: %s", pin_dir, strerror(errno));
+	return found;
+}

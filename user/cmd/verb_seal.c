@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* sekisho seal: asks the daemon to rotate the journal and seal what is in it. */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include "command.h"
+#include "control/client.h"
+
+struct seal_options {
+	unsigned int help;
+};
+
+static const struct cmd_option option_table[] = {
+	CMD_SWITCH("help", struct seal_options, help, "this text"),
+	{},
+};
+
+int verb_seal(struct command *c, int argc, char **argv)
+{
+	struct seal_options o = {};
+	struct problem p;
+	json_t *answer;
+	size_t operands;
+	int error, status;
+
+	if (cmdline_parse(argc, argv, option_table, &o, false, NULL, 0, &operands, &p))
+		return command_fail(EXIT_USAGE, &p);
+	if (o.help) {
+		printf("usage: sekisho seal\n\nMoves all rows of the journal to the segments now, as\n"
+		       "sekishod does by itself on rotation and when it stops.\n");
+		return EXIT_YES;
+	}
+	if (c->store_path) {
+		log_error("seal is done by sekishod (-c FILE), not on --store");
+		return EXIT_USAGE;
+	}
+	error = client_call(c->conf.run_dir, json_pack("{s:s}", "verb", "seal"), &answer, &p);
+	if (error)
+		return command_fail(error == -ECONNREFUSED ? EXIT_NO_DAEMON : EXIT_NO, &p);
+	status = command_answer_status(answer);
+	if (status == EXIT_YES)
+		printf("sealed %lld rows in %lld sections\n",
+		       (long long)json_integer_value(json_object_get(answer, "rows")),
+		       (long long)json_integer_value(json_object_get(answer, "sections")));
+	json_decref(answer);
+	return status;
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* sekisho status: what the daemon says of itself, for people or as JSON. */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include "base/utc.h"
+#include "capture/capture.h"
+#include "command.h"
+#include "control/client.h"
+
+struct status_options {
+	unsigned int json, help;
+};
+
+static const struct cmd_option option_table[] = {
+	CMD_SWITCH("json", struct status_options, json, "as JSON"),
+	CMD_SWITCH("help", struct status_options, help, "this text"),
+	{},
+};
+
+static long long number(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+static const char *text(const json_t *object, const char *key)
+{
+	const char *value = json_string_value(json_object_get(object, key));
+
+	return value ? value : "-";
+}
+
+static void show_tenant(const json_t *t)
+{
+	const json_t *addresses = json_object_get(t, "addresses");
+	const json_t *uncovered = json_object_get(t, "not_covered");
+	size_t i;
+	json_t *item;
+
+	if (json_is_true(json_object_get(t, "recording")))
+		printf("  %-20s recording   consent %lld until %s\n", text(t, "tenant"),
+		       number(t, "consent"), text(t, "until"));
+	else
+		printf("  %-20s not recorded: no consent in force\n", text(t, "tenant"));
+	json_array_foreach(addresses, i, item)
+		printf("  %-20s   %s\n", "", json_string_value(item));
+	json_array_foreach(uncovered, i, item)
+		printf("  %-20s   %s  NOT COVERED by the consent\n", "", json_string_value(item));
+}
+
+static void show_recording(const json_t *s)
+{
+	const json_t *recorder = json_object_get(s, "recorder"), *ring = json_object_get(s, "ring");
+	const json_t *journal = json_object_get(s, "journal"), *sealed = json_object_get(s, "sealed");
+
+	printf("Rows:      %lld since the start, last %s\n", number(recorder, "rows"),
+	       text(recorder, "last_record"));
+	printf("Gaps:      %lld since the start, %lld events lost, %lld malformed\n",
+	       number(recorder, "gaps"), number(recorder, "lost"), number(recorder, "malformed"));
+	if (number(recorder, "refused"))
+		printf("Refused:   %lld events without a consent that covers them\n",
+		       number(recorder, "refused"));
+	printf("Ring:      %lld of %lld bytes waiting\n", number(ring, "waiting"),
+	       number(ring, "bytes"));
+	printf("Journal:   %s, %lld rows, %lld bytes, last sync %s\n", text(journal, "file"),
+	       number(journal, "rows"), number(journal, "bytes"), text(journal, "last_sync"));
+	if (json_is_string(json_object_get(journal, "error")))
+		printf("           CANNOT BE WRITTEN: %s\n", text(journal, "error"));
+	printf("Sealed:    %lld rows in %lld sections since the start\n", number(sealed, "rows"),
+	       number(sealed, "sections"));
+	if (json_is_string(json_object_get(sealed, "error")))
+		printf("           LAST RUN FAILED: %s\n", text(sealed, "error"));
+}
+
+static void show(const json_t *s)
+{
+	const json_t *clock = json_object_get(s, "clock");
+	const json_t *tenants = json_object_get(s, "tenants");
+	const char *blind = text(s, "cannot_see");
+	size_t i;
+	json_t *item;
+
+	printf("Capture:   %s, hook %s, since %s\n",
+	       json_is_true(json_object_get(s, "live")) ? "live" : "NOT LIVE", text(s, "hook"),
+	       text(s, "started"));
+	if (*blind && *blind != '-')
+		printf("           cannot see: %s\n", blind);
+	printf("Store:     %s, %.1f MiB on disk\n", text(s, "state_dir"),
+	       (double)number(s, "disk_bytes") / (1 << 20));
+	show_recording(s);
+	if (json_is_true(json_object_get(clock, "synchronised")))
+		printf("Clock:     synchronised, error at most %.3f ms\n",
+		       (double)number(clock, "max_error_ns") / 1e6);
+	else
+		printf("Clock:     NOT SYNCHRONISED\n");
+	printf("Loopback:  %s\n", json_is_true(json_object_get(s, "record_loopback")) ?
+					  "recorded" : "not recorded");
+	printf("Tenants:   %zu configured\n", json_array_size(tenants));
+	json_array_foreach(tenants, i, item)
+		show_tenant(item);
+}
+
+static int no_daemon(const struct command *c, const struct problem *p)
+{
+	log_error("%s", p->text);
+	if (capture_is_pinned(c->conf.pin_dir))
+		log_error("its program is still pinned in %s: the kernel records into the ring for at most 120 s after the last heartbeat",
+			  c->conf.pin_dir);
+	return EXIT_NO_DAEMON;
+}
+
+int verb_status(struct command *c, int argc, char **argv)
+{
+	struct status_options o = {};
+	struct problem p;
+	json_t *answer;
+	size_t operands;
+	int error, status;
+
+	if (cmdline_parse(argc, argv, option_table, &o, false, NULL, 0, &operands, &p))
+		return command_fail(EXIT_USAGE, &p);
+	if (o.help) {
+		printf("usage: sekisho [-c FILE] status [--json]\n\n"
+		       "Exit status: 0 while capture is live, 1 when it is not, 3 when sekishod does not run.\n");
+		return EXIT_YES;
+	}
+	if (c->store_path) {
+		log_error("status is about a running sekishod (-c FILE), not --store");
+		return EXIT_USAGE;
+	}
+	error = client_call(c->conf.run_dir, json_pack("{s:s}", "verb", "status"), &answer, &p);
+	if (error == -ECONNREFUSED)
+		return no_daemon(c, &p);
+	if (error)
+		return command_fail(EXIT_NO, &p);
+	status = command_answer_status(answer);
+	if (status == EXIT_YES) {
+		if (o.json) {
+			json_object_del(answer, "status");
+			json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+			putchar('\n');
+		} else {
+			show(answer);
+		}
+		status = json_is_true(json_object_get(answer, "live")) ? EXIT_YES : EXIT_NO;
+	}
+	json_decref(answer);
+	return status;
+}

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Writing the journal: file header, frames, and undoing a frame that did not fit. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+#include "base/block.h"
+#include "base/fs.h"
+#include "base/parse.h"
+#include "base/utc.h"
+#include "journal.h"
+#include "schema/journal.h"
+#include "schema/store.h"
+
+#define ZSTD_LEVEL 1
+
+struct journal {
+	int fd;
+	char name[64];
+	uint64_t file_id, ring_end, size, rows;
+	int64_t created_ns;
+	bool broken; /* a partial frame could not be removed */
+	struct buffer raw, frame;
+};
+
+static void read_boot_id(uint8_t id[16])
+{
+	char text[40] = "";
+	size_t n = 0;
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+
+	memset(id, 0, 16);
+	if (fd < 0)
+		return;
+	if (read(fd, text, sizeof(text) - 1) > 0)
+		for (const char *c = text; *c && n < 32; c++) {
+			const char *digit = strchr("0123456789abcdef", *c);
+
+			if (!digit)
+				continue;
+			id[n / 2] = (uint8_t)(id[n / 2] << 4 | (digit - "0123456789abcdef"));
+			n++;
+		}
+	close(fd);
+}
+
+static void fill_header(const struct journal *j, const struct journal_origin *origin,
+			uint8_t header[static JOURNAL_HEADER_BYTES])
+{
+	memset(header, 0, JOURNAL_HEADER_BYTES);
+	memcpy(header + JOURNAL_AT_MAGIC, JOURNAL_MAGIC, 8);
+	put_le16(header + JOURNAL_AT_VERSION, JOURNAL_VERSION);
+	put_le16(header + JOURNAL_AT_HEADER_SIZE, JOURNAL_HEADER_BYTES);
+	header[JOURNAL_AT_RUNG] = origin->rung;
+	put_le64(header + JOURNAL_AT_FILE_ID, j->file_id);
+	put_le64(header + JOURNAL_AT_RING_ID, origin->ring_id);
+	put_le64(header + JOURNAL_AT_RING_START, origin->ring_position);
+	put_le64(header + JOURNAL_AT_CREATED_UTC, (uint64_t)j->created_ns);
+	put_le64(header + JOURNAL_AT_CREATED_BOOT, (uint64_t)boot_now_ns());
+	read_boot_id(header + JOURNAL_AT_BOOT_ID);
+	put_le32(header + JOURNAL_AT_CRC,
+		 block_crc(j->file_id, 0, header, JOURNAL_AT_CRC, NULL, 0));
+}
+
+/* "20261122T165800Z-0123456789abcdef.skj": sorts by creation for people; nothing relies on it. */
+static void make_name(struct journal *j)
+{
+	char text[UTC_TEXT_MAX], compact[17];
+	size_t n = 0;
+
+	utc_format(j->created_ns, text);
+	for (const char *c = text; *c && *c != '.' && n < 15; c++)
+		if (*c != '-' && *c != ':')
+			compact[n++] = *c;
+	compact[n] = '\0';
+	snprintf(j->name, sizeof(j->name), "%sZ-%016llx%s", compact,
+		 (unsigned long long)j->file_id, JOURNAL_SUFFIX);
+}
+
+int journal_create(int dir_fd, const struct journal_origin *origin, struct journal **ret_journal,
+		   struct problem *p)
+{
+	uint8_t header[JOURNAL_HEADER_BYTES];
+	struct journal *j = calloc(1, sizeof(*j));
+	int r;
+
+	if (!j)
+		return problem(p, -ENOMEM, "out of memory");
+	j->created_ns = utc_now_ns();
+	j->ring_end = origin->ring_position;
+	j->size = JOURNAL_HEADER_BYTES;
+	do {
+		if (getrandom(&j->file_id, sizeof(j->file_id), 0) != sizeof(j->file_id)) {
+			free(j);
+			return problem(p, -EIO, "no random numbers from the kernel");
+		}
+	} while (!j->file_id);
+	make_name(j);
+	fill_header(j, origin, header);
+	r = fs_publish(dir_fd, j->name, header, sizeof(header));
+	if (r == 0) {
+		j->fd = openat(dir_fd, j->name, O_WRONLY | O_APPEND | O_CLOEXEC);
+		r = j->fd < 0 ? -errno : 0;
+	}
+	if (r < 0) {
+		problem(p, r, "cannot create journal/%s: %s", j->name, strerror(-r));
+		free(j);
+		return r;
+	}
+	*ret_journal = j;
+	return 0;
+}
+
+void journal_close(struct journal *j)
+{
+	if (!j)
+		return;
+	close(j->fd);
+	buffer_done(&j->raw);
+	buffer_done(&j->frame);
+	free(j);
+}
+
+struct frame_head {
+	uint8_t type;
+	uint32_t entries, columns;
+	uint64_t ring_end, first_boot_ns, last_boot_ns;
+};
+
+/* Completes the header of j->frame (whose payload is in place) and writes it. */
+static int write_frame(struct journal *j, const struct frame_head *head, uint8_t coding)
+{
+	uint8_t *h = j->frame.data;
+	size_t stored = j->frame.size - FRAME_HEADER_BYTES;
+	int r;
+
+	put_le32(h + FRAME_AT_MAGIC, JOURNAL_FRAME_MAGIC);
+	h[FRAME_AT_TYPE] = head->type;
+	h[FRAME_AT_CODING] = coding;
+	put_le16(h + FRAME_AT_HEADER_SIZE, FRAME_HEADER_BYTES);
+	put_le32(h + FRAME_AT_ENTRIES, head->entries);
+	put_le32(h + FRAME_AT_RAW_BYTES, (uint32_t)j->raw.size);
+	put_le32(h + FRAME_AT_STORED_BYTES, (uint32_t)stored);
+	put_le32(h + FRAME_AT_COLUMNS, head->columns);
+	put_le64(h + FRAME_AT_RING_END, head->ring_end);
+	put_le64(h + FRAME_AT_FIRST_BOOT, head->first_boot_ns);
+	put_le64(h + FRAME_AT_LAST_BOOT, head->last_boot_ns);
+	put_le32(h + FRAME_AT_RESERVED, 0);
+	put_le32(h + FRAME_AT_CRC, block_crc(j->file_id, j->size, h, FRAME_AT_CRC,
+					     h + FRAME_HEADER_BYTES, stored));
+	r = fs_write_all(j->fd, j->frame.data, j->frame.size);
+	if (r < 0) {
+		/* Only what this call wrote is taken back. */
+		if (ftruncate(j->fd, (off_t)j->size) < 0)
+			j->broken = true;
+		return r;
+	}
+	j->size += j->frame.size;
+	j->ring_end = head->ring_end;
+	return 0;
+}
+
+/* Packs j->raw into a frame and appends it. */
+static int append(struct journal *j, const struct frame_head *head)
+{
+	uint8_t coding = STORE_CODING_PLAIN;
+	int r;
+
+	if (j->broken)
+		return -EPIPE;
+	buffer_clear(&j->frame);
+	if (!buffer_ok(&j->raw) || !buffer_extend(&j->frame, FRAME_HEADER_BYTES))
+		return -ENOMEM;
+	r = block_pack(j->raw.data, j->raw.size, ZSTD_LEVEL, &j->frame, &coding);
+	return r < 0 ? r : write_frame(j, head, coding);
+}
+
+int journal_append_rows(struct journal *j, const struct record *rows, size_t count,
+			uint64_t ring_end)
+{
+	struct frame_head head = { .type = FRAME_ROWS, .entries = (uint32_t)count,
+				   .ring_end = ring_end, .first_boot_ns = UINT64_MAX };
+	int r;
+
+	if (count == 0 || count > JOURNAL_FRAME_ROWS_MAX)
+		return -EINVAL;
+	for (size_t i = 0; i < count; i++) {
+		uint64_t t = (uint64_t)rows[i].time_ns;
+
+		head.first_boot_ns = t < head.first_boot_ns ? t : head.first_boot_ns;
+		head.last_boot_ns = t > head.last_boot_ns ? t : head.last_boot_ns;
+	}
+	buffer_clear(&j->raw);
+	for (const struct record_column *c = record_columns; c->id; c++) {
+		size_t before = j->raw.size;
+
+		if (record_encode(c, rows, count, (int64_t)head.first_boot_ns, &j->raw))
+			head.columns |= 1u << c->id;
+		else if (buffer_ok(&j->raw))
+			j->raw.size = before;
+	}
+	r = append(j, &head);
+	if (r == 0)
+		j->rows += count;
+	return r;
+}
+
+int journal_append_anchor(struct journal *j, const struct anchor *a)
+{
+	struct frame_head head = { .type = FRAME_ANCHORS, .entries = 1, .ring_end = j->ring_end,
+				   .first_boot_ns = a->boot_ns, .last_boot_ns = a->boot_ns };
+
+	buffer_clear(&j->raw);
+	anchor_write(a, &j->raw);
+	return append(j, &head);
+}
+
+int journal_append_gaps(struct journal *j, const struct gap *gaps, size_t count)
+{
+	struct frame_head head = { .type = FRAME_GAPS, .entries = (uint32_t)count,
+				   .ring_end = j->ring_end };
+
+	if (count == 0 || count > JOURNAL_FRAME_ROWS_MAX)
+		return -EINVAL;
+	buffer_clear(&j->raw);
+	for (size_t i = 0; i < count; i++)
+		gap_write(&gaps[i], &j->raw);
+	return append(j, &head);
+}
+
+int journal_append_tenants(struct journal *j, const struct journal_tenant *tenants, size_t count)
+{
+	struct frame_head head = { .type = FRAME_TENANTS, .entries = (uint32_t)count,
+				   .ring_end = j->ring_end };
+
+	if (count > JOURNAL_FRAME_ROWS_MAX)
+		return -EINVAL;
+	buffer_clear(&j->raw);
+	for (size_t i = 0; i < count; i++) {
+		size_t length = strnlen(tenants[i].id, TENANT_ID_MAX);
+
+		buffer_le32(&j->raw, tenants[i].number);
+		buffer_le32(&j->raw, tenants[i].consent);
+		buffer_u8(&j->raw, (uint8_t)length);
+		buffer_bytes(&j->raw, tenants[i].id, length);
+	}
+	return append(j, &head);
+}
+
+const char *journal_name(const struct journal *j)
+{
+	return j->name;
+}
+
+uint64_t journal_size(const struct journal *j)
+{
+	return j->size;
+}
+
+uint64_t journal_rows(const struct journal *j)
+{
+	return j->rows;
+}
+
+int64_t journal_created_ns(const struct journal *j)
+{
+	return j->created_ns;
+}
+
+int journal_dup_fd(const struct journal *j)
+{
+	int fd = fcntl(j->fd, F_DUPFD_CLOEXEC, 3);
+
+	return fd < 0 ? -errno : fd;
+}

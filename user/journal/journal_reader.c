@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Reading journal files: walking frames, resynchronising after damage, decoding rows. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/block.h"
+#include "base/fs.h"
+#include "base/parse.h"
+#include "base/scan.h"
+#include "journal_reader.h"
+#include "schema/journal.h"
+#include "schema/store.h"
+
+struct frame {
+	uint64_t offset;
+	uint8_t type, coding;
+	uint32_t entries, raw_bytes, stored_bytes, columns;
+	uint64_t ring_end, first_boot_ns, last_boot_ns;
+};
+
+static int read_header(struct journal_reader *r, struct problem *p)
+{
+	uint8_t h[JOURNAL_HEADER_BYTES];
+	int error = fs_pread_all(r->fd, h, sizeof(h), 0);
+
+	if (error)
+		return problem(p, error, "journal/%s: %s", r->name,
+			       error == -ENODATA ? "shorter than its header" : strerror(-error));
+	r->file_id = get_le64(h + JOURNAL_AT_FILE_ID);
+	if (memcmp(h, JOURNAL_MAGIC, 8) != 0)
+		return problem(p, -EBADMSG, "journal/%s: not a journal (offset 0)", r->name);
+	if (get_le32(h + JOURNAL_AT_CRC) != block_crc(r->file_id, 0, h, JOURNAL_AT_CRC, NULL, 0))
+		return problem(p, -EBADMSG, "journal/%s: header fails its checksum (offset 0)",
+			       r->name);
+	if (get_le16(h + JOURNAL_AT_VERSION) != JOURNAL_VERSION ||
+	    get_le16(h + JOURNAL_AT_HEADER_SIZE) != JOURNAL_HEADER_BYTES ||
+	    get_le32(h + JOURNAL_AT_INCOMPATIBLE) != 0)
+		return problem(p, -ENOTSUP,
+			       "journal/%s: version %u, flags %#x; this program reads version %u",
+			       r->name, get_le16(h + JOURNAL_AT_VERSION),
+			       get_le32(h + JOURNAL_AT_INCOMPATIBLE), JOURNAL_VERSION);
+	r->rung = h[JOURNAL_AT_RUNG];
+	r->ring_id = get_le64(h + JOURNAL_AT_RING_ID);
+	r->ring_start = r->ring_end = get_le64(h + JOURNAL_AT_RING_START);
+	r->created_utc_ns = r->last_utc_ns = (int64_t)get_le64(h + JOURNAL_AT_CREATED_UTC);
+	r->created_boot_ns = get_le64(h + JOURNAL_AT_CREATED_BOOT);
+	return 0;
+}
+
+/* Whether 56 bytes can be a frame header at all; only then is its payload read. */
+static bool parse_head(const uint8_t *h, uint64_t offset, struct frame *f)
+{
+	f->offset = offset;
+	f->type = h[FRAME_AT_TYPE];
+	f->coding = h[FRAME_AT_CODING];
+	f->entries = get_le32(h + FRAME_AT_ENTRIES);
+	f->raw_bytes = get_le32(h + FRAME_AT_RAW_BYTES);
+	f->stored_bytes = get_le32(h + FRAME_AT_STORED_BYTES);
+	f->columns = get_le32(h + FRAME_AT_COLUMNS);
+	f->ring_end = get_le64(h + FRAME_AT_RING_END);
+	f->first_boot_ns = get_le64(h + FRAME_AT_FIRST_BOOT);
+	f->last_boot_ns = get_le64(h + FRAME_AT_LAST_BOOT);
+	return get_le32(h + FRAME_AT_MAGIC) == JOURNAL_FRAME_MAGIC &&
+	       get_le16(h + FRAME_AT_HEADER_SIZE) == FRAME_HEADER_BYTES &&
+	       f->raw_bytes <= JOURNAL_FRAME_RAW_MAX && f->stored_bytes <= JOURNAL_FRAME_RAW_MAX &&
+	       f->entries <= JOURNAL_FRAME_ROWS_MAX;
+}
+
+/*
+ * Reads and checks the frame at an offset. On success buf holds its stored payload.
+ * -EBADMSG: not a good frame; -ENODATA: the file ends before the frame does.
+ */
+static int load_frame(struct journal_reader *r, uint64_t offset, struct frame *f,
+		      struct buffer *buf)
+{
+	uint8_t h[FRAME_HEADER_BYTES];
+	uint8_t *payload;
+	int error;
+
+	if (r->size - offset < FRAME_HEADER_BYTES)
+		return -ENODATA;
+	error = fs_pread_all(r->fd, h, sizeof(h), (off_t)offset);
+	if (error)
+		return error;
+	if (!parse_head(h, offset, f))
+		return -EBADMSG;
+	if (r->size - offset - FRAME_HEADER_BYTES < f->stored_bytes)
+		return -ENODATA;
+	buffer_clear(buf);
+	payload = buffer_extend(buf, f->stored_bytes);
+	if (!payload)
+		return -ENOMEM;
+	error = fs_pread_all(r->fd, payload, f->stored_bytes, (off_t)(offset + FRAME_HEADER_BYTES));
+	if (error)
+		return error;
+	if (get_le32(h + FRAME_AT_CRC) !=
+	    block_crc(r->file_id, offset, h, FRAME_AT_CRC, payload, f->stored_bytes))
+		return -EBADMSG;
+	return 0;
+}
+
+static int unpack(const struct frame *f, const struct buffer *stored, struct buffer *raw)
+{
+	buffer_clear(raw);
+	if (!buffer_extend(raw, f->raw_bytes) && f->raw_bytes)
+		return -ENOMEM;
+	return block_unpack(f->coding, stored->data, stored->size, raw->data, f->raw_bytes);
+}
+
+static int add_row_frame(struct journal_reader *r, const struct frame *f)
+{
+	if (r->frame_count == r->frame_capacity) {
+		size_t capacity = r->frame_capacity ? 2 * r->frame_capacity : 64;
+		void *grown = reallocarray(r->frames, capacity, sizeof(*r->frames));
+
+		if (!grown)
+			return -ENOMEM;
+		r->frames = grown;
+		r->frame_capacity = capacity;
+	}
+	r->frames[r->frame_count++] = (struct journal_row_frame){
+		.offset = f->offset,
+		.first_boot_ns = f->first_boot_ns,
+		.last_boot_ns = f->last_boot_ns,
+		.rows = f->entries,
+	};
+	r->rows += f->entries;
+	return 0;
+}
+
+static int add_tenant(struct journal_reader *r, const struct journal_tenant *t)
+{
+	for (size_t i = 0; i < r->tenant_count; i++)
+		if (r->tenants[i].number == t->number && r->tenants[i].consent == t->consent)
+			return 0;
+	if (r->tenant_count == r->tenant_capacity) {
+		size_t capacity = r->tenant_capacity ? 2 * r->tenant_capacity : 16;
+		void *grown = reallocarray(r->tenants, capacity, sizeof(*r->tenants));
+
+		if (!grown)
+			return -ENOMEM;
+		r->tenants = grown;
+		r->tenant_capacity = capacity;
+	}
+	r->tenants[r->tenant_count++] = *t;
+	return 0;
+}
+
+static int read_tenants(struct journal_reader *r, struct cursor *c, uint32_t entries)
+{
+	for (uint32_t i = 0; i < entries; i++) {
+		struct journal_tenant t = { .number = cursor_le32(c), .consent = cursor_le32(c) };
+		size_t length = cursor_u8(c);
+		const uint8_t *id = cursor_bytes(c, length);
+		int error;
+
+		if (!id || length >= sizeof(t.id))
+			return -EBADMSG;
+		memcpy(t.id, id, length);
+		/* The id becomes a directory name. */
+		if (parse_tenant_id(t.id) || !t.number)
+			return -EBADMSG;
+		error = add_tenant(r, &t);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+static int read_entries(struct journal_reader *r, const struct frame *f, struct cursor *c)
+{
+	struct anchor anchor;
+	struct gap gap;
+	int error = 0;
+
+	if (f->type == FRAME_TENANTS)
+		return read_tenants(r, c, f->entries);
+	for (uint32_t i = 0; i < f->entries && !error; i++) {
+		if (f->type == FRAME_ANCHORS) {
+			anchor_read(c, &anchor);
+			error = cursor_ok(c) ? anchors_add(&r->anchors, &anchor) : -EBADMSG;
+		} else {
+			gap_read(c, &gap);
+			error = cursor_ok(c) ? gaps_add(&r->gaps, &gap) : -EBADMSG;
+		}
+	}
+	return error;
+}
+
+static void note_time(struct journal_reader *r, const struct frame *f)
+{
+	int64_t t = f->last_boot_ns ? anchors_utc(&r->anchors, f->last_boot_ns) : 0;
+
+	if (t > r->last_utc_ns)
+		r->last_utc_ns = t;
+}
+
+/* Takes a frame whose checksum holds into the index. Types of a later version are passed over. */
+static int take_frame(struct journal_reader *r, const struct frame *f, const struct buffer *stored,
+		      struct buffer *raw)
+{
+	struct cursor c;
+	int error = 0;
+
+	if (f->type == FRAME_ROWS) {
+		error = add_row_frame(r, f);
+	} else if (f->type <= FRAME_TENANTS) {
+		error = unpack(f, stored, raw);
+		if (!error) {
+			cursor_init(&c, raw->data, raw->size);
+			error = read_entries(r, f, &c);
+		}
+	}
+	if (!error) {
+		r->ring_end = f->ring_end;
+		note_time(r, f);
+	}
+	return error;
+}
+
+struct candidate {
+	struct journal_reader *r;
+	struct buffer *stored;
+};
+
+static int good_frame(void *ctx, uint64_t at, uint64_t *ret_bytes_read)
+{
+	struct candidate *c = ctx;
+	struct frame f;
+	bool good = load_frame(c->r, at, &f, c->stored) == 0;
+
+	*ret_bytes_read = c->stored->size;
+	return good;
+}
+
+static void note_damage(struct journal_reader *r, uint64_t from, uint64_t to)
+{
+	if (!r->damaged_bytes)
+		r->damaged_at = from;
+	r->damaged_bytes += to - from;
+}
+
+static int walk(struct journal_reader *r)
+{
+	struct buffer stored = {}, raw = {};
+	struct candidate candidate = { .r = r, .stored = &stored };
+	uint64_t at = JOURNAL_HEADER_BYTES, budget = 4 * r->size + JOURNAL_FRAME_RAW_MAX, next;
+	struct frame f;
+	int error = 0;
+
+	while (!error && at < r->size) {
+		int bad = load_frame(r, at, &f, &stored);
+
+		if (!bad)
+			bad = take_frame(r, &f, &stored, &raw);
+		if (!bad) {
+			at += FRAME_HEADER_BYTES + f.stored_bytes;
+			continue;
+		}
+		if (bad != -EBADMSG && bad != -ENODATA) {
+			error = bad;
+			break;
+		}
+		error = scan_next(r->fd, at + 1, r->size, "SKFR", good_frame, &candidate, &budget,
+				  &next);
+		if (error)
+			break;
+		if (next == r->size && (bad == -ENODATA || scan_is_zero(r->fd, at, r->size))) {
+			r->torn = true;
+			r->torn_at = at;
+		} else {
+			note_damage(r, at, next);
+		}
+		at = next;
+	}
+	buffer_done(&stored);
+	buffer_done(&raw);
+	return error;
+}
+
+int journal_reader_open(int dir_fd, const char *name, struct journal_reader *ret_reader,
+			struct problem *p)
+{
+	struct journal_reader r = {};
+	struct stat st;
+	int error;
+
+	r.fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (r.fd < 0)
+		return problem(p, -errno, "cannot open journal/%s: %s", name, strerror(errno));
+	strncpy(r.name, name, sizeof(r.name) - 1);
+	error = fstat(r.fd, &st) < 0 ? -errno : 0;
+	if (!error && (uint64_t)st.st_size > JOURNAL_FILE_MAX)
+		error = -EFBIG;
+	if (error) {
+		problem(p, error, "journal/%s: %s", name, strerror(-error));
+	} else {
+		r.size = (uint64_t)st.st_size;
+		error = read_header(&r, p);
+		if (!error) {
+			error = walk(&r);
+			if (error)
+				problem(p, error, "cannot read journal/%s: %s", name,
+					strerror(-error));
+		}
+	}
+	if (error) {
+		journal_reader_close(&r);
+		return error;
+	}
+	*ret_reader = r;
+	return 0;
+}
+
+void journal_reader_close(struct journal_reader *r)
+{
+	if (!r)
+		return;
+	close(r->fd);
+	free(r->frames);
+	free(r->tenants);
+	anchors_done(&r->anchors);
+	gaps_done(&r->gaps);
+	memset(r, 0, sizeof(*r));
+	r->fd = -1;
+}
+
+/* Raw payload of a row frame: the stored columns in order of their number, planes of each. */
+static int decode_rows(const struct frame *f, const struct buffer *raw, struct record *rows)
+{
+	struct cursor c;
+
+	memset(rows, 0, f->entries * sizeof(*rows));
+	cursor_init(&c, raw->data, raw->size);
+	for (const struct record_column *col = record_columns; col->id; col++) {
+		const uint8_t *planes;
+
+		if (!(f->columns & 1u << col->id))
+			continue;
+		planes = cursor_bytes(&c, (size_t)f->entries * col->width);
+		if (!planes)
+			return -EBADMSG;
+		record_decode(col, planes, f->entries, (int64_t)f->first_boot_ns, rows);
+	}
+	/* A time column that is absent means that all rows are at the base time. */
+	if (!(f->columns & 1u << STORE_COLUMN_TIME))
+		for (uint32_t i = 0; i < f->entries; i++)
+			rows[i].time_ns = (int64_t)f->first_boot_ns;
+	return cursor_left(&c) == 0 ? 0 : -EBADMSG;
+}
+
+int journal_reader_rows(struct journal_reader *r, size_t i, struct record *rows)
+{
+	struct buffer stored = {}, raw = {};
+	struct frame f;
+	int error = load_frame(r, r->frames[i].offset, &f, &stored);
+
+	if (!error && f.entries != r->frames[i].rows)
+		error = -EBADMSG;
+	if (!error)
+		error = unpack(&f, &stored, &raw);
+	if (!error)
+		error = decode_rows(&f, &raw, rows);
+	buffer_done(&stored);
+	buffer_done(&raw);
+	return error;
+}
+
+const char *journal_reader_tenant(const struct journal_reader *r, uint32_t number)
+{
+	for (size_t i = 0; i < r->tenant_count; i++)
+		if (r->tenants[i].number == number)
+			return r->tenants[i].id;
+	return NULL;
+}

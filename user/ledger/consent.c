@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The consent ledger: reading acts into grants, appending grants and withdrawals. */
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/cursor.h"
+#include "base/fs.h"
+#include "base/utc.h"
+#include "consent.h"
+#include "schema/event.h"
+
+#define LEDGER_BYTES_MAX (256u << 20)
+#define LOCK_WAIT_MS 2000
+
+static const char *const base_fields[] = {
+	"src_addr", "src_port", "dst_addr", "dst_port", "t_accept",
+};
+#define BASE_FIELDS (sizeof(base_fields) / sizeof(base_fields[0]))
+
+int consent_parse_fields(const char *list, uint32_t *ret_fields, struct problem *p)
+{
+	unsigned int seen = 0;
+	uint32_t fields = 0;
+
+	for (const char *at = list; *at;) {
+		size_t n = strcspn(at, ","), i = 0;
+
+		while (i < BASE_FIELDS &&
+		       (strlen(base_fields[i]) != n || memcmp(base_fields[i], at, n) != 0))
+			i++;
+		if (i < BASE_FIELDS)
+			seen |= 1u << i;
+		else if (n == 3 && memcmp(at, "rtt", 3) == 0)
+			fields |= SEKISHO_FIELD_RTT;
+		else
+			return problem(p, -EINVAL,
+				       "unknown field \"%.*s\": expected src_addr, src_port, dst_addr, dst_port, t_accept, rtt",
+				       (int)n, at);
+		at += n + (at[n] == ',');
+	}
+	for (size_t i = 0; i < BASE_FIELDS; i++)
+		if (!(seen & 1u << i))
+			return problem(p, -EINVAL,
+				       "field %s is missing from \"%s\": a record without it cannot answer a request",
+				       base_fields[i], list);
+	*ret_fields = fields;
+	return 0;
+}
+
+static struct consent *add(struct consents *c)
+{
+	if (c->count == c->capacity) {
+		size_t capacity = c->capacity ? 2 * c->capacity : 16;
+		struct consent *grown = reallocarray(c->list, capacity, sizeof(*grown));
+
+		if (!grown)
+			return NULL;
+		c->list = grown;
+		c->capacity = capacity;
+	}
+	memset(&c->list[c->count], 0, sizeof(*c->list));
+	return &c->list[c->count++];
+}
+
+void consents_done(struct consents *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < c->count; i++)
+		free(c->list[i].scope);
+	free(c->list);
+	memset(c, 0, sizeof(*c));
+}
+
+/* The last grant of a tenant, ended or not. */
+static struct consent *last_of(const struct consents *c, const char *tenant_id)
+{
+	for (size_t i = c->count; i > 0; i--)
+		if (strcmp(c->list[i - 1].tenant_id, tenant_id) == 0)
+			return &c->list[i - 1];
+	return NULL;
+}
+
+static void end_at(struct consent *c, int64_t t_ns)
+{
+	if (c && c->until_ns > t_ns)
+		c->until_ns = t_ns;
+}
+
+static int read_scope(const json_t *scope, struct consent *g)
+{
+	size_t i;
+	json_t *item;
+
+	if (!json_is_array(scope) || json_array_size(scope) == 0)
+		return -EBADMSG;
+	g->scope = calloc(json_array_size(scope), sizeof(*g->scope));
+	if (!g->scope)
+		return -ENOMEM;
+	json_array_foreach(scope, i, item) {
+		if (!json_is_string(item) ||
+		    selector_parse(json_string_value(item), &g->scope[i]) != 0)
+			return -EBADMSG;
+		g->scope_count++;
+	}
+	return 0;
+}
+
+static int read_time(const json_t *line, const char *key, int64_t *ret_ns)
+{
+	struct problem ignored;
+	const char *text = json_string_value(json_object_get(line, key));
+
+	return text && utc_parse(text, ret_ns, &ignored) == 0 ? 0 : -EBADMSG;
+}
+
+static int read_grant(struct consents *c, const json_t *line, uint32_t seq, int64_t t_ns)
+{
+	const char *id = json_string_value(json_object_get(line, "tenant"));
+	const char *fields = json_string_value(json_object_get(line, "fields"));
+	json_int_t days = json_integer_value(json_object_get(line, "retention_days"));
+	struct problem ignored;
+	struct consent *before = last_of(c, id), *g;
+	uint32_t tenant = before ? before->tenant : seq;
+
+	end_at(before, t_ns);
+	g = add(c);
+	if (!g)
+		return -ENOMEM;
+	g->seq = seq;
+	g->tenant = tenant;
+	snprintf(g->tenant_id, sizeof(g->tenant_id), "%s", id);
+	g->from_ns = t_ns;
+	if (read_time(line, "effective_to", &g->agreed_until_ns) || !fields ||
+	    consent_parse_fields(fields, &g->fields, &ignored) != 0 || days < 1 ||
+	    days > CONSENT_RETENTION_MAX_DAYS ||
+	    !json_is_true(json_object_get(line, "same_terms")) ||
+	    !json_is_true(json_object_get(line, "revocable")))
+		return -EBADMSG;
+	g->until_ns = g->agreed_until_ns;
+	g->retention_days = (uint32_t)days;
+	return read_scope(json_object_get(line, "scope"), g);
+}
+
+static int read_act(struct consents *c, const json_t *line)
+{
+	const char *event = json_string_value(json_object_get(line, "event"));
+	const char *id = json_string_value(json_object_get(line, "tenant"));
+	json_int_t seq = json_integer_value(json_object_get(line, "seq"));
+	struct consent *g;
+	int64_t t_ns;
+
+	if (!event || !id || parse_tenant_id(id) != 0 || seq != (json_int_t)c->last_seq + 1 ||
+	    read_time(line, "t", &t_ns))
+		return -EBADMSG;
+	c->last_seq = (uint32_t)seq;
+	if (strcmp(event, "GRANT") == 0)
+		return read_grant(c, line, (uint32_t)seq, t_ns);
+	if (strcmp(event, "WITHDRAW") != 0)
+		return -EBADMSG;
+	g = last_of(c, id);
+	if (!g)
+		return -EBADMSG;
+	end_at(g, t_ns);
+	g->withdrawn = true;
+	return 0;
+}
+
+static int read_file(int ledger_fd, struct buffer *out)
+{
+	int fd = openat(ledger_fd, CONSENT_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct stat st;
+	uint8_t *bytes;
+	int error = 0;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (fstat(fd, &st) < 0)
+		error = -errno;
+	else if (st.st_size > LEDGER_BYTES_MAX)
+		error = -EFBIG;
+	else if (st.st_size > 0) {
+		bytes = buffer_extend(out, (size_t)st.st_size);
+		error = bytes ? fs_pread_all(fd, bytes, (size_t)st.st_size, 0) : -ENOMEM;
+	}
+	close(fd);
+	return error;
+}
+
+static int read_line(struct consents *c, const char *text, size_t size, unsigned int number,
+		     struct problem *p)
+{
+	json_error_t why;
+	json_t *line = json_loadb(text, size, JSON_REJECT_DUPLICATES, &why);
+	int error = line ? read_act(c, line) : -EBADMSG;
+
+	json_decref(line);
+	if (error)
+		return problem(p, error, "ledger/%s line %u: %s", CONSENT_FILE, number,
+			       error == -EBADMSG ? "not a valid consent act" : strerror(-error));
+	return 0;
+}
+
+int consents_load(int ledger_fd, struct consents *ret_consents, struct problem *p)
+{
+	struct consents c = {};
+	struct buffer file = {};
+	unsigned int number = 0;
+	size_t at = 0;
+	int error = read_file(ledger_fd, &file);
+
+	if (error)
+		problem(p, error, "cannot read ledger/%s: %s", CONSENT_FILE, strerror(-error));
+	while (!error && at < file.size) {
+		const uint8_t *start = file.data + at, *end = memchr(start, '\n', file.size - at);
+
+		if (!end) {
+			c.torn = true; /* power loss during an append that was never confirmed */
+			break;
+		}
+		number++;
+		error = read_line(&c, (const char *)start, (size_t)(end - start), number, p);
+		at += (size_t)(end - start) + 1;
+	}
+	buffer_done(&file);
+	if (error) {
+		consents_done(&c);
+		return error;
+	}
+	*ret_consents = c;
+	return 0;
+}
+
+const struct consent *consents_at(const struct consents *c, const char *tenant_id, int64_t utc_ns)
+{
+	const struct consent *g = last_of(c, tenant_id);
+
+	return g && g->from_ns <= utc_ns && utc_ns < g->until_ns ? g : NULL;
+}
+
+bool consents_cover(const struct consents *c, uint32_t seq, uint32_t tenant, int64_t utc_ns)
+{
+	size_t low = 0, high = c->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct consent *g = &c->list[middle];
+
+		if (g->seq == seq)
+			return g->tenant == tenant && g->from_ns <= utc_ns && utc_ns < g->until_ns;
+		if (g->seq < seq)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
+/* Appends an act whose seq and time are still missing. */
+static int append_act(int ledger_fd, json_t *line, uint32_t seq, int64_t t_ns)
+{
+	char time_text[UTC_TEXT_MAX], *text;
+	int error;
+
+	json_object_set_new(line, "seq", json_integer(seq));
+	json_object_set_new(line, "t", json_string(utc_format(t_ns, time_text)));
+	text = json_dumps(line, JSON_COMPACT | JSON_SORT_KEYS);
+	error = text ? fs_append_line(ledger_fd, CONSENT_FILE, text) : -ENOMEM;
+	free(text);
+	return error;
+}
+
+/*
+ * Runs one act under the ledger's lock: reads what is there, checks, appends. A withdrawal needs a
+ * grant in force. Acts are ordered by the file; their times never go back (a clock that was set
+ * back would otherwise end a grant before it began).
+ */
+static int run_act(int ledger_fd, const struct consent_act *act, json_t *line, bool withdraw,
+		   uint32_t *ret_seq, int64_t *ret_time_ns, struct problem *p)
+{
+	int lock = fs_lock(ledger_fd, ".consent.lock", LOCK_WAIT_MS), error;
+	int64_t now = utc_now_ns();
+	struct consents c = {};
+	const struct consent *last;
+
+	if (lock < 0)
+		return problem(p, lock, "cannot lock ledger/%s: %s", CONSENT_FILE, strerror(-lock));
+	error = consents_load(ledger_fd, &c, p);
+	if (error)
+		goto out;
+	last = last_of(&c, act->tenant_id);
+	if (withdraw && !consents_at(&c, act->tenant_id, now)) {
+		error = problem(p, -ESRCH, "tenant %s has no consent in force", act->tenant_id);
+		goto out;
+	}
+	if (last && now <= last->from_ns) {
+		error = problem(p, -ETIME, "the clock is behind the last act for tenant %s",
+				act->tenant_id);
+		goto out;
+	}
+	error = append_act(ledger_fd, line, c.last_seq + 1, now);
+	if (error) {
+		problem(p, error, "cannot write ledger/%s: %s", CONSENT_FILE, strerror(-error));
+		goto out;
+	}
+	if (ret_seq)
+		*ret_seq = c.last_seq + 1;
+	*ret_time_ns = now;
+out:
+	consents_done(&c);
+	close(lock);
+	return error;
+}
+
+static json_t *scope_json(const struct consent_act *act)
+{
+	char text[SELECTOR_TEXT_MAX];
+	json_t *scope = json_array();
+
+	for (size_t i = 0; i < act->scope_count; i++)
+		json_array_append_new(scope, json_string(selector_format(&act->scope[i], text)));
+	return scope;
+}
+
+int consent_grant(int ledger_fd, const struct consent_act *act, uint32_t *ret_seq,
+		  int64_t *ret_time_ns, struct problem *p)
+{
+	char until[UTC_TEXT_MAX];
+	json_t *line = json_pack(
+		"{s:s, s:s, s:s, s:s, s:i, s:s, s:b, s:b, s:o, s:s?, s:i}", "event", "GRANT",
+		"tenant", act->tenant_id, "effective_to", utc_format(act->until_ns, until), "fields",
+		act->fields & SEKISHO_FIELD_RTT ?
+			"src_addr,src_port,dst_addr,dst_port,t_accept,rtt" :
+			"src_addr,src_port,dst_addr,dst_port,t_accept",
+		"retention_days", (int)act->retention_days, "text_sha256", act->text_sha256,
+		"same_terms", 1, "revocable", 1, "scope", scope_json(act), "actor", act->actor,
+		"uid", (int)act->uid);
+	int error;
+
+	if (!line)
+		return problem(p, -EINVAL, "consent of %s: not valid UTF-8 or out of memory",
+			       act->tenant_id);
+	error = run_act(ledger_fd, act, line, false, ret_seq, ret_time_ns, p);
+	json_decref(line);
+	return error;
+}
+
+int consent_withdraw(int ledger_fd, const struct consent_act *act, int64_t *ret_time_ns,
+		     struct problem *p)
+{
+	json_t *line = json_pack("{s:s, s:s, s:s, s:s?, s:i}", "event", "WITHDRAW", "tenant",
+				 act->tenant_id, "withdraw_mode", "STOP_ONLY", "actor", act->actor,
+				 "uid", (int)act->uid);
+	int error;
+
+	if (!line)
+		return problem(p, -EINVAL, "withdrawal of %s: not valid UTF-8 or out of memory",
+			       act->tenant_id);
+	error = run_act(ledger_fd, act, line, true, NULL, ret_time_ns, p);
+	json_decref(line);
+	return error;
+}

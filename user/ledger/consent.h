@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The consent ledger: an append-only file of JSON lines, one per act. Who may be
+ * recorded, from when to when, and for which local addresses is a pure function
+ * of it. Secrecy of communications: no grant, no record (DOMAIN 2.3, 2.4).
+ */
+#ifndef SEKISHO_CONSENT_H
+#define SEKISHO_CONSENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/addr.h"
+#include "base/parse.h"
+#include "base/problem.h"
+
+#define CONSENT_FILE "consent.log"
+#define CONSENT_RETENTION_MAX_DAYS 366
+
+struct consent {
+	uint32_t seq; /* number of its line; stored with every record made under it */
+	uint32_t tenant; /* number of the tenant: seq of its first grant */
+	char tenant_id[TENANT_ID_MAX + 1];
+	int64_t from_ns; /* UTC; never before the act itself */
+	int64_t until_ns; /* first instant not covered: agreed end, withdrawal or successor */
+	int64_t agreed_until_ns;
+	bool withdrawn;
+	uint32_t fields; /* enum sekisho_field */
+	uint32_t retention_days;
+	struct selector *scope; /* selectors at the time of the grant */
+	size_t scope_count;
+};
+
+struct consents {
+	struct consent *list; /* ascending seq */
+	size_t count, capacity;
+	uint32_t last_seq; /* of any line */
+	bool torn; /* the last line was unfinished and is not counted */
+};
+
+/*
+ * Reads the ledger; a missing file is an empty one. -EBADMSG and *p (with the line) when a line is
+ * not a valid act: then nothing may be recorded. Undo with consents_done().
+ */
+int consents_load(int ledger_fd, struct consents *ret_consents, struct problem *p);
+void consents_done(struct consents *c);
+
+/* The grant in force for a tenant at an instant, or NULL. */
+const struct consent *consents_at(const struct consents *c, const char *tenant_id, int64_t utc_ns);
+/* Whether grant `seq` of tenant number `tenant` covers this instant. */
+bool consents_cover(const struct consents *c, uint32_t seq, uint32_t tenant, int64_t utc_ns);
+
+struct consent_act {
+	const char *tenant_id, *actor;
+	unsigned int uid; /* who ran the command */
+	int64_t until_ns; /* grant only, as are all below */
+	uint32_t fields, retention_days;
+	const char *text_sha256; /* of the explanation that was shown */
+	const struct selector *scope;
+	size_t scope_count;
+};
+
+/*
+ * Append a line, durable on return; the act's time is now. Writers exclude each other. ret_time_ns is
+ * the recorded time. withdraw: -ESRCH and *p when no grant of the tenant is in force.
+ */
+int consent_grant(int ledger_fd, const struct consent_act *act, uint32_t *ret_seq,
+		  int64_t *ret_time_ns, struct problem *p);
+int consent_withdraw(int ledger_fd, const struct consent_act *act, int64_t *ret_time_ns,
+		     struct problem *p);
+
+/* "src_addr,src_port,dst_addr,dst_port,t_accept[,rtt]": the first five are one whole and must all be there. */
+int consent_parse_fields(const char *list, uint32_t *ret_fields, struct problem *p);
+
+#endif

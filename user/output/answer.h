@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The answer to a search in its three forms. Columns, fields and units:
+ * schema/FIELDS.md. All three say the same; nothing here opens a file.
+ */
+#ifndef SEKISHO_ANSWER_H
+#define SEKISHO_ANSWER_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include "query/search.h"
+
+struct answer {
+	const struct query *query;
+	const struct search_result *result;
+	bool show_rows; /* false: the basis lets only the count out */
+	bool daemon_drained; /* what waited in the ring is in this answer */
+};
+
+/* For people: aligned, UTC beside local time, then coverage, clock and hook in words. */
+void answer_table(const struct answer *a, FILE *out);
+/* For scripts: the header and one line per row (DESIGN 9). */
+void answer_csv(const struct answer *a, FILE *out);
+/* For scripts: one JSON object with rows, gaps, clock and hooks. */
+void answer_json(const struct answer *a, FILE *out);
+
+/* The lines that come with every answer: gaps, clock, hook. Also used beside CSV, on stderr. */
+void answer_notes(const struct answer *a, FILE *out);
+
+#endif

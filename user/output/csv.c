@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The answer as CSV. No field ever needs quoting: addresses, numbers, words, tenant ids. */
+#include "answer.h"
+#include "base/utc.h"
+#include "words.h"
+
+static void put_row(size_t number, const struct found_row *f, const char *tenant, FILE *out)
+{
+	static const struct addr none;
+	const struct record *r = &f->record;
+	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX], orig[ADDR_TEXT_MAX];
+	char utc[UTC_TEXT_MAX], local[UTC_TEXT_MAX], close_utc[UTC_TEXT_MAX];
+	char flags[FLAGS_TEXT_MAX];
+	bool has_orig = addr_compare(&r->orig_dst, &none) != 0;
+
+	fprintf(out, "%zu,%s,%s,%s,%u,%s,%u,%s,%s,%s,", number, kind_text(r->kind),
+		protocol_text(r->protocol), addr_format(&r->src, src), r->src_port,
+		addr_format(&r->dst, dst), r->dst_port, utc_format(r->time_ns, utc),
+		utc_format_local(r->time_ns, local), tenant);
+	if (r->rtt_us)
+		fprintf(out, "%u", r->rtt_us);
+	fprintf(out, ",%llu,%s,%u,%s,", (unsigned long long)f->clock_error_ns,
+		flags_text(r->flags, flags), r->consent, has_orig ? addr_format(&r->orig_dst, orig) : "");
+	if (r->orig_dst_port)
+		fprintf(out, "%u", r->orig_dst_port);
+	fprintf(out, ",%s\n", r->close_ns ? utc_format(r->close_ns, close_utc) : "");
+}
+
+void answer_csv(const struct answer *a, FILE *out)
+{
+	const struct search_result *r = a->result;
+
+	fputs("row,kind,proto,src_ip,src_port,dst_ip,dst_port,t_utc,t_local,tenant,rtt_us,"
+	      "clock_err_ns,flags,consent,orig_dst_ip,orig_dst_port,t_close_utc\n", out);
+	for (size_t i = 0; a->show_rows && i < r->count; i++)
+		put_row(i + 1, &r->rows[i], r->tenants[r->rows[i].record.tenant], out);
+}

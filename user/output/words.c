@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Words for kinds, protocols and flags. */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include "schema/event.h"
+#include "words.h"
+
+const char *kind_text(uint8_t kind)
+{
+	switch (kind) {
+	case SEKISHO_KIND_ESTABLISHED:
+		return "established";
+	case SEKISHO_KIND_ACCEPTED:
+		return "accepted";
+	default:
+		return "unknown";
+	}
+}
+
+const char *protocol_text(uint8_t protocol)
+{
+	return protocol == IPPROTO_TCP ? "tcp" : "unknown";
+}
+
+const char *flags_text(uint32_t flags, char buf[static FLAGS_TEXT_MAX])
+{
+	static const struct {
+		uint32_t bit;
+		const char *name;
+	} names[] = {
+		{ SEKISHO_FLAG_V6_SOCKET, "v6_socket" },
+		{ SEKISHO_FLAG_LOOPBACK, "loopback" },
+		{ SEKISHO_FLAG_CLOCK_UNSYNC, "clock_unsync" },
+	};
+	size_t n = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!(flags & names[i].bit))
+			continue;
+		n += (size_t)snprintf(buf + n, FLAGS_TEXT_MAX - n, "%s%s", n ? "+" : "",
+				      names[i].name);
+		flags &= ~names[i].bit;
+	}
+	if (flags)
+		snprintf(buf + n, FLAGS_TEXT_MAX - n, "%s%#x", n ? "+" : "", flags);
+	return buf;
+}

@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Putting a collector together, and taking it apart. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/rung.h"
+#include "base/store_dir.h"
+#include "base/utc.h"
+#include "node.h"
+#include "recorder.h"
+
+#define LOCK_WAIT_MS 2000
+
+struct node {
+	char *conf_path;
+	struct store_dir store;
+	int lock_fd;
+	struct capture *capture;
+	struct syncer *syncer;
+	struct sealer *sealer;
+	struct recorder *recorder;
+	pthread_mutex_t lock; /* one change at a time; guards conf and consents */
+	struct conf conf;
+	struct consents consents;
+};
+
+static int open_store(struct node *n, struct problem *p)
+{
+	int error = store_open(n->conf.state_dir, 1, &n->store, p);
+
+	if (error)
+		return error;
+	n->lock_fd = fs_lock(n->store.root, "lock", LOCK_WAIT_MS);
+	if (n->lock_fd < 0)
+		return problem(p, n->lock_fd, "cannot lock %s: %s", n->conf.state_dir,
+			       n->lock_fd == -EBUSY ? "another sekishod uses it" :
+						      strerror(-n->lock_fd));
+	return 0;
+}
+
+static int open_capture(struct node *n, struct problem *p)
+{
+	const struct capture_options options = {
+		.pin_dir = n->conf.pin_dir,
+		.hook = n->conf.hook,
+		.ring_bytes = n->conf.ring_size,
+	};
+	struct problem notes = {};
+	int error = capture_open(&options, &n->capture, &notes, p);
+
+	if (notes.text[0])
+		log_warn("%s", notes.text);
+	return error;
+}
+
+static int make_roster(const struct node *n, const struct conf *conf, struct consents *consents,
+		       struct roster *ret_roster, struct problem *p)
+{
+	int error = consents_load(n->store.ledger, consents, p);
+
+	if (error)
+		return error;
+	if (consents->torn)
+		log_warn("ledger/%s ends in an unfinished line: ignoring it", CONSENT_FILE);
+	if (roster_make(conf, consents, utc_now_ns(), boot_now_ns(), ret_roster)) {
+		consents_done(consents);
+		return problem(p, -ENOMEM, "out of memory");
+	}
+	return 0;
+}
+
+static int start_threads(struct node *n, int64_t unarmed_from_ns, struct problem *p)
+{
+	struct recorder_parts parts = {
+		.store = &n->store,
+		.capture = n->capture,
+		.rotate_interval_ns = n->conf.rotate_interval_ns,
+		.rotate_size = n->conf.rotate_size,
+		.unarmed_from_ns = unarmed_from_ns,
+	};
+	struct consents consents;
+	struct roster roster;
+	int error = syncer_start(n->conf.sync_interval_ns, &n->syncer, p);
+
+	if (!error)
+		error = sealer_start(&n->store, &n->sealer, p);
+	if (!error)
+		error = make_roster(n, &n->conf, &consents, &roster, p);
+	if (error)
+		return error;
+	parts.syncer = n->syncer;
+	parts.sealer = n->sealer;
+	return recorder_start(&parts, &roster, &consents, n->conf.record_loopback, &n->recorder, p);
+}
+
+static void destroy(struct node *n)
+{
+	recorder_stop(n->recorder);
+	sealer_stop(n->sealer);
+	syncer_stop(n->syncer);
+	capture_close(n->capture);
+	consents_done(&n->consents);
+	conf_done(&n->conf);
+	if (n->lock_fd >= 0)
+		close(n->lock_fd);
+	store_close(&n->store);
+	pthread_mutex_destroy(&n->lock);
+	free(n->conf_path);
+	free(n);
+}
+
+static int bring_up(struct node *n, struct problem *p)
+{
+	int64_t begun;
+	int error = open_store(n, p);
+
+	if (error)
+		return error;
+	begun = utc_now_ns();
+	error = consents_load(n->store.ledger, &n->consents, p);
+	if (error == -EBADMSG) {
+		/* Nobody can be shown to have consented: fail closed. */
+		capture_end_grants(n->conf.pin_dir);
+		return error;
+	}
+	if (!error)
+		error = open_capture(n, p);
+	if (!error)
+		error = start_threads(n, begun, p);
+	return error;
+}
+
+int node_start(const char *conf_path, struct conf *conf, struct node **ret_node, struct problem *p)
+{
+	struct node *n = calloc(1, sizeof(*n));
+	int error;
+
+	if (!n) {
+		conf_done(conf);
+		return problem(p, -ENOMEM, "out of memory");
+	}
+	n->conf = *conf;
+	memset(conf, 0, sizeof(*conf));
+	n->conf_path = realpath(conf_path, NULL); /* a daemon's working directory is / */
+	n->lock_fd = -1;
+	n->store = (struct store_dir){ -1, -1, -1, -1 };
+	pthread_mutex_init(&n->lock, NULL);
+	error = bring_up(n, p);
+	if (error) {
+		destroy(n);
+		return error;
+	}
+	log_info("recording with hook %s into %s", rung_name(capture_rung(n->capture)),
+		 n->conf.state_dir);
+	if (*rung_blind_spot(capture_rung(n->capture)))
+		log_warn("hook %s cannot see: %s", rung_name(capture_rung(n->capture)),
+			 rung_blind_spot(capture_rung(n->capture)));
+	*ret_node = n;
+	return 0;
+}
+
+void node_stop(struct node *n)
+{
+	if (n)
+		destroy(n);
+}
+
+/* What cannot change while running keeps its value, and that is said. */
+static void keep_fixed(const struct conf *old, struct conf *new)
+{
+	const struct {
+		const char *name;
+		char *new;
+		const char *old;
+	} paths[] = {
+		{ "state_dir", new->state_dir, old->state_dir },
+		{ "run_dir", new->run_dir, old->run_dir },
+		{ "pin_dir", new->pin_dir, old->pin_dir },
+	};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		if (strcmp(paths[i].new, paths[i].old) != 0) {
+			log_warn("%s changed: ignoring it until sekishod is restarted",
+				 paths[i].name);
+			memcpy(paths[i].new, paths[i].old, CONF_PATH_MAX);
+		}
+	if (new->hook != old->hook)
+		log_warn("hook changed: ignoring it until sekishod is restarted");
+	if (new->ring_size != old->ring_size)
+		log_warn("ring_size changed: ignoring it until sekishod is disarmed and started");
+	new->hook = old->hook;
+	new->ring_size = old->ring_size;
+}
+
+/* With n->lock held. Takes `conf` over. */
+static int apply(struct node *n, struct conf *conf, struct problem *p)
+{
+	struct consents for_recorder, for_us = {};
+	struct roster roster;
+	int error = make_roster(n, conf, &for_recorder, &roster, p);
+
+	if (!error) {
+		error = consents_load(n->store.ledger, &for_us, p);
+		if (error) {
+			roster_done(&roster);
+			consents_done(&for_recorder);
+		}
+	}
+	if (!error) {
+		syncer_set_interval(n->syncer, conf->sync_interval_ns);
+		error = recorder_set_roster(n->recorder, &roster, &for_recorder,
+					    conf->record_loopback, conf->rotate_interval_ns,
+					    conf->rotate_size, p);
+		consents_done(&n->consents);
+		n->consents = for_us;
+		if (conf != &n->conf) {
+			conf_done(&n->conf);
+			n->conf = *conf;
+			memset(conf, 0, sizeof(*conf));
+		}
+	}
+	return error;
+}
+
+int node_reload(struct node *n, struct problem *p)
+{
+	struct conf conf;
+	int error = conf_load(n->conf_path, &conf, p);
+
+	if (error)
+		return error;
+	pthread_mutex_lock(&n->lock);
+	keep_fixed(&n->conf, &conf);
+	error = apply(n, &conf, p);
+	pthread_mutex_unlock(&n->lock);
+	conf_done(&conf);
+	return error;
+}
+
+int node_drain(struct node *n, struct problem *p)
+{
+	return recorder_drain(n->recorder, p);
+}
+
+int node_seal(struct node *n, struct seal_result *ret_result, struct problem *p)
+{
+	struct seal_result before, after;
+	struct problem last, ignored;
+	int error;
+
+	sealer_totals(n->sealer, &before, &last);
+	error = recorder_rotate(n->recorder, p);
+	if (error)
+		return error;
+	error = sealer_wait(n->sealer, &after, p);
+	/* The rotation itself began a run: what it did counts as well. */
+	sealer_totals(n->sealer, &after, &ignored);
+	ret_result->journals = after.journals - before.journals;
+	ret_result->rows = after.rows - before.rows;
+	ret_result->sections = after.sections - before.sections;
+	ret_result->skipped_sections = after.skipped_sections - before.skipped_sections;
+	ret_result->gaps = after.gaps - before.gaps;
+	ret_result->damaged_bytes = after.damaged_bytes - before.damaged_bytes;
+	return error;
+}
+
+int node_withdraw(struct node *n, const char *tenant, const char *actor, unsigned int uid,
+		  int64_t *ret_time_ns, struct problem *p)
+{
+	const struct consent_act act = { .tenant_id = tenant, .actor = actor, .uid = uid };
+	const struct consent *grant;
+	int error;
+
+	pthread_mutex_lock(&n->lock);
+	grant = consents_at(&n->consents, tenant, utc_now_ns());
+	error = grant ? recorder_revoke(n->recorder, grant->tenant, p) :
+			problem(p, -ESRCH, "tenant %s has no consent in force", tenant);
+	if (!error)
+		error = consent_withdraw(n->store.ledger, &act, ret_time_ns, p);
+	if (!error)
+		error = apply(n, &n->conf, p);
+	pthread_mutex_unlock(&n->lock);
+	return error;
+}
+
+static json_t *time_json(int64_t ns)
+{
+	char text[UTC_TEXT_MAX];
+
+	return ns ? json_string(utc_format(ns, text)) : json_null();
+}
+
+/* With n->lock held: one tenant of the configuration, and how its consent stands. */
+static json_t *tenant_json(const struct node *n, const struct conf_tenant *t, int64_t now)
+{
+	const struct consent *g = consents_at(&n->consents, t->id, now);
+	json_t *addresses = json_array(), *uncovered = json_array();
+	char text[SELECTOR_TEXT_MAX];
+
+	for (size_t i = 0; i < t->selector_count; i++) {
+		bool covered = false;
+
+		for (size_t k = 0; g && k < g->scope_count && !covered; k++)
+			covered = selector_equal(&g->scope[k], &t->selectors[i]);
+		json_array_append_new(covered || !g ? addresses : uncovered,
+				      json_string(selector_format(&t->selectors[i], text)));
+	}
+	return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o}", "tenant", t->id, "recording", g != NULL,
+			 "consent", g ? json_integer(g->seq) : json_null(), "until",
+			 time_json(g ? g->until_ns : 0), "addresses", addresses, "not_covered",
+			 uncovered);
+}
+
+static json_t *recorder_json(const struct recorder_status *s)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "rows", (json_int_t)s->rows, "gaps",
+			 (json_int_t)s->gaps, "lost", (json_int_t)s->lost, "refused",
+			 (json_int_t)s->refused, "malformed", (json_int_t)s->malformed, "skipped",
+			 (json_int_t)s->skipped, "last_record", time_json(s->last_record_ns));
+}
+
+static json_t *journal_json(struct node *n, const struct recorder_status *s)
+{
+	struct syncer_state sync;
+
+	syncer_state(n->syncer, &sync);
+	return json_pack("{s:s, s:I, s:I, s:o, s:o}", "file", s->journal, "rows",
+			 (json_int_t)s->journal_rows, "bytes", (json_int_t)s->journal_bytes,
+			 "last_sync", time_json(sync.last_utc_ns), "error",
+			 s->write_error ? json_string(strerror(-s->write_error)) :
+			 sync.error	? json_string(strerror(-sync.error)) :
+					  json_null());
+}
+
+static json_t *sealed_json(struct node *n)
+{
+	struct seal_result sealed;
+	struct problem last;
+
+	sealer_totals(n->sealer, &sealed, &last);
+	return json_pack("{s:I, s:I, s:o}", "rows", (json_int_t)sealed.rows, "sections",
+			 (json_int_t)sealed.sections, "error",
+			 last.text[0] ? json_string(last.text) : json_null());
+}
+
+json_t *node_status(struct node *n)
+{
+	struct recorder_status s;
+	struct syncer_state sync;
+	json_t *tenants = json_array();
+	int64_t now = utc_now_ns();
+	uint64_t disk = 0;
+	json_t *status;
+
+	recorder_status(n->recorder, &s);
+	syncer_state(n->syncer, &sync);
+	(void)fs_disk_usage(n->store.root, &disk);
+	pthread_mutex_lock(&n->lock);
+	for (size_t i = 0; i < n->conf.tenant_count; i++)
+		json_array_append_new(tenants, tenant_json(n, &n->conf.tenants[i], now));
+	status = json_pack(
+		"{s:b, s:s, s:s, s:o, s:s, s:b, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:I, s:{s:b, s:I}, s:o}",
+		"live", s.armed && !s.write_error && !sync.error, "hook",
+		rung_name(capture_rung(n->capture)), "cannot_see",
+		rung_blind_spot(capture_rung(n->capture)), "started", time_json(s.started_ns),
+		"state_dir", n->conf.state_dir, "record_loopback", n->conf.record_loopback,
+		"recorder", recorder_json(&s), "ring", "bytes", (json_int_t)s.ring_bytes, "waiting",
+		(json_int_t)s.ring_waiting, "produced", (json_int_t)s.ring_produced, "journal",
+		journal_json(n, &s), "sealed", sealed_json(n), "disk_bytes", (json_int_t)disk,
+		"clock", "synchronised", anchor_synchronised(&s.clock), "max_error_ns",
+		(json_int_t)s.clock.max_error_ns, "tenants", tenants);
+	pthread_mutex_unlock(&n->lock);
+	return status;
+}
+
+/* Takes what waits in the ring into the journal and states the stop; then the pins can go. */
+static int drain_for_disarm(struct conf *conf, struct problem *p)
+{
+	struct node *n = calloc(1, sizeof(*n));
+	int error;
+
+	if (!n)
+		return problem(p, -ENOMEM, "out of memory");
+	n->conf = *conf;
+	memset(conf, 0, sizeof(*conf));
+	n->lock_fd = -1;
+	n->store = (struct store_dir){ -1, -1, -1, -1 };
+	pthread_mutex_init(&n->lock, NULL);
+	error = bring_up(n, p);
+	if (!error)
+		error = recorder_state_stop(n->recorder, p);
+	destroy(n);
+	return error;
+}
+
+int node_disarm(struct conf *conf, struct problem *p)
+{
+	char pin_dir[CONF_PATH_MAX];
+	int error;
+
+	if (!capture_is_pinned(conf->pin_dir))
+		return 0;
+	memcpy(pin_dir, conf->pin_dir, sizeof(pin_dir));
+	error = drain_for_disarm(conf, p);
+	if (error == -EBUSY)
+		return error;
+	if (error)
+		log_error("%s; events that wait in the ring are lost", p->text);
+	return capture_disarm(pin_dir, p);
+}

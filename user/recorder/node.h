@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One running collector: everything that sekishod holds, put together and taken
+ * apart in the right order. Thread-safe after node_start().
+ */
+#ifndef SEKISHO_NODE_H
+#define SEKISHO_NODE_H
+
+#include <jansson.h>
+#include "base/conf.h"
+#include "base/problem.h"
+#include "seal/seal.h"
+
+struct node;
+
+/*
+ * Takes the state directory's lock (waiting up to 2 s), reads the ledger, arms the kernel and starts
+ * recording. -EBUSY: another sekishod has the lock; -EBADMSG: the ledger does not read (nothing is
+ * recorded); others as capture_open(). The configuration becomes the node's.
+ */
+int node_start(const char *conf_path, struct conf *conf, struct node **ret_node, struct problem *p);
+/* Drains, seals and ends; the pins stay and the kernel goes on recording into the ring. */
+void node_stop(struct node *n);
+
+/* Reads configuration and ledger again. On an error the old state goes on. */
+int node_reload(struct node *n, struct problem *p);
+int node_drain(struct node *n, struct problem *p);
+int node_seal(struct node *n, struct seal_result *ret_result, struct problem *p);
+/* Ends a tenant's consent: kernel first, then the ring, then the ledger. -ESRCH: none in force. */
+int node_withdraw(struct node *n, const char *tenant, const char *actor, unsigned int uid,
+		  int64_t *ret_time_ns, struct problem *p);
+/* What `sekisho status` shows. */
+json_t *node_status(struct node *n);
+
+/*
+ * sekishod --disarm: takes what waits in the ring into the store, states the stop, removes programs,
+ * maps and pins. No daemon may be running (-EBUSY). The configuration becomes the node's.
+ * 1: something was armed; 0: nothing; or negative errno and *p.
+ */
+int node_disarm(struct conf *conf, struct problem *p);
+
+#endif

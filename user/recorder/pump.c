@@ -1,0 +1,522 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Ring to journal, exactly once; losses to gaps; rotation. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "base/utc.h"
+#include "pump.h"
+#include "recovery.h"
+#include "schema/journal.h"
+#include "schema/store.h"
+
+/* Bounds the memory of sealing: a journal is sorted whole. */
+#define ROTATE_ROWS 2000000
+#define ROTATE_RETRY_NS (10 * NS_PER_SEC)
+
+struct pump {
+	const struct recorder_parts *parts;
+	struct ring *ring;
+	struct journal *journal;
+	struct roster roster;
+	struct consents consents;
+	struct anchors anchors; /* what the live journal holds */
+	struct recovery stated; /* kernel counters as far as gaps state them */
+	struct record *rows; /* JOURNAL_FRAME_ROWS_MAX */
+	int64_t last_loss_check_ns, retry_rotation_ns;
+	uint64_t total_rows, refused, malformed, unstated_malformed, lost, gaps;
+	int64_t last_record_ns;
+	uint64_t journal_gaps;
+	int write_error;
+};
+
+/* Says once that writing fails, and once that it works again. */
+static int note_write(struct pump *pump, int error, const char *what)
+{
+	if (error && error != pump->write_error)
+		log_error("cannot write %s to the journal: %s; events wait in the ring", what,
+			  strerror(-error));
+	else if (!error && pump->write_error)
+		log_info("the journal can be written again");
+	pump->write_error = error;
+	return error;
+}
+
+static int add_gap(struct pump *pump, const struct gap *g)
+{
+	int error = note_write(pump, journal_append_gaps(pump->journal, g, 1), "a gap");
+
+	if (!error) {
+		pump->journal_gaps++;
+		pump->lost += g->count;
+		pump->gaps++;
+		syncer_touch(pump->parts->syncer);
+	}
+	return error;
+}
+
+static void take_anchor(struct pump *pump, const struct anchor *a)
+{
+	if (note_write(pump, journal_append_anchor(pump->journal, a), "a clock anchor") == 0) {
+		(void)anchors_add(&pump->anchors, a);
+		syncer_touch(pump->parts->syncer);
+	}
+}
+
+void pump_anchor(struct pump *pump)
+{
+	struct anchor a;
+
+	anchor_sample(&a);
+	take_anchor(pump, &a);
+}
+
+static const struct anchor *newest_anchor(const struct pump *pump)
+{
+	return pump->anchors.count ? &pump->anchors.list[pump->anchors.count - 1] : NULL;
+}
+
+/* Creates a journal that can be read alone: tenants, anchors and counters come first. */
+static int begin_journal(struct pump *pump, struct problem *p)
+{
+	const struct journal_origin origin = {
+		.ring_id = capture_ring_id(pump->parts->capture),
+		.ring_position = ring_consumer(pump->ring),
+		.rung = (uint8_t)capture_rung(pump->parts->capture),
+	};
+	const struct anchor *newest = newest_anchor(pump);
+	struct anchor carried = newest ? *newest : (struct anchor){}, now;
+	struct journal *j;
+	int error = journal_create(pump->parts->store->journal, &origin, &j, p);
+
+	if (error)
+		return error;
+	anchor_sample(&now);
+	error = journal_append_tenants(j, pump->roster.names, pump->roster.name_count);
+	if (!error && newest)
+		error = journal_append_anchor(j, &carried);
+	if (!error)
+		error = journal_append_anchor(j, &now);
+	for (size_t i = 0; i < pump->stated.stated_count && !error; i++) {
+		const struct stated_loss *s = &pump->stated.stated[i];
+		struct gap carry = { .first_utc_ns = now.utc_ns, .last_utc_ns = now.utc_ns,
+				     .total = s->total, .tenant = s->tenant, .reason = s->reason };
+
+		error = journal_append_gaps(j, &carry, 1);
+	}
+	if (error) {
+		problem(p, error, "cannot begin journal/%s: %s", journal_name(j), strerror(-error));
+		(void)unlinkat(pump->parts->store->journal, journal_name(j), 0);
+		journal_close(j);
+		return error;
+	}
+	journal_close(pump->journal);
+	pump->journal = j;
+	pump->journal_gaps = 0;
+	anchors_done(&pump->anchors);
+	if (newest)
+		(void)anchors_add(&pump->anchors, &carried);
+	(void)anchors_add(&pump->anchors, &now);
+	return 0;
+}
+
+static int start_syncing(struct pump *pump, struct problem *p)
+{
+	int fd = journal_dup_fd(pump->journal);
+
+	if (fd < 0)
+		return problem(p, fd, "cannot duplicate the journal's descriptor: %s", strerror(-fd));
+	syncer_set_file(pump->parts->syncer, fd);
+	return 0;
+}
+
+static int apply_roster(struct pump *pump, struct problem *p)
+{
+	return capture_set_tenants(pump->parts->capture, pump->roster.live,
+				   pump->roster.live_count, p);
+}
+
+/* Where to go on: behind what earlier frames of this ring hold. */
+static void resume_ring(struct pump *pump)
+{
+	const struct recovery *r = &pump->stated;
+
+	if (!r->same_ring)
+		return;
+	if ((int64_t)(ring_producer(pump->ring) - r->ring_end) < 0) {
+		log_warn("a journal claims ring position %llu, which was never written: ignoring it",
+			 (unsigned long long)r->ring_end);
+		return;
+	}
+	ring_release(pump->ring, r->ring_end);
+}
+
+/* States the time in which nothing was armed before this start. */
+static int state_start_gap(struct pump *pump)
+{
+	struct gap g = { .last_utc_ns = utc_now_ns() };
+
+	switch (capture_how_started(pump->parts->capture)) {
+	case CAPTURE_CONTINUED:
+		return 0;
+	case CAPTURE_REPLACED:
+		g.reason = STORE_GAP_PROGRAM_REPLACED;
+		g.first_utc_ns = pump->parts->unarmed_from_ns;
+		break;
+	case CAPTURE_FRESH:
+		if (!pump->stated.any)
+			return 0; /* a new store: nothing was promised for the time before */
+		g.reason = STORE_GAP_NOT_ARMED;
+		g.first_utc_ns = pump->stated.last_utc_ns;
+		break;
+	}
+	if (g.first_utc_ns > g.last_utc_ns)
+		g.first_utc_ns = g.last_utc_ns; /* the clock was set back meanwhile */
+	return add_gap(pump, &g);
+}
+
+static int begin(struct pump *pump, bool record_loopback, struct problem *p)
+{
+	struct capture *capture = pump->parts->capture;
+	int error = recovery_scan(pump->parts->store->journal, capture_ring_id(capture),
+				  &pump->stated, p);
+
+	if (error)
+		return error;
+	if (pump->stated.unreadable)
+		log_error("%u journal files cannot be read and stay where they are; run sekisho verify",
+			  pump->stated.unreadable);
+	resume_ring(pump);
+	if (pump->stated.last_anchor.boot_ns)
+		(void)anchors_add(&pump->anchors, &pump->stated.last_anchor);
+	error = begin_journal(pump, p);
+	if (error)
+		return error;
+	capture_set_loopback(capture, record_loopback);
+	error = apply_roster(pump, p);
+	if (!error && state_start_gap(pump))
+		error = problem(p, pump->write_error, "cannot write the journal: %s",
+				strerror(-pump->write_error));
+	if (!error)
+		error = start_syncing(pump, p);
+	if (!error)
+		sealer_kick(pump->parts->sealer, journal_name(pump->journal));
+	return error;
+}
+
+int pump_open(const struct recorder_parts *parts, struct roster *roster, struct consents *consents,
+	      bool record_loopback, struct pump **ret_pump, struct problem *p)
+{
+	struct pump *pump = calloc(1, sizeof(*pump));
+	int error = -ENOMEM;
+
+	if (pump)
+		pump->rows = calloc(JOURNAL_FRAME_ROWS_MAX, sizeof(*pump->rows));
+	if (!pump || !pump->rows) {
+		free(pump);
+		roster_done(roster);
+		consents_done(consents);
+		return problem(p, error, "out of memory");
+	}
+	pump->parts = parts;
+	pump->ring = capture_ring(parts->capture);
+	pump->roster = *roster;
+	pump->consents = *consents;
+	memset(roster, 0, sizeof(*roster));
+	memset(consents, 0, sizeof(*consents));
+	error = begin(pump, record_loopback, p);
+	if (error) {
+		pump_close(pump);
+		return error;
+	}
+	*ret_pump = pump;
+	return 0;
+}
+
+void pump_close(struct pump *pump)
+{
+	if (!pump)
+		return;
+	journal_close(pump->journal);
+	roster_done(&pump->roster);
+	consents_done(&pump->consents);
+	anchors_done(&pump->anchors);
+	recovery_done(&pump->stated);
+	free(pump->rows);
+	free(pump);
+}
+
+/* One event to a row. False when it is not to be stored (and counted as what it is). */
+static bool take_event(struct pump *pump, const void *data, uint32_t size, struct record *row)
+{
+	const struct sekisho_event *e = data;
+	const struct anchor *clock;
+
+	if (size != sizeof(*e) || e->layout_version != SEKISHO_LAYOUT_VERSION ||
+	    e->protocol != IPPROTO_TCP || !e->tenant) {
+		pump->malformed++;
+		pump->unstated_malformed++;
+		return false;
+	}
+	/* The second lock: a record without a grant that covers its instant is never stored. */
+	if (!consents_cover(&pump->consents, e->consent, e->tenant,
+			    anchors_utc(&pump->anchors, e->time_boot_ns))) {
+		pump->refused++;
+		return false;
+	}
+	memset(row, 0, sizeof(*row));
+	row->time_ns = (int64_t)e->time_boot_ns;
+	memcpy(row->src.bytes, e->src_addr, 16);
+	memcpy(row->dst.bytes, e->dst_addr, 16);
+	row->src_port = e->src_port;
+	row->dst_port = e->dst_port;
+	row->tenant = e->tenant;
+	row->consent = e->consent;
+	row->rtt_us = e->rtt_us;
+	row->kind = e->kind;
+	row->protocol = e->protocol;
+	row->flags = e->flags;
+	clock = anchors_find(&pump->anchors, e->time_boot_ns);
+	if (!clock || !anchor_synchronised(clock))
+		row->flags |= SEKISHO_FLAG_CLOCK_UNSYNC;
+	return true;
+}
+
+/* Reads up to one frame of rows. `*position` moves behind what was read. */
+static size_t read_batch(struct pump *pump, uint64_t *position)
+{
+	const void *data;
+	uint32_t size;
+	size_t count = 0;
+	int state = 1;
+
+	while (count < JOURNAL_FRAME_ROWS_MAX &&
+	       (state = ring_next(pump->ring, position, &data, &size)) > 0)
+		if (data && take_event(pump, data, size, &pump->rows[count]))
+			count++;
+	if (state < 0) {
+		/* Without a believable header the next record cannot be found: give up what waits. */
+		log_error("the ring holds a record that cannot be one: skipping to its end");
+		pump->malformed++;
+		pump->unstated_malformed++;
+		*position = ring_producer(pump->ring);
+	}
+	return count;
+}
+
+static int append_batch(struct pump *pump, size_t count, uint64_t position)
+{
+	struct problem p;
+	int error = journal_append_rows(pump->journal, pump->rows, count, position);
+
+	if (error == -EPIPE && begin_journal(pump, &p) == 0 && start_syncing(pump, &p) == 0)
+		error = journal_append_rows(pump->journal, pump->rows, count, position);
+	if (note_write(pump, error, "records"))
+		return error;
+	pump->total_rows += count;
+	pump->last_record_ns = anchors_utc(&pump->anchors, (uint64_t)pump->rows[count - 1].time_ns);
+	syncer_touch(pump->parts->syncer);
+	return 0;
+}
+
+static void state_malformed(struct pump *pump)
+{
+	struct gap g = { .count = pump->unstated_malformed, .reason = STORE_GAP_MALFORMED };
+
+	if (!g.count)
+		return;
+	g.first_utc_ns = pump->last_loss_check_ns ? pump->last_loss_check_ns : utc_now_ns();
+	g.last_utc_ns = utc_now_ns();
+	if (add_gap(pump, &g) == 0)
+		pump->unstated_malformed = 0;
+}
+
+int pump_drain(struct pump *pump, struct problem *p)
+{
+	/* Only what is there now: a flood must not keep timers and calls waiting. */
+	uint64_t end = ring_producer(pump->ring), position = ring_consumer(pump->ring);
+	int error = 0;
+
+	while (!error && (int64_t)(end - position) > 0) {
+		uint64_t before = position;
+		uint64_t refused = pump->refused, malformed = pump->malformed;
+		uint64_t unstated = pump->unstated_malformed;
+		size_t count = read_batch(pump, &position);
+
+		if (position == before)
+			break; /* the next record is still being filled */
+		if (count)
+			error = append_batch(pump, count, position);
+		if (!error) {
+			ring_release(pump->ring, position);
+			continue;
+		}
+		/* These events stay in the ring and will be counted when they are read again. */
+		pump->refused = refused;
+		pump->malformed = malformed;
+		pump->unstated_malformed = unstated;
+	}
+	if (error)
+		return problem(p, error, "cannot write the journal: %s", strerror(-error));
+	state_malformed(pump);
+	return 0;
+}
+
+void pump_clock_was_set(struct pump *pump)
+{
+	struct problem p;
+
+	log_info("the clock was set: new anchor");
+	pump_anchor(pump);
+	roster_retime(&pump->roster, utc_now_ns(), boot_now_ns());
+	if (apply_roster(pump, &p))
+		log_error("%s", p.text);
+}
+
+/* States what a counter has gained since the last gap about it. */
+static void state_loss(struct pump *pump, uint32_t tenant, uint32_t reason, uint64_t total,
+		       int64_t first_utc, int64_t last_utc)
+{
+	uint64_t *stated = recovery_stated(&pump->stated, tenant, reason);
+	struct gap g = { .last_utc_ns = last_utc, .total = total, .tenant = tenant,
+			 .reason = reason };
+
+	if (!stated || total == *stated)
+		return;
+	if (total < *stated)
+		*stated = 0; /* another program counts from zero again */
+	g.count = total - *stated;
+	/* The kernel knows the first loss ever; after that, not before the last look. */
+	g.first_utc_ns = *stated && pump->last_loss_check_ns > first_utc ?
+				 pump->last_loss_check_ns : first_utc;
+	if (g.first_utc_ns > g.last_utc_ns)
+		g.first_utc_ns = g.last_utc_ns;
+	if (total > *stated && add_gap(pump, &g) == 0)
+		*stated = total;
+}
+
+void pump_losses(struct pump *pump)
+{
+	struct capture_loss *losses;
+	size_t count;
+	int64_t now = utc_now_ns();
+	uint64_t skipped = capture_skipped(pump->parts->capture);
+
+	if (capture_losses(pump->parts->capture, &losses, &count) == 0) {
+		/* Reasons 1 and 2 have the same numbers in the ring and in the store. */
+		for (size_t i = 0; i < count; i++)
+			state_loss(pump, losses[i].tenant, losses[i].reason, losses[i].total,
+				   anchors_utc(&pump->anchors, losses[i].first_boot_ns),
+				   anchors_utc(&pump->anchors, losses[i].last_boot_ns));
+		free(losses);
+	}
+	if (skipped)
+		state_loss(pump, 0, STORE_GAP_HOOK_BUSY, skipped,
+			   pump->last_loss_check_ns ? pump->last_loss_check_ns : now, now);
+	pump->last_loss_check_ns = now;
+}
+
+bool pump_rotation_due(const struct pump *pump)
+{
+	const struct recorder_parts *parts = pump->parts;
+	int64_t now = utc_now_ns();
+	uint64_t age = now > journal_created_ns(pump->journal) ?
+			       (uint64_t)(now - journal_created_ns(pump->journal)) : 0;
+	bool something = journal_rows(pump->journal) || pump->journal_gaps;
+
+	if (now < pump->retry_rotation_ns)
+		return false;
+	return journal_rows(pump->journal) >= ROTATE_ROWS ||
+	       journal_size(pump->journal) >= parts->rotate_size ||
+	       (something && age >= parts->rotate_interval_ns) || age >= (uint64_t)NS_PER_DAY;
+}
+
+int pump_rotate(struct pump *pump, struct problem *p)
+{
+	int error = begin_journal(pump, p);
+
+	if (!error)
+		error = start_syncing(pump, p);
+	if (error)
+		pump->retry_rotation_ns = utc_now_ns() + ROTATE_RETRY_NS;
+	else
+		sealer_kick(pump->parts->sealer, journal_name(pump->journal));
+	return error;
+}
+
+int pump_set_roster(struct pump *pump, struct roster *roster, struct consents *consents,
+		    bool record_loopback, struct problem *p)
+{
+	int error;
+
+	/* What was emitted under the old state is judged by the old state's grants and the new one's
+	 * alike: grants are only ended, never forgotten. */
+	roster_done(&pump->roster);
+	consents_done(&pump->consents);
+	pump->roster = *roster;
+	pump->consents = *consents;
+	memset(roster, 0, sizeof(*roster));
+	memset(consents, 0, sizeof(*consents));
+	pump_anchor(pump); /* so that the first record cannot seem older than its grant */
+	error = note_write(pump, journal_append_tenants(pump->journal, pump->roster.names,
+							pump->roster.name_count), "tenants");
+	if (error) {
+		/* A row whose tenant the journal does not name could not be sealed. */
+		(void)capture_set_tenants(pump->parts->capture, NULL, 0, p);
+		return problem(p, error, "cannot write the journal: %s; nothing is recorded",
+			       strerror(-error));
+	}
+	capture_set_loopback(pump->parts->capture, record_loopback);
+	return apply_roster(pump, p);
+}
+
+int pump_revoke(struct pump *pump, uint32_t tenant, struct problem *p)
+{
+	int error = capture_revoke(pump->parts->capture, tenant);
+
+	if (error)
+		return problem(p, error, "cannot end the grant in the kernel: %s", strerror(-error));
+	roster_drop(&pump->roster, tenant);
+	return pump_drain(pump, p);
+}
+
+int pump_state_stop(struct pump *pump, struct problem *p)
+{
+	struct gap g = { .reason = STORE_GAP_STOPPED };
+	int error = capture_set_tenants(pump->parts->capture, NULL, 0, p);
+
+	if (!error)
+		error = pump_drain(pump, p);
+	if (error)
+		return error;
+	pump_losses(pump);
+	g.first_utc_ns = g.last_utc_ns = utc_now_ns();
+	error = add_gap(pump, &g);
+	return error ? problem(p, error, "cannot write the journal: %s", strerror(-error)) : 0;
+}
+
+void pump_status(struct pump *pump, struct recorder_status *s)
+{
+	const struct anchor *clock = newest_anchor(pump);
+
+	strncpy(s->journal, journal_name(pump->journal), sizeof(s->journal) - 1);
+	s->journal_rows = journal_rows(pump->journal);
+	s->journal_bytes = journal_size(pump->journal);
+	s->rows = pump->total_rows;
+	s->refused = pump->refused;
+	s->malformed = pump->malformed;
+	s->lost = pump->lost;
+	s->gaps = pump->gaps;
+	s->skipped = capture_skipped(pump->parts->capture);
+	s->ring_bytes = ring_size(pump->ring);
+	s->ring_produced = ring_producer(pump->ring);
+	s->ring_waiting = s->ring_produced - ring_consumer(pump->ring);
+	s->last_record_ns = pump->last_record_ns;
+	s->write_error = pump->write_error;
+	s->live_tenants = pump->roster.live_count;
+	s->uncovered_selectors = pump->roster.uncovered;
+	if (clock)
+		s->clock = *clock;
+}

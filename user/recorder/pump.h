@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The recorder's work without its thread: ring to journal, losses to gaps,
+ * rotation. One thread only. Failures to write keep everything in the ring.
+ */
+#ifndef SEKISHO_PUMP_H
+#define SEKISHO_PUMP_H
+
+#include <stdbool.h>
+#include "recorder.h"
+
+struct pump;
+
+/* `parts` is borrowed and may change its rotation limits; the roster and consents are taken over. */
+int pump_open(const struct recorder_parts *parts, struct roster *roster, struct consents *consents,
+	      bool record_loopback, struct pump **ret_pump, struct problem *p);
+void pump_close(struct pump *pump);
+
+int pump_drain(struct pump *pump, struct problem *p);
+void pump_anchor(struct pump *pump);
+void pump_clock_was_set(struct pump *pump);
+void pump_losses(struct pump *pump);
+bool pump_rotation_due(const struct pump *pump);
+int pump_rotate(struct pump *pump, struct problem *p);
+int pump_set_roster(struct pump *pump, struct roster *roster, struct consents *consents,
+		    bool record_loopback, struct problem *p);
+/* Ends every grant in the kernel, drains, and states that the operator stopped recording now. */
+int pump_state_stop(struct pump *pump, struct problem *p);
+int pump_revoke(struct pump *pump, uint32_t tenant, struct problem *p);
+void pump_status(struct pump *pump, struct recorder_status *status);
+
+#endif

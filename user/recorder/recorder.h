@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The recorder: a thread that moves events from the ring to the journal, exactly
+ * once. A ring position is released only after the frame holding its events is
+ * written; the frame names the position, so a successor skips what it has.
+ * It also samples the clock, states losses as gaps, keeps the heartbeat and
+ * rotates the journal.
+ *
+ * Everything that touches ring, maps or journal runs on that thread: other
+ * threads use recorder_call() and its wrappers, which return when it is done.
+ */
+#ifndef SEKISHO_RECORDER_H
+#define SEKISHO_RECORDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/anchor.h"
+#include "base/conf.h"
+#include "base/problem.h"
+#include "base/store_dir.h"
+#include "capture/capture.h"
+#include "ledger/consent.h"
+#include "roster.h"
+#include "sealer.h"
+#include "syncer.h"
+
+struct recorder;
+
+struct recorder_parts {
+	const struct store_dir *store;
+	struct capture *capture;
+	struct syncer *syncer;
+	struct sealer *sealer;
+	uint64_t rotate_interval_ns, rotate_size;
+	int64_t unarmed_from_ns; /* if the program was exchanged at start: since when; else 0 */
+};
+
+/* Recovers, creates a journal, sets tenants (the roster and consents become the recorder's), and
+ * starts the thread. All of `parts` must outlive the recorder. */
+int recorder_start(const struct recorder_parts *parts, struct roster *roster,
+		   struct consents *consents, bool record_loopback, struct recorder **ret_recorder,
+		   struct problem *p);
+/* Drains the ring, rotates so that everything can be sealed, ends the thread. */
+void recorder_stop(struct recorder *r);
+
+/* Everything that was in the ring at the call is in the journal on return. */
+int recorder_drain(struct recorder *r, struct problem *p);
+/* Drains and begins a new journal file; the old ones are handed to the sealer. */
+int recorder_rotate(struct recorder *r, struct problem *p);
+/* A new roster and ledger state (both become the recorder's, also on failure). */
+int recorder_set_roster(struct recorder *r, struct roster *roster, struct consents *consents,
+			bool record_loopback, uint64_t rotate_interval_ns, uint64_t rotate_size,
+			struct problem *p);
+/* Ends a tenant in the kernel and journals what was recorded until then: no event after the return
+ * is emitted for it, and none later than the return is stored. */
+int recorder_revoke(struct recorder *r, uint32_t tenant, struct problem *p);
+
+/* Before --disarm: ends every grant in the kernel, drains, states that the operator stopped now. */
+int recorder_state_stop(struct recorder *r, struct problem *p);
+
+struct recorder_status {
+	char journal[64];
+	uint64_t journal_rows, journal_bytes;
+	uint64_t rows; /* stored since the start */
+	uint64_t refused; /* events without a covering grant, dropped by the second lock */
+	uint64_t malformed;
+	uint64_t gaps, lost; /* gaps stated since the start, and the events counted in them */
+	uint64_t skipped; /* program runs the kernel skipped */
+	uint64_t ring_bytes, ring_waiting, ring_produced;
+	int64_t last_record_ns, started_ns;
+	struct anchor clock;
+	int write_error; /* negative errno of the last append, 0 = fine */
+	bool armed;
+	size_t live_tenants, uncovered_selectors;
+};
+void recorder_status(struct recorder *r, struct recorder_status *ret_status);
+
+#endif

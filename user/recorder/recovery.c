@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Reading what earlier runs left behind. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/fs.h"
+#include "journal/journal_reader.h"
+#include "recovery.h"
+#include "schema/journal.h"
+
+uint64_t *recovery_stated(struct recovery *r, uint32_t tenant, uint32_t reason)
+{
+	struct stated_loss *grown;
+
+	for (size_t i = 0; i < r->stated_count; i++)
+		if (r->stated[i].tenant == tenant && r->stated[i].reason == reason)
+			return &r->stated[i].total;
+	grown = reallocarray(r->stated, r->stated_count + 1, sizeof(*grown));
+	if (!grown)
+		return NULL;
+	r->stated = grown;
+	grown[r->stated_count] = (struct stated_loss){ .tenant = tenant, .reason = reason };
+	return &grown[r->stated_count++].total;
+}
+
+static int take_ring(struct recovery *r, const struct journal_reader *j)
+{
+	if (!r->same_ring || j->ring_end > r->ring_end)
+		r->ring_end = j->ring_end;
+	r->same_ring = true;
+	if (j->anchors.count &&
+	    j->anchors.list[j->anchors.count - 1].boot_ns > r->last_anchor.boot_ns)
+		r->last_anchor = j->anchors.list[j->anchors.count - 1];
+	for (size_t i = 0; i < j->gaps.count; i++) {
+		const struct gap *g = &j->gaps.list[i];
+		uint64_t *total;
+
+		if (!g->total)
+			continue;
+		total = recovery_stated(r, g->tenant, g->reason);
+		if (!total)
+			return -ENOMEM;
+		if (g->total > *total)
+			*total = g->total;
+	}
+	return 0;
+}
+
+static int take_journal(struct recovery *r, int journal_fd, const char *name, uint64_t ring_id,
+			struct problem *p)
+{
+	struct journal_reader j;
+	int error = journal_reader_open(journal_fd, name, &j, p);
+
+	if (error == -EBADMSG || error == -ENODATA || error == -ENOTSUP) {
+		r->unreadable++;
+		return 0;
+	}
+	if (error)
+		return error;
+	r->any = true;
+	r->torn += j.torn;
+	if (j.last_utc_ns > r->last_utc_ns)
+		r->last_utc_ns = j.last_utc_ns;
+	if (j.ring_id == ring_id)
+		error = take_ring(r, &j);
+	journal_reader_close(&j);
+	return error ? problem(p, error, "out of memory") : 0;
+}
+
+int recovery_scan(int journal_fd, uint64_t ring_id, struct recovery *ret_recovery,
+		  struct problem *p)
+{
+	struct recovery r = {};
+	char **names;
+	size_t count;
+	int error = fs_list(journal_fd, JOURNAL_SUFFIX, &names, &count);
+
+	if (error)
+		return problem(p, error, "cannot list journal/: %s", strerror(-error));
+	for (size_t i = 0; i < count && !error; i++)
+		error = take_journal(&r, journal_fd, names[i], ring_id, p);
+	fs_free_names(names, count);
+	if (error) {
+		recovery_done(&r);
+		return error;
+	}
+	*ret_recovery = r;
+	return 0;
+}
+
+void recovery_done(struct recovery *r)
+{
+	if (!r)
+		return;
+	free(r->stated);
+	memset(r, 0, sizeof(*r));
+}

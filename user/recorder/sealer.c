@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The thread that seals finished journals. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "sealer.h"
+
+#define RETRY_SECONDS 60
+
+struct sealer {
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake, done;
+	const struct store_dir *store;
+	char live_name[64];
+	bool stop, failed;
+	uint64_t asked, begun, finished; /* numbers of runs */
+	struct seal_result total, last;
+	int last_error;
+	struct problem last_problem;
+};
+
+static void add(struct seal_result *to, const struct seal_result *r)
+{
+	to->journals += r->journals;
+	to->rows += r->rows;
+	to->sections += r->sections;
+	to->skipped_sections += r->skipped_sections;
+	to->gaps += r->gaps;
+	to->damaged_bytes += r->damaged_bytes;
+}
+
+static void run_once(struct sealer *s)
+{
+	struct seal_result result = {};
+	struct problem p = {};
+	char live[sizeof(s->live_name)];
+	uint64_t number = s->begun = s->asked;
+	int error;
+
+	memcpy(live, s->live_name, sizeof(live));
+	pthread_mutex_unlock(&s->lock);
+	error = seal_all(s->store, live, &result, &p);
+	if (error)
+		log_error("sealing failed, the journal stays: %s", p.text);
+	if (result.damaged_bytes)
+		log_error("%llu damaged bytes in a journal, set aside in journal/damaged/",
+			  (unsigned long long)result.damaged_bytes);
+	pthread_mutex_lock(&s->lock);
+	add(&s->total, &result);
+	s->last = result;
+	s->last_error = error;
+	s->last_problem = p;
+	s->failed = error != 0;
+	s->finished = number;
+	pthread_cond_broadcast(&s->done);
+}
+
+/* Waits for work; a failed run is repeated after a while. */
+static void wait_for_work(struct sealer *s)
+{
+	struct timespec until;
+
+	if (!s->failed) {
+		pthread_cond_wait(&s->wake, &s->lock);
+		return;
+	}
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += RETRY_SECONDS;
+	if (pthread_cond_timedwait(&s->wake, &s->lock, &until) == ETIMEDOUT)
+		s->asked++;
+}
+
+static void *run(void *arg)
+{
+	struct sealer *s = arg;
+
+	/* Only this thread: on Linux PRIO_PROCESS with 0 means the calling thread. */
+	(void)setpriority(PRIO_PROCESS, 0, 19);
+	pthread_mutex_lock(&s->lock);
+	for (;;) {
+		if (s->asked != s->finished)
+			run_once(s);
+		else if (s->stop)
+			break;
+		else
+			wait_for_work(s);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return NULL;
+}
+
+int sealer_start(const struct store_dir *store, struct sealer **ret_sealer, struct problem *p)
+{
+	struct sealer *s = calloc(1, sizeof(*s));
+	int error;
+
+	if (!s)
+		return problem(p, -ENOMEM, "out of memory");
+	s->store = store;
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->wake, NULL);
+	pthread_cond_init(&s->done, NULL);
+	error = pthread_create(&s->thread, NULL, run, s);
+	if (error) {
+		free(s);
+		return problem(p, -error, "cannot start a thread: %s", strerror(error));
+	}
+	*ret_sealer = s;
+	return 0;
+}
+
+void sealer_stop(struct sealer *s)
+{
+	if (!s)
+		return;
+	pthread_mutex_lock(&s->lock);
+	s->stop = true;
+	pthread_cond_signal(&s->wake);
+	pthread_mutex_unlock(&s->lock);
+	pthread_join(s->thread, NULL);
+	pthread_cond_destroy(&s->wake);
+	pthread_cond_destroy(&s->done);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+void sealer_kick(struct sealer *s, const char *live_name)
+{
+	pthread_mutex_lock(&s->lock);
+	snprintf(s->live_name, sizeof(s->live_name), "%s", live_name);
+	s->asked++;
+	pthread_cond_signal(&s->wake);
+	pthread_mutex_unlock(&s->lock);
+}
+
+int sealer_wait(struct sealer *s, struct seal_result *ret_result, struct problem *p)
+{
+	uint64_t wanted;
+	int error;
+
+	pthread_mutex_lock(&s->lock);
+	wanted = ++s->asked;
+	pthread_cond_signal(&s->wake);
+	while (s->finished < wanted)
+		pthread_cond_wait(&s->done, &s->lock);
+	*ret_result = s->last;
+	error = s->last_error;
+	*p = s->last_problem;
+	pthread_mutex_unlock(&s->lock);
+	return error;
+}
+
+void sealer_totals(struct sealer *s, struct seal_result *ret_result, struct problem *ret_last)
+{
+	pthread_mutex_lock(&s->lock);
+	*ret_result = s->total;
+	*ret_last = s->last_problem;
+	pthread_mutex_unlock(&s->lock);
+}

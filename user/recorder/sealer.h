@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Sealing in a thread of its own, at the lowest priority: it never disturbs capture. */
+#ifndef SEKISHO_SEALER_H
+#define SEKISHO_SEALER_H
+
+#include "base/problem.h"
+#include "base/store_dir.h"
+#include "seal/seal.h"
+
+struct sealer;
+
+/* `store` is only borrowed and must outlive the sealer. */
+int sealer_start(const struct store_dir *store, struct sealer **ret_sealer, struct problem *p);
+/* Finishes what was asked for, then ends. */
+void sealer_stop(struct sealer *s);
+
+/* Everything except this journal may be sealed; starts a run. */
+void sealer_kick(struct sealer *s, const char *live_name);
+/* Waits until a run begun after this call is over; its result, or negative errno and *p. */
+int sealer_wait(struct sealer *s, struct seal_result *ret_result, struct problem *p);
+/* What all runs of this process did, and the last failure (empty when the last run was fine). */
+void sealer_totals(struct sealer *s, struct seal_result *ret_result, struct problem *ret_last);
+
+#endif

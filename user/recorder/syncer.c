@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The thread that makes journal frames durable. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "base/utc.h"
+#include "syncer.h"
+
+struct syncer {
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	uint64_t interval_ns;
+	int fd; /* -1 = none */
+	bool dirty, stop;
+	struct syncer_state state;
+};
+
+static void sync_now(struct syncer *s)
+{
+	int64_t begun = utc_now_ns();
+	int fd = dup(s->fd), error = 0;
+
+	s->dirty = false;
+	pthread_mutex_unlock(&s->lock);
+	if (fd < 0 || fdatasync(fd) < 0)
+		error = -errno;
+	if (fd >= 0)
+		close(fd);
+	if (error)
+		log_error("the journal could not be made durable: %s", strerror(-error));
+	pthread_mutex_lock(&s->lock);
+	s->state.error = error;
+	if (error)
+		s->dirty = true;
+	else
+		s->state.last_utc_ns = begun;
+}
+
+static void *run(void *arg)
+{
+	struct syncer *s = arg;
+
+	pthread_mutex_lock(&s->lock);
+	while (!s->stop) {
+		struct timespec until;
+
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec += (time_t)(s->interval_ns / (uint64_t)NS_PER_SEC);
+		until.tv_nsec += (long)(s->interval_ns % (uint64_t)NS_PER_SEC);
+		if (until.tv_nsec >= NS_PER_SEC) {
+			until.tv_nsec -= NS_PER_SEC;
+			until.tv_sec++;
+		}
+		while (!s->stop && pthread_cond_timedwait(&s->wake, &s->lock, &until) == 0)
+			;
+		if (s->dirty && s->fd >= 0)
+			sync_now(s);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return NULL;
+}
+
+int syncer_start(uint64_t interval_ns, struct syncer **ret_syncer, struct problem *p)
+{
+	struct syncer *s = calloc(1, sizeof(*s));
+	pthread_condattr_t monotonic;
+	int error;
+
+	if (!s)
+		return problem(p, -ENOMEM, "out of memory");
+	s->interval_ns = interval_ns;
+	s->fd = -1;
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	error = pthread_create(&s->thread, NULL, run, s);
+	if (error) {
+		free(s);
+		return problem(p, -error, "cannot start a thread: %s", strerror(error));
+	}
+	*ret_syncer = s;
+	return 0;
+}
+
+void syncer_stop(struct syncer *s)
+{
+	if (!s)
+		return;
+	pthread_mutex_lock(&s->lock);
+	s->stop = true;
+	pthread_cond_signal(&s->wake);
+	pthread_mutex_unlock(&s->lock);
+	pthread_join(s->thread, NULL);
+	if (s->fd >= 0)
+		close(s->fd);
+	pthread_cond_destroy(&s->wake);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+void syncer_set_file(struct syncer *s, int fd)
+{
+	int old;
+
+	pthread_mutex_lock(&s->lock);
+	old = s->fd;
+	s->fd = fd;
+	s->dirty = true;
+	pthread_mutex_unlock(&s->lock);
+	if (old >= 0)
+		close(old);
+}
+
+void syncer_touch(struct syncer *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->dirty = true;
+	pthread_mutex_unlock(&s->lock);
+}
+
+void syncer_set_interval(struct syncer *s, uint64_t interval_ns)
+{
+	pthread_mutex_lock(&s->lock);
+	s->interval_ns = interval_ns;
+	pthread_mutex_unlock(&s->lock);
+}
+
+void syncer_state(struct syncer *s, struct syncer_state *ret_state)
+{
+	pthread_mutex_lock(&s->lock);
+	*ret_state = s->state;
+	pthread_mutex_unlock(&s->lock);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sealing: the rows of one finished journal file go to the segments of their
+ * tenants and UTC days; then, and only when every section is durable, the
+ * journal file is unlinked. A run that is interrupted is repeated whole: sections
+ * that are there already are skipped, so each row ends up in exactly one place.
+ */
+#ifndef SEKISHO_SEAL_H
+#define SEKISHO_SEAL_H
+
+#include <stdint.h>
+#include "base/problem.h"
+#include "base/store_dir.h"
+
+struct seal_result {
+	uint64_t journals, rows, sections, skipped_sections, gaps;
+	uint64_t damaged_bytes; /* of journals that were set aside in journal/damaged/ */
+};
+
+/* Adds to *result. 0 or negative errno and *p; the journal stays on any failure. */
+int seal_journal(const struct store_dir *store, const char *name, struct seal_result *result,
+		 struct problem *p);
+
+/* Seals every journal file except `live_name` (may be NULL). Goes on past failures; the first
+ * one's errno and text are returned. */
+int seal_all(const struct store_dir *store, const char *live_name, struct seal_result *result,
+	     struct problem *p);
+
+#endif
