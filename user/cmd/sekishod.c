@@ -179,6 +179,7 @@ int main(int argc, char **argv)
 	struct conf conf;
 	struct problem p;
 	size_t operands;
+	char *path;
 	int status;
 
 	log_init("sekishod", false);
@@ -199,17 +200,23 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	umask(0077);
-	if (o.check) {
+	/* SIGHUP reads it again, from a process whose working directory is /. */
+	path = realpath(o.conf_path, NULL);
+	if (!path) {
+		log_error("cannot find %s again: %s", o.conf_path, strerror(errno));
+		status = EXIT_USAGE;
+	} else if (o.check) {
 		if (o.check > 1)
 			conf_print(&conf, stdout);
 		status = EXIT_YES;
 	} else if (o.disarm) {
 		status = disarm(&conf);
 	} else if (o.foreground) {
-		status = run(o.conf_path, &conf, -1);
+		status = run(path, &conf, -1);
 	} else {
-		status = run_detached(o.conf_path, &conf);
+		status = run_detached(path, &conf);
 	}
+	free(path);
 	conf_done(&conf);
 	return status;
 }

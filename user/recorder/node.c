@@ -145,11 +145,11 @@ int node_start(const char *conf_path, struct conf *conf, struct node **ret_node,
 	}
 	n->conf = *conf;
 	memset(conf, 0, sizeof(*conf));
-	n->conf_path = realpath(conf_path, NULL); /* a daemon's working directory is / */
+	n->conf_path = strdup(conf_path);
 	n->lock_fd = -1;
 	n->store = (struct store_dir){ -1, -1, -1, -1 };
 	pthread_mutex_init(&n->lock, NULL);
-	error = bring_up(n, p);
+	error = n->conf_path ? bring_up(n, p) : problem(p, -ENOMEM, "out of memory");
 	if (error) {
 		destroy(n);
 		return error;
