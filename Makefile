@@ -83,12 +83,13 @@ build/bpf/%.skel.h: build/bpf/%.bpf.o
 	$(SAY) SKEL $@
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >$@
 
-$(B)/user/capture/capture.o: build/bpf/accept.skel.h
+# For the first build; afterwards -MD (which also lists -isystem headers) knows.
+$(B)/user/capture/capture.o $(B)/user/capture/ladder.o: build/bpf/accept.skel.h
 
 $(B)/%.o: %.c Makefile $(B)/flags
 	$(SAY) CC $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(EXTRA_CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(CPPFLAGS) $(EXTRA_CPPFLAGS) $(CFLAGS) -MD -MP -c $< -o $@
 
 $(call obj,$(UNIT_SRC)): EXTRA_CPPFLAGS := -Iuser/base -Itests/unit
 

@@ -21,6 +21,7 @@
 #define TCP_ESTABLISHED 1
 #define TCP_SYN_SENT 2
 #define TCP_SYN_RECV 3
+#define TCP_CLOSE 7
 
 struct in6_words {
 	__be32 u6_addr32[4];
@@ -56,6 +57,8 @@ struct sock {
 
 struct tcp_sock {
 	__u32 srtt_us; /* eighths of a microsecond */
+	__u64 tcp_mstamp; /* when the last packet was processed */
+	void *fastopen_rsk; /* set until a Fast Open child's handshake ends */
 } KERNEL_STRUCT;
 
 #endif

@@ -24,8 +24,8 @@ struct capture_options {
 /* What was found at the pins. */
 enum capture_start {
 	CAPTURE_FRESH, /* nothing was armed before: a gap up to now */
-	CAPTURE_CONTINUED, /* the same program went on without us: no gap */
-	CAPTURE_REPLACED, /* another program was armed and has been exchanged: a short gap */
+	CAPTURE_CONTINUED, /* the same hook went on without us (a new build took over by overlap): no gap */
+	CAPTURE_REPLACED, /* another hook was armed and has been exchanged: a short gap */
 };
 
 struct capture;
@@ -75,7 +75,8 @@ struct capture_loss {
 };
 /* All counters that are not zero, into an array the caller frees. */
 int capture_losses(struct capture *c, struct capture_loss **ret_losses, size_t *ret_count);
-/* How often the kernel skipped our program because it was running on that CPU already. */
+/* How often the kernel skipped our program because it was running on that CPU already, where that
+ * can mean a lost event (not for set_state, whose other programs take over: see accept.bpf.c). */
 uint64_t capture_skipped(const struct capture *c);
 
 /* Ends every grant through the pins, without loading anything; what waits in the ring stays there. */

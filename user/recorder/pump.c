@@ -16,6 +16,9 @@
 #define ROTATE_ROWS 2000000
 #define ROTATE_RETRY_NS (10 * NS_PER_SEC)
 
+/* Of the cookies seen last; the events of one socket follow each other closely. */
+#define RECENT_COOKIES 4096
+
 struct pump {
 	const struct recorder_parts *parts;
 	struct ring *ring;
@@ -26,6 +29,7 @@ struct pump {
 	struct recovery stated; /* kernel counters as far as gaps state them */
 	struct record *rows; /* JOURNAL_FRAME_ROWS_MAX */
 	int64_t last_loss_check_ns, retry_rotation_ns;
+	uint64_t recent_cookies[RECENT_COOKIES], cookies_before[RECENT_COOKIES];
 	uint64_t total_rows, refused, malformed, unstated_malformed, lost, gaps;
 	int64_t last_record_ns;
 	uint64_t journal_gaps;
@@ -248,6 +252,20 @@ void pump_close(struct pump *pump)
 	free(pump);
 }
 
+/*
+ * Whether this socket's event was seen already: while one generation of programs replaces another
+ * both emit, and see set_state() in accept.bpf.c. A cookie names one socket for as long as the system runs.
+ */
+static bool seen_before(struct pump *pump, uint64_t cookie)
+{
+	uint64_t *slot = &pump->recent_cookies[cookie % RECENT_COOKIES];
+
+	if (!cookie || *slot == cookie)
+		return cookie != 0;
+	*slot = cookie;
+	return false;
+}
+
 /* One event to a row. False when it is not to be stored (and counted as what it is). */
 static bool take_event(struct pump *pump, const void *data, uint32_t size, struct record *row)
 {
@@ -260,6 +278,8 @@ static bool take_event(struct pump *pump, const void *data, uint32_t size, struc
 		pump->unstated_malformed++;
 		return false;
 	}
+	if (seen_before(pump, e->socket_cookie))
+		return false;
 	/* The second lock: a record without a grant that covers its instant is never stored. */
 	if (!consents_cover(&pump->consents, e->consent, e->tenant,
 			    anchors_utc(&pump->anchors, e->time_boot_ns))) {
@@ -343,7 +363,10 @@ int pump_drain(struct pump *pump, struct problem *p)
 		uint64_t before = position;
 		uint64_t refused = pump->refused, malformed = pump->malformed;
 		uint64_t unstated = pump->unstated_malformed;
-		size_t count = read_batch(pump, &position);
+		size_t count;
+
+		memcpy(pump->cookies_before, pump->recent_cookies, sizeof(pump->recent_cookies));
+		count = read_batch(pump, &position);
 
 		if (position == before)
 			break; /* the next record is still being filled */
@@ -357,6 +380,7 @@ int pump_drain(struct pump *pump, struct problem *p)
 		pump->refused = refused;
 		pump->malformed = malformed;
 		pump->unstated_malformed = unstated;
+		memcpy(pump->recent_cookies, pump->cookies_before, sizeof(pump->recent_cookies));
 	}
 	if (error)
 		return problem(p, error, "cannot write the journal: %s", strerror(-error));
