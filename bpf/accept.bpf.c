@@ -124,7 +124,8 @@ static __always_inline __u32 find_tenant(const struct endpoint *local)
 	return any_port ? any_port->tenant : 0;
 }
 
-static __always_inline void count_loss(__u32 tenant, __u32 reason, __u64 now)
+static __always_inline void count_loss(struct sekisho_control *ctl, __u32 tenant, __u32 reason,
+				       __u64 now)
 {
 	struct sekisho_loss_key key = { .tenant = tenant, .reason = reason };
 	struct sekisho_loss *loss = bpf_map_lookup_elem(&losses, &key);
@@ -140,6 +141,7 @@ static __always_inline void count_loss(__u32 tenant, __u32 reason, __u64 now)
 	loss->last_boot_ns = now;
 	/* A softirq on this CPU may count between our load and store. */
 	__sync_fetch_and_add(&loss->count, 1);
+	__sync_fetch_and_add(&ctl->loss_changes, 1);
 }
 
 /*
@@ -166,7 +168,7 @@ static __always_inline __u64 wake_flags(const struct sekisho_control *ctl)
 
 static __always_inline void emit(const struct sock *sk, bool typed, __u16 family, __u8 kind,
 				 __u64 now, __u32 tenant, const struct sekisho_grant *grant,
-				 const struct endpoint *local, const struct sekisho_control *ctl)
+				 const struct endpoint *local, struct sekisho_control *ctl)
 {
 	struct sekisho_event *event;
 	struct endpoint remote = {};
@@ -176,12 +178,12 @@ static __always_inline void emit(const struct sock *sk, bool typed, __u16 family
 	if (loopback && !ctl->record_loopback)
 		return;
 	if (now >= ctl->heartbeat_until_boot_ns) {
-		count_loss(tenant, SEKISHO_LOSS_ORPHANED, now);
+		count_loss(ctl, tenant, SEKISHO_LOSS_ORPHANED, now);
 		return;
 	}
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event) {
-		count_loss(tenant, SEKISHO_LOSS_RING_FULL, now);
+		count_loss(ctl, tenant, SEKISHO_LOSS_RING_FULL, now);
 		return;
 	}
 	__builtin_memset(event, 0, sizeof(*event));
@@ -209,8 +211,8 @@ static __always_inline void emit(const struct sock *sk, bool typed, __u16 family
 
 static __always_inline int record(const struct sock *sk, bool typed, __u8 kind)
 {
-	const struct sekisho_control *ctl;
 	const struct sekisho_grant *grant;
+	struct sekisho_control *ctl;
 	struct endpoint local = {};
 	__u16 family = 0, protocol = 0;
 	__u32 zero = 0, tenant;

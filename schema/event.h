@@ -106,6 +106,7 @@ struct sekisho_loss {
 struct sekisho_control {
 	__u64 ring_id; /* random; names this ring in journal frames */
 	__u64 heartbeat_until_boot_ns; /* later events are counted, not emitted */
+	__u64 loss_changes; /* raised after each count in "losses": nothing new while it stands still */
 	__u32 layout_version;
 	__u32 record_loopback; /* 0 or 1 */
 	__u32 wake_bytes; /* wake the collector when this much waits in the ring */
@@ -121,6 +122,6 @@ SEKISHO_ASSERT(sizeof(struct sekisho_event) == 72, "event layout");
 SEKISHO_ASSERT(sizeof(struct sekisho_selector_key) == 24, "selector key layout");
 SEKISHO_ASSERT(sizeof(struct sekisho_grant) == 16, "grant layout");
 SEKISHO_ASSERT(sizeof(struct sekisho_loss) == 24, "loss layout");
-SEKISHO_ASSERT(sizeof(struct sekisho_control) == 32, "control layout");
+SEKISHO_ASSERT(sizeof(struct sekisho_control) == 40, "control layout");
 
 #endif

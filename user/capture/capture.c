@@ -201,6 +201,11 @@ void capture_heartbeat(struct capture *c, uint64_t until_boot_ns)
 	__atomic_store_n(&c->control->heartbeat_until_boot_ns, until_boot_ns, __ATOMIC_RELEASE);
 }
 
+uint64_t capture_loss_changes(const struct capture *c)
+{
+	return __atomic_load_n(&c->control->loss_changes, __ATOMIC_ACQUIRE);
+}
+
 int capture_losses(struct capture *c, struct capture_loss **ret_losses, size_t *ret_count)
 {
 	return capture_maps_losses(&c->maps, ret_losses, ret_count);

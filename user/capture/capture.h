@@ -73,6 +73,8 @@ struct capture_loss {
 	uint64_t total; /* since the ring was made */
 	uint64_t first_boot_ns, last_boot_ns;
 };
+/* Changes whenever a counter has changed: one load instead of a walk over the map. */
+uint64_t capture_loss_changes(const struct capture *c);
 /* All counters that are not zero, into an array the caller frees. */
 int capture_losses(struct capture *c, struct capture_loss **ret_losses, size_t *ret_count);
 /* How often the kernel skipped our program because it was running on that CPU already, where that

@@ -243,22 +243,66 @@ const struct consent *consents_at(const struct consents *c, const char *tenant_i
 	return g && g->from_ns <= utc_ns && utc_ns < g->until_ns ? g : NULL;
 }
 
-bool consents_cover(const struct consents *c, uint32_t seq, uint32_t tenant, int64_t utc_ns)
+static const struct consent *by_seq(const struct consents *c, uint32_t seq)
 {
 	size_t low = 0, high = c->count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		const struct consent *g = &c->list[middle];
 
-		if (g->seq == seq)
-			return g->tenant == tenant && g->from_ns <= utc_ns && utc_ns < g->until_ns;
-		if (g->seq < seq)
+		if (c->list[middle].seq == seq)
+			return &c->list[middle];
+		if (c->list[middle].seq < seq)
 			low = middle + 1;
 		else
 			high = middle;
 	}
+	return NULL;
+}
+
+static bool covers(const struct consent *g, int64_t utc_ns)
+{
+	return g->from_ns <= utc_ns && utc_ns < g->until_ns;
+}
+
+bool consents_cover(const struct consents *c, uint32_t seq, uint32_t tenant, int64_t utc_ns)
+{
+	const struct consent *g = by_seq(c, seq);
+
+	return g && g->tenant == tenant && covers(g, utc_ns);
+}
+
+static bool in_scope(const struct consent *g, const struct consent_local *local)
+{
+	for (size_t i = 0; i < g->scope_count; i++)
+		if ((!g->scope[i].port || g->scope[i].port == local->port) &&
+		    prefix_contains(&g->scope[i].prefix, &local->addr))
+			return true;
 	return false;
+}
+
+/* The grant that begins where this one ends, without a moment between. */
+static const struct consent *successor(const struct consents *c, const struct consent *g)
+{
+	for (const struct consent *s = g + 1; s < c->list + c->count; s++)
+		if (s->tenant == g->tenant)
+			return s->from_ns == g->until_ns && !g->withdrawn ? s : NULL;
+	return NULL;
+}
+
+uint32_t consents_covering(const struct consents *c, uint32_t seq, uint32_t tenant, int64_t utc_ns,
+			   const struct consent_local *local)
+{
+	const struct consent *g = by_seq(c, seq);
+
+	if (consents_cover(c, seq, tenant, utc_ns))
+		return seq;
+	if (!g || g->tenant != tenant)
+		return 0;
+	while ((g = successor(c, g)))
+		if (covers(g, utc_ns))
+			return in_scope(g, local) ? g->seq : 0;
+	return 0;
 }
 
 /* Appends an act whose seq and time are still missing. */

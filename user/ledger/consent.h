@@ -50,6 +50,20 @@ const struct consent *consents_at(const struct consents *c, const char *tenant_i
 /* Whether grant `seq` of tenant number `tenant` covers this instant. */
 bool consents_cover(const struct consents *c, uint32_t seq, uint32_t tenant, int64_t utc_ns);
 
+/* The local end of a connection. */
+struct consent_local {
+	struct addr addr;
+	uint16_t port;
+};
+
+/*
+ * The number of the grant under which a record of grant `seq` and this instant is to be stored, or 0
+ * when none covers it. That is `seq` itself; or, for an event emitted just before the kernel heard
+ * of a renewal, the grant that took over at the very end of `seq`, if its scope includes the address.
+ */
+uint32_t consents_covering(const struct consents *c, uint32_t seq, uint32_t tenant, int64_t utc_ns,
+			   const struct consent_local *local);
+
 struct consent_act {
 	const char *tenant_id, *actor;
 	unsigned int uid; /* who ran the command */

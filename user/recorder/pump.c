@@ -29,6 +29,7 @@ struct pump {
 	struct recovery stated; /* kernel counters as far as gaps state them */
 	struct record *rows; /* JOURNAL_FRAME_ROWS_MAX */
 	int64_t last_loss_check_ns, retry_rotation_ns;
+	uint64_t loss_changes; /* as of the last walk over the counters; ~0 = none yet */
 	uint64_t recent_cookies[RECENT_COOKIES], cookies_before[RECENT_COOKIES];
 	uint64_t total_rows, refused, malformed, unstated_malformed, lost, gaps;
 	int64_t last_record_ns;
@@ -226,6 +227,7 @@ int pump_open(const struct recorder_parts *parts, struct roster *roster, struct 
 	}
 	pump->parts = parts;
 	pump->ring = capture_ring(parts->capture);
+	pump->loss_changes = UINT64_MAX;
 	pump->roster = *roster;
 	pump->consents = *consents;
 	memset(roster, 0, sizeof(*roster));
@@ -271,6 +273,8 @@ static bool take_event(struct pump *pump, const void *data, uint32_t size, struc
 {
 	const struct sekisho_event *e = data;
 	const struct anchor *clock;
+	struct consent_local local;
+	uint32_t consent;
 
 	if (size != sizeof(*e) || e->layout_version != SEKISHO_LAYOUT_VERSION ||
 	    e->protocol != IPPROTO_TCP || !e->tenant) {
@@ -281,8 +285,11 @@ static bool take_event(struct pump *pump, const void *data, uint32_t size, struc
 	if (seen_before(pump, e->socket_cookie))
 		return false;
 	/* The second lock: a record without a grant that covers its instant is never stored. */
-	if (!consents_cover(&pump->consents, e->consent, e->tenant,
-			    anchors_utc(&pump->anchors, e->time_boot_ns))) {
+	local.port = e->dst_port;
+	memcpy(local.addr.bytes, e->dst_addr, 16);
+	consent = consents_covering(&pump->consents, e->consent, e->tenant,
+				    anchors_utc(&pump->anchors, e->time_boot_ns), &local);
+	if (!consent) {
 		pump->refused++;
 		return false;
 	}
@@ -293,7 +300,7 @@ static bool take_event(struct pump *pump, const void *data, uint32_t size, struc
 	row->src_port = e->src_port;
 	row->dst_port = e->dst_port;
 	row->tenant = e->tenant;
-	row->consent = e->consent;
+	row->consent = consent;
 	row->rtt_us = e->rtt_us;
 	row->kind = e->kind;
 	row->protocol = e->protocol;
@@ -427,8 +434,11 @@ void pump_losses(struct pump *pump)
 	size_t count;
 	int64_t now = utc_now_ns();
 	uint64_t skipped = capture_skipped(pump->parts->capture);
+	uint64_t changes = capture_loss_changes(pump->parts->capture);
 
-	if (capture_losses(pump->parts->capture, &losses, &count) == 0) {
+	if (changes != pump->loss_changes &&
+	    capture_losses(pump->parts->capture, &losses, &count) == 0) {
+		pump->loss_changes = changes;
 		/* Reasons 1 and 2 have the same numbers in the ring and in the store. */
 		for (size_t i = 0; i < count; i++)
 			state_loss(pump, losses[i].tenant, losses[i].reason, losses[i].total,
