@@ -35,6 +35,7 @@ ALL_SRC := $(LIB_SRC) $(VERB_SRC) user/cmd/sekisho.c user/cmd/sekishod.c $(UNIT_
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
+.SECONDARY: build/bpf/accept.bpf.o
 .PHONY: all help demo test test-unit test-cli test-kernel test-vm unit lint clean FORCE
 
 ## all: build sekishod and sekisho (the default)

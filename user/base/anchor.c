@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/timex.h>
 #include "anchor.h"
+#include "array.h"
 #include "utc.h"
 
 #define SAMPLES 5
@@ -50,15 +51,8 @@ int anchors_add(struct anchors *list, const struct anchor *a)
 		at--;
 	if (at > 0 && same_anchor(&list->list[at - 1], a))
 		return 0;
-	if (list->count == list->capacity) {
-		size_t capacity = list->capacity ? 2 * list->capacity : 16;
-		struct anchor *grown = reallocarray(list->list, capacity, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		list->list = grown;
-		list->capacity = capacity;
-	}
+	if (ARRAY_RESERVE(list->list, list->count, list->capacity))
+		return -ENOMEM;
 	memmove(&list->list[at + 1], &list->list[at], (list->count - at) * sizeof(*list->list));
 	list->list[at] = *a;
 	list->count++;

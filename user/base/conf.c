@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "array.h"
 #include "conf.h"
 #include "rung.h"
 #include "utc.h"
@@ -233,15 +234,8 @@ static int read_address(struct reader *r, const char *value)
 		return -EINVAL;
 	if (++r->selectors > CONF_SELECTORS_MAX)
 		return FAIL(r, "more than %d addresses", CONF_SELECTORS_MAX);
-	if (t->selector_count == t->selector_capacity) {
-		size_t capacity = t->selector_capacity ? 2 * t->selector_capacity : 4;
-		void *grown = reallocarray(t->selectors, capacity, sizeof(s));
-
-		if (!grown)
-			return problem(r->p, -ENOMEM, "out of memory");
-		t->selectors = grown;
-		t->selector_capacity = capacity;
-	}
+	if (ARRAY_RESERVE(t->selectors, t->selector_count, t->selector_capacity))
+		return problem(r->p, -ENOMEM, "out of memory");
 	t->selectors[t->selector_count++] = s;
 	return 0;
 }
@@ -272,15 +266,8 @@ static int read_section(struct reader *r, char *text)
 	if (conf_find_tenant(c, id))
 		return FAIL(r, "tenant %s is there already on line %u", id,
 			    conf_find_tenant(c, id)->line);
-	if (c->tenant_count == c->tenant_capacity) {
-		size_t capacity = c->tenant_capacity ? 2 * c->tenant_capacity : 8;
-		void *grown = reallocarray(c->tenants, capacity, sizeof(*c->tenants));
-
-		if (!grown)
-			return problem(r->p, -ENOMEM, "out of memory");
-		c->tenants = grown;
-		c->tenant_capacity = capacity;
-	}
+	if (ARRAY_RESERVE(c->tenants, c->tenant_count, c->tenant_capacity))
+		return problem(r->p, -ENOMEM, "out of memory");
 	r->tenant = &c->tenants[c->tenant_count++];
 	memset(r->tenant, 0, sizeof(*r->tenant));
 	strcpy(r->tenant->id, id);

@@ -4,6 +4,7 @@
  * to survive a power loss is written here: data first, then its name.
  */
 #include "fs.h"
+#include "array.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -291,15 +292,8 @@ struct names {
 
 static int names_add(struct names *n, const char *name)
 {
-	if (n->count == n->capacity) {
-		size_t capacity = n->capacity ? n->capacity * 2 : 16;
-		char **list = reallocarray(n->list, capacity, sizeof(*list));
-
-		if (!list)
-			return -ENOMEM;
-		n->list = list;
-		n->capacity = capacity;
-	}
+	if (ARRAY_RESERVE(n->list, n->count, n->capacity))
+		return -ENOMEM;
 	n->list[n->count] = strdup(name);
 	if (!n->list[n->count])
 		return -ENOMEM;

@@ -4,20 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "array.h"
 #include "gap.h"
 #include "schema/store.h"
 
 int gaps_add(struct gaps *list, const struct gap *g)
 {
-	if (list->count == list->capacity) {
-		size_t capacity = list->capacity ? 2 * list->capacity : 8;
-		struct gap *grown = reallocarray(list->list, capacity, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		list->list = grown;
-		list->capacity = capacity;
-	}
+	if (ARRAY_RESERVE(list->list, list->count, list->capacity))
+		return -ENOMEM;
 	list->list[list->count++] = *g;
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/array.h"
 #include "capture_maps.h"
 
 void capture_maps_close(struct capture_maps *m)
@@ -191,7 +192,7 @@ int capture_maps_losses(const struct capture_maps *m, struct capture_loss **ret_
 	struct sekisho_loss *per_cpu = cpus > 0 ? calloc((size_t)cpus, sizeof(*per_cpu)) : NULL;
 	struct sekisho_loss_key key, next, *from = NULL;
 	struct capture_loss *losses = NULL, loss;
-	size_t count = 0;
+	size_t count = 0, capacity = 0;
 
 	if (!per_cpu)
 		return -ENOMEM;
@@ -199,14 +200,11 @@ int capture_maps_losses(const struct capture_maps *m, struct capture_loss **ret_
 		key = next;
 		from = &key;
 		if (read_loss(m, &key, per_cpu, cpus, &loss) == 0 && loss.total) {
-			struct capture_loss *grown = reallocarray(losses, count + 1, sizeof(*grown));
-
-			if (!grown) {
+			if (ARRAY_RESERVE(losses, count, capacity)) {
 				free(losses);
 				free(per_cpu);
 				return -ENOMEM;
 			}
-			losses = grown;
 			losses[count++] = loss;
 		}
 	}

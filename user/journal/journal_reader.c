@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/array.h"
 #include "base/block.h"
 #include "base/fs.h"
 #include "base/parse.h"
@@ -112,15 +113,8 @@ static int unpack(const struct frame *f, const struct buffer *stored, struct buf
 
 static int add_row_frame(struct journal_reader *r, const struct frame *f)
 {
-	if (r->frame_count == r->frame_capacity) {
-		size_t capacity = r->frame_capacity ? 2 * r->frame_capacity : 64;
-		void *grown = reallocarray(r->frames, capacity, sizeof(*r->frames));
-
-		if (!grown)
-			return -ENOMEM;
-		r->frames = grown;
-		r->frame_capacity = capacity;
-	}
+	if (ARRAY_RESERVE(r->frames, r->frame_count, r->frame_capacity))
+		return -ENOMEM;
 	r->frames[r->frame_count++] = (struct journal_row_frame){
 		.offset = f->offset,
 		.first_boot_ns = f->first_boot_ns,
@@ -136,15 +130,8 @@ static int add_tenant(struct journal_reader *r, const struct journal_tenant *t)
 	for (size_t i = 0; i < r->tenant_count; i++)
 		if (r->tenants[i].number == t->number && r->tenants[i].consent == t->consent)
 			return 0;
-	if (r->tenant_count == r->tenant_capacity) {
-		size_t capacity = r->tenant_capacity ? 2 * r->tenant_capacity : 16;
-		void *grown = reallocarray(r->tenants, capacity, sizeof(*r->tenants));
-
-		if (!grown)
-			return -ENOMEM;
-		r->tenants = grown;
-		r->tenant_capacity = capacity;
-	}
+	if (ARRAY_RESERVE(r->tenants, r->tenant_count, r->tenant_capacity))
+		return -ENOMEM;
 	r->tenants[r->tenant_count++] = *t;
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/array.h"
 #include "base/cursor.h"
 #include "base/fs.h"
 #include "base/utc.h"
@@ -54,15 +55,8 @@ int consent_parse_fields(const char *list, uint32_t *ret_fields, struct problem 
 
 static struct consent *add(struct consents *c)
 {
-	if (c->count == c->capacity) {
-		size_t capacity = c->capacity ? 2 * c->capacity : 16;
-		struct consent *grown = reallocarray(c->list, capacity, sizeof(*grown));
-
-		if (!grown)
-			return NULL;
-		c->list = grown;
-		c->capacity = capacity;
-	}
+	if (ARRAY_RESERVE(c->list, c->count, c->capacity))
+		return NULL;
 	memset(&c->list[c->count], 0, sizeof(*c->list));
 	return &c->list[c->count++];
 }

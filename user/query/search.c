@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/array.h"
 #include "base/fs.h"
 #include "base/utc.h"
 #include "journal/journal_reader.h"
@@ -39,17 +40,13 @@ static bool matches(const struct query *q, const struct record *r)
 
 static int tenant_index(struct search_result *out, const char *id, uint32_t *ret_index)
 {
-	void *grown;
-
 	for (size_t i = 0; i < out->tenant_count; i++)
 		if (strcmp(out->tenants[i], id) == 0) {
 			*ret_index = (uint32_t)i;
 			return 0;
 		}
-	grown = reallocarray(out->tenants, out->tenant_count + 1, sizeof(*out->tenants));
-	if (!grown)
+	if (ARRAY_RESERVE(out->tenants, out->tenant_count, out->tenant_capacity))
 		return -ENOMEM;
-	out->tenants = grown;
 	*ret_index = (uint32_t)out->tenant_count;
 	strcpy(out->tenants[out->tenant_count++], id);
 	return 0;
@@ -58,15 +55,8 @@ static int tenant_index(struct search_result *out, const char *id, uint32_t *ret
 static int add_row(struct search_result *out, const struct record *r, uint32_t tenant,
 		   uint64_t clock_error_ns)
 {
-	if (out->count == out->capacity) {
-		size_t capacity = out->capacity ? 2 * out->capacity : 256;
-		void *grown = reallocarray(out->rows, capacity, sizeof(*out->rows));
-
-		if (!grown)
-			return -ENOMEM;
-		out->rows = grown;
-		out->capacity = capacity;
-	}
+	if (ARRAY_RESERVE(out->rows, out->count, out->capacity))
+		return -ENOMEM;
 	out->rows[out->count] = (struct found_row){ *r, clock_error_ns };
 	out->rows[out->count++].record.tenant = tenant;
 	return 0;

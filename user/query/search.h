@@ -36,7 +36,7 @@ struct search_result {
 	struct found_row *rows; /* in time order */
 	size_t count, capacity;
 	char (*tenants)[TENANT_ID_MAX + 1];
-	size_t tenant_count;
+	size_t tenant_count, tenant_capacity;
 	struct gaps gaps; /* that touch the window; tenant is an index, or UINT32_MAX for every tenant */
 	uint32_t rungs; /* bit n: hook n (enum sekisho_rung) recorded in the window */
 	bool clock_seen, clock_unsynchronised; /* by the anchors of the window */

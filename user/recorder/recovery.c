@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/array.h"
 #include "base/fs.h"
 #include "journal/journal_reader.h"
 #include "recovery.h"
@@ -10,17 +11,13 @@
 
 uint64_t *recovery_stated(struct recovery *r, uint32_t tenant, uint32_t reason)
 {
-	struct stated_loss *grown;
-
 	for (size_t i = 0; i < r->stated_count; i++)
 		if (r->stated[i].tenant == tenant && r->stated[i].reason == reason)
 			return &r->stated[i].total;
-	grown = reallocarray(r->stated, r->stated_count + 1, sizeof(*grown));
-	if (!grown)
+	if (ARRAY_RESERVE(r->stated, r->stated_count, r->stated_capacity))
 		return NULL;
-	r->stated = grown;
-	grown[r->stated_count] = (struct stated_loss){ .tenant = tenant, .reason = reason };
-	return &grown[r->stated_count++].total;
+	r->stated[r->stated_count] = (struct stated_loss){ .tenant = tenant, .reason = reason };
+	return &r->stated[r->stated_count++].total;
 }
 
 static int take_ring(struct recovery *r, const struct journal_reader *j)

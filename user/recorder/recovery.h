@@ -23,7 +23,7 @@ struct recovery {
 	struct anchor last_anchor; /* of this ring; boot_ns 0 = none */
 	int64_t last_utc_ns; /* the latest instant any journal speaks of */
 	struct stated_loss *stated; /* of this ring */
-	size_t stated_count;
+	size_t stated_count, stated_capacity;
 	unsigned int unreadable; /* journals whose header could not be read */
 	unsigned int torn;
 };

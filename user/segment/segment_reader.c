@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/array.h"
 #include "base/block.h"
 #include "base/fs.h"
 #include "base/parse.h"
@@ -131,15 +132,8 @@ static int load_section(struct segment_reader *r, uint64_t offset, struct sectio
 
 static int add_section(struct segment_reader *r, const struct section *s)
 {
-	if (r->section_count == r->section_capacity) {
-		size_t capacity = r->section_capacity ? 2 * r->section_capacity : 4;
-		void *grown = reallocarray(r->sections, capacity, sizeof(*r->sections));
-
-		if (!grown)
-			return -ENOMEM;
-		r->sections = grown;
-		r->section_capacity = capacity;
-	}
+	if (ARRAY_RESERVE(r->sections, r->section_count, r->section_capacity))
+		return -ENOMEM;
 	r->sections[r->section_count++] = *s;
 	return 0;
 }
