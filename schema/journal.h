@@ -43,8 +43,8 @@ enum journal_frame_at {
 	FRAME_AT_RING_END = 24, /* u64: events before this ring position are in the journal */
 	FRAME_AT_FIRST_BOOT = 32, /* u64 ns: base of the time column; least time of the rows */
 	FRAME_AT_LAST_BOOT = 40, /* u64 ns */
-	FRAME_AT_RESERVED = 48, /* u32 zero */
-	FRAME_AT_CRC = 52, /* u32 over file id, offset of the frame, header before it, stored bytes */
+	FRAME_AT_HEADER_CRC = 48, /* u32 over file id, offset of the frame and the bytes before it */
+	FRAME_AT_CRC = 52, /* u32 over file id, offset of the payload and the stored bytes */
 	FRAME_HEADER_BYTES = 56,
 };
 

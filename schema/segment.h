@@ -53,7 +53,8 @@ enum section_header_at {
 	SECTION_AT_ORDER = 101, /* u8: 1 = rows by (source, time) */
 	SECTION_AT_RESERVED = 102, /* zero */
 	SECTION_AT_ROOT = 104, /* 32 bytes: Merkle root over the rows; zero = none */
-	SECTION_AT_CRC = 140, /* u32 over file id, offset, the bytes before it and the directory */
+	SECTION_AT_DIRECTORY_CRC = 136, /* u32 over file id, offset and bytes of the directory */
+	SECTION_AT_CRC = 140, /* u32 over file id, offset and the bytes before it */
 	SECTION_HEADER_BYTES = 144,
 };
 

@@ -92,6 +92,28 @@ int64_t anchors_utc(const struct anchors *list, uint64_t boot_ns)
 	return a ? (int64_t)((uint64_t)a->utc_ns + (boot_ns - a->boot_ns)) : 0;
 }
 
+void anchors_utc_range(const struct anchors *list, uint64_t first_boot_ns, uint64_t last_boot_ns,
+		       int64_t *ret_least, int64_t *ret_greatest)
+{
+	int64_t ends[2] = { anchors_utc(list, first_boot_ns), anchors_utc(list, last_boot_ns) };
+
+	*ret_least = ends[ends[1] < ends[0]];
+	*ret_greatest = ends[ends[1] >= ends[0]];
+	for (size_t i = 0; i < list->count; i++) {
+		uint64_t boot = list->list[i].boot_ns;
+		int64_t before;
+
+		if (boot <= first_boot_ns || boot > last_boot_ns)
+			continue;
+		/* Time runs by the anchor before up to this one, and from this one on by itself. */
+		before = anchors_utc(list, boot - 1);
+		if (before > *ret_greatest)
+			*ret_greatest = before;
+		if (list->list[i].utc_ns < *ret_least)
+			*ret_least = list->list[i].utc_ns;
+	}
+}
+
 void anchor_write(const struct anchor *a, struct buffer *out)
 {
 	buffer_le64(out, a->boot_ns);

@@ -37,6 +37,11 @@ const struct anchor *anchors_find(const struct anchors *list, uint64_t boot_ns);
 /* UTC of a boot time by that anchor; 0 when there is no anchor at all. */
 int64_t anchors_utc(const struct anchors *list, uint64_t boot_ns);
 
+/* The least and greatest UTC that boot times from first to last can have: a clock step between them
+ * may put either end anywhere. */
+void anchors_utc_range(const struct anchors *list, uint64_t first_boot_ns, uint64_t last_boot_ns,
+		       int64_t *ret_least, int64_t *ret_greatest);
+
 /* STORE_ANCHOR_BYTES each. */
 void anchor_write(const struct anchor *a, struct buffer *out);
 void anchor_read(struct cursor *c, struct anchor *ret_anchor);

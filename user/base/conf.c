@@ -9,7 +9,7 @@
 #include "rung.h"
 #include "utc.h"
 
-#define LINE_MAX_BYTES 512
+#define LINE_MAX_BYTES 510 /* without the newline */
 #define NS_PER_MS UINT64_C(1000000)
 
 struct key {
@@ -299,16 +299,21 @@ static int read_line(struct reader *r, char *text)
 
 static int read_file(struct reader *r, FILE *file)
 {
-	char text[LINE_MAX_BYTES];
+	char *text = NULL;
+	size_t capacity = 0;
+	ssize_t length;
 	int error = 0;
 
-	while (!error && fgets(text, sizeof(text), file)) {
+	while (!error && (length = getline(&text, &capacity, file)) >= 0) {
 		r->line++;
-		if (strlen(text) == sizeof(text) - 1 && text[sizeof(text) - 2] != '\n')
-			error = FAIL(r, "line is longer than %zu bytes", sizeof(text) - 2);
+		if (length - (text[length - 1] == '\n') > LINE_MAX_BYTES)
+			error = FAIL(r, "line is longer than %d bytes", LINE_MAX_BYTES);
+		else if (strlen(text) != (size_t)length)
+			error = FAIL(r, "line has a NUL byte at column %zu", strlen(text) + 1);
 		else
 			error = read_line(r, text);
 	}
+	free(text);
 	if (!error && ferror(file))
 		error = problem(r->p, -EIO, "cannot read %s: %s", r->path, strerror(errno));
 	return error ? error : end_section(r);

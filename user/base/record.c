@@ -95,7 +95,11 @@ static int compare_rest(const struct record *x, const struct record *y)
 	ORDER(x->consent, y->consent);
 	ORDER(x->kind, y->kind);
 	ORDER(x->rtt_us, y->rtt_us);
-	return 0;
+	ORDER(x->flags, y->flags);
+	ORDER(x->protocol, y->protocol);
+	ORDER(x->orig_dst_port, y->orig_dst_port);
+	ORDER(x->close_ns, y->close_ns);
+	return addr_compare(&x->orig_dst, &y->orig_dst);
 }
 
 int record_compare_source(const void *a, const void *b)

@@ -31,6 +31,8 @@ json_t *wire_read(int fd, struct problem *p)
 		problem(p, -errno, "reading the control socket: %s", strerror(errno));
 	else if (!line.size)
 		problem(p, -EPIPE, "the other side closed the control socket");
+	else if (memchr(line.data, '\n', line.size) != line.data + line.size - 1)
+		problem(p, -EBADMSG, "not a control message: not one line");
 	else {
 		message = json_loadb((char *)line.data, line.size, JSON_REJECT_DUPLICATES, &why);
 		if (!json_is_object(message)) {

@@ -148,8 +148,9 @@ static int write_frame(struct journal *j, const struct frame_head *head, uint8_t
 	put_le64(h + FRAME_AT_RING_END, head->ring_end);
 	put_le64(h + FRAME_AT_FIRST_BOOT, head->first_boot_ns);
 	put_le64(h + FRAME_AT_LAST_BOOT, head->last_boot_ns);
-	put_le32(h + FRAME_AT_RESERVED, 0);
-	put_le32(h + FRAME_AT_CRC, block_crc(j->file_id, j->size, h, FRAME_AT_CRC,
+	put_le32(h + FRAME_AT_HEADER_CRC,
+		 block_crc(j->file_id, j->size, h, FRAME_AT_HEADER_CRC, NULL, 0));
+	put_le32(h + FRAME_AT_CRC, block_crc(j->file_id, j->size + FRAME_HEADER_BYTES, NULL, 0,
 					     h + FRAME_HEADER_BYTES, stored));
 	r = fs_write_all(j->fd, j->frame.data, j->frame.size);
 	if (r < 0) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/timex.h>
 #include <unistd.h>
 #include "base/array.h"
 #include "base/block.h"
@@ -86,8 +87,11 @@ static int load_frame(struct journal_reader *r, uint64_t offset, struct frame *f
 	error = fs_pread_all(r->fd, h, sizeof(h), (off_t)offset);
 	if (error)
 		return error;
-	if (!parse_head(h, offset, f))
+	if (!parse_head(h, offset, f) ||
+	    get_le32(h + FRAME_AT_HEADER_CRC) !=
+		    block_crc(r->file_id, offset, h, FRAME_AT_HEADER_CRC, NULL, 0))
 		return -EBADMSG;
+	/* The header is as it was written: if the file ends before the frame, it was cut off. */
 	if (r->size - offset - FRAME_HEADER_BYTES < f->stored_bytes)
 		return -ENODATA;
 	buffer_clear(buf);
@@ -97,8 +101,8 @@ static int load_frame(struct journal_reader *r, uint64_t offset, struct frame *f
 	error = fs_pread_all(r->fd, payload, f->stored_bytes, (off_t)(offset + FRAME_HEADER_BYTES));
 	if (error)
 		return error;
-	if (get_le32(h + FRAME_AT_CRC) !=
-	    block_crc(r->file_id, offset, h, FRAME_AT_CRC, payload, f->stored_bytes))
+	if (get_le32(h + FRAME_AT_CRC) != block_crc(r->file_id, offset + FRAME_HEADER_BYTES, NULL, 0,
+						    payload, f->stored_bytes))
 		return -EBADMSG;
 	return 0;
 }
@@ -148,7 +152,7 @@ static int read_tenants(struct journal_reader *r, struct cursor *c, uint32_t ent
 			return -EBADMSG;
 		memcpy(t.id, id, length);
 		/* The id becomes a directory name. */
-		if (parse_tenant_id(t.id) || !t.number)
+		if (strlen(t.id) != length || parse_tenant_id(t.id) || !t.number)
 			return -EBADMSG;
 		error = add_tenant(r, &t);
 		if (error)
@@ -194,7 +198,7 @@ static int take_frame(struct journal_reader *r, const struct frame *f, const str
 
 	if (f->type == FRAME_ROWS) {
 		error = add_row_frame(r, f);
-	} else if (f->type <= FRAME_TENANTS) {
+	} else if (f->type >= FRAME_ANCHORS && f->type <= FRAME_TENANTS) {
 		error = unpack(f, stored, raw);
 		if (!error) {
 			cursor_init(&c, raw->data, raw->size);
@@ -268,6 +272,15 @@ static int walk(struct journal_reader *r)
 	return error;
 }
 
+/* If damage took every anchor, the times in the file's header stand in for one: better than no row. */
+static int anchor_from_header(struct journal_reader *r)
+{
+	const struct anchor a = { .boot_ns = r->created_boot_ns, .utc_ns = r->created_utc_ns,
+				  .status = STA_UNSYNC };
+
+	return r->anchors.count || !r->damaged_bytes ? 0 : anchors_add(&r->anchors, &a);
+}
+
 int journal_reader_open(int dir_fd, const char *name, struct journal_reader *ret_reader,
 			struct problem *p)
 {
@@ -289,6 +302,8 @@ int journal_reader_open(int dir_fd, const char *name, struct journal_reader *ret
 		error = read_header(&r, p);
 		if (!error) {
 			error = walk(&r);
+			if (!error)
+				error = anchor_from_header(&r);
 			if (error)
 				problem(p, error, "cannot read journal/%s: %s", name,
 					strerror(-error));

@@ -17,6 +17,7 @@
 
 #define LEDGER_BYTES_MAX (256u << 20)
 #define LOCK_WAIT_MS 2000
+#define SHA256_HEX 64 /* digits */
 
 static const char *const base_fields[] = {
 	"src_addr", "src_port", "dst_addr", "dst_port", "t_accept",
@@ -113,6 +114,11 @@ static int read_time(const json_t *line, const char *key, int64_t *ret_ns)
 	return text && utc_parse(text, ret_ns, &ignored) == 0 ? 0 : -EBADMSG;
 }
 
+static bool is_sha256(const char *hex)
+{
+	return hex && strlen(hex) == SHA256_HEX && strspn(hex, "0123456789abcdef") == SHA256_HEX;
+}
+
 static int read_grant(struct consents *c, const json_t *line, uint32_t seq, int64_t t_ns)
 {
 	const char *id = json_string_value(json_object_get(line, "tenant"));
@@ -132,6 +138,7 @@ static int read_grant(struct consents *c, const json_t *line, uint32_t seq, int6
 	g->from_ns = t_ns;
 	if (read_time(line, "effective_to", &g->agreed_until_ns) || !fields ||
 	    consent_parse_fields(fields, &g->fields, &ignored) != 0 || days < 1 ||
+	    !is_sha256(json_string_value(json_object_get(line, "text_sha256"))) ||
 	    days > CONSENT_RETENTION_MAX_DAYS ||
 	    !json_is_true(json_object_get(line, "same_terms")) ||
 	    !json_is_true(json_object_get(line, "revocable")))
@@ -139,6 +146,11 @@ static int read_grant(struct consents *c, const json_t *line, uint32_t seq, int6
 	g->until_ns = g->agreed_until_ns;
 	g->retention_days = (uint32_t)days;
 	return read_scope(json_object_get(line, "scope"), g);
+}
+
+static int64_t last_act_ns(const struct consent *g)
+{
+	return g->withdrawn ? g->withdrawn_ns : g->from_ns;
 }
 
 static int read_act(struct consents *c, const json_t *line)
@@ -152,15 +164,17 @@ static int read_act(struct consents *c, const json_t *line)
 	if (!event || !id || parse_tenant_id(id) != 0 || seq != (json_int_t)c->last_seq + 1 ||
 	    read_time(line, "t", &t_ns))
 		return -EBADMSG;
+	g = last_of(c, id);
+	/* No act reaches back before the one that stands before it for the tenant. */
+	if (g && t_ns <= last_act_ns(g))
+		return -EBADMSG;
 	c->last_seq = (uint32_t)seq;
 	if (strcmp(event, "GRANT") == 0)
 		return read_grant(c, line, (uint32_t)seq, t_ns);
-	if (strcmp(event, "WITHDRAW") != 0)
-		return -EBADMSG;
-	g = last_of(c, id);
-	if (!g)
+	if (strcmp(event, "WITHDRAW") != 0 || !g || g->withdrawn)
 		return -EBADMSG;
 	end_at(g, t_ns);
+	g->withdrawn_ns = t_ns;
 	g->withdrawn = true;
 	return 0;
 }
@@ -299,57 +313,92 @@ uint32_t consents_covering(const struct consents *c, uint32_t seq, uint32_t tena
 	return 0;
 }
 
-/* Appends an act whose seq and time are still missing. */
-static int append_act(int ledger_fd, json_t *line, uint32_t seq, int64_t t_ns)
+/*
+ * Completes an act with its number and time and appends it, if a reader will accept it: one line that
+ * it does not would stop all recording. `c` is the ledger so far and is changed.
+ */
+static int append_act(int ledger_fd, struct consents *c, json_t *line, int64_t t_ns,
+		      struct problem *p)
 {
 	char time_text[UTC_TEXT_MAX], *text;
 	int error;
 
-	json_object_set_new(line, "seq", json_integer(seq));
+	json_object_set_new(line, "seq", json_integer((json_int_t)c->last_seq + 1));
 	json_object_set_new(line, "t", json_string(utc_format(t_ns, time_text)));
+	if (read_act(c, line))
+		return problem(p, -EINVAL, "this act would not be valid in the ledger");
 	text = json_dumps(line, JSON_COMPACT | JSON_SORT_KEYS);
 	error = text ? fs_append_line(ledger_fd, CONSENT_FILE, text) : -ENOMEM;
 	free(text);
-	return error;
+	return error ? problem(p, error, "cannot write ledger/%s: %s", CONSENT_FILE,
+			       strerror(-error)) : 0;
 }
 
 /*
- * Runs one act under the ledger's lock: reads what is there, checks, appends. A withdrawal needs a
- * grant in force. Acts are ordered by the file; their times never go back (a clock that was set
- * back would otherwise end a grant before it began).
+ * The unfinished end that power loss left was never confirmed to anybody. It is moved to a file of
+ * its own before the next act, as it would be an invalid line in the middle otherwise.
  */
+static int set_torn_aside(int ledger_fd, struct problem *p)
+{
+	struct buffer file = {};
+	size_t end;
+	int fd = -1, error = read_file(ledger_fd, &file);
+
+	for (end = file.size; end > 0 && file.data[end - 1] != '\n'; end--)
+		;
+	if (!error) {
+		buffer_u8(&file, '\0');
+		error = buffer_ok(&file) ? fs_append_line(ledger_fd, CONSENT_FILE ".torn",
+							  (const char *)file.data + end) : -ENOMEM;
+	}
+	if (!error) {
+		fd = openat(ledger_fd, CONSENT_FILE, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+		if (fd < 0 || ftruncate(fd, (off_t)end) < 0 || fsync(fd) < 0)
+			error = -errno;
+	}
+	if (fd >= 0)
+		close(fd);
+	buffer_done(&file);
+	return error ? problem(p, error, "cannot set aside the unfinished end of ledger/%s: %s",
+			       CONSENT_FILE, strerror(-error)) : 0;
+}
+
+/* What must hold before an act of a tenant: its last act lies behind, a withdrawal ends something. */
+static int check_act(const struct consents *c, const struct consent_act *act, bool withdraw,
+		     int64_t now, struct problem *p)
+{
+	const struct consent *last = last_of(c, act->tenant_id);
+
+	if (withdraw && !consents_at(c, act->tenant_id, now))
+		return problem(p, -ESRCH, "tenant %s has no consent in force", act->tenant_id);
+	if (last && now <= last_act_ns(last))
+		return problem(p, -ETIME, "the clock is behind the last act for tenant %s",
+			       act->tenant_id);
+	return 0;
+}
+
+/* Runs one act under the ledger's lock: reads what is there, checks, appends. */
 static int run_act(int ledger_fd, const struct consent_act *act, json_t *line, bool withdraw,
 		   uint32_t *ret_seq, int64_t *ret_time_ns, struct problem *p)
 {
 	int lock = fs_lock(ledger_fd, ".consent.lock", LOCK_WAIT_MS), error;
 	int64_t now = utc_now_ns();
 	struct consents c = {};
-	const struct consent *last;
 
 	if (lock < 0)
 		return problem(p, lock, "cannot lock ledger/%s: %s", CONSENT_FILE, strerror(-lock));
 	error = consents_load(ledger_fd, &c, p);
-	if (error)
-		goto out;
-	last = last_of(&c, act->tenant_id);
-	if (withdraw && !consents_at(&c, act->tenant_id, now)) {
-		error = problem(p, -ESRCH, "tenant %s has no consent in force", act->tenant_id);
-		goto out;
+	if (!error)
+		error = check_act(&c, act, withdraw, now, p);
+	if (!error && c.torn)
+		error = set_torn_aside(ledger_fd, p);
+	if (!error)
+		error = append_act(ledger_fd, &c, line, now, p);
+	if (!error) {
+		if (ret_seq)
+			*ret_seq = c.last_seq;
+		*ret_time_ns = now;
 	}
-	if (last && now <= last->from_ns) {
-		error = problem(p, -ETIME, "the clock is behind the last act for tenant %s",
-				act->tenant_id);
-		goto out;
-	}
-	error = append_act(ledger_fd, line, c.last_seq + 1, now);
-	if (error) {
-		problem(p, error, "cannot write ledger/%s: %s", CONSENT_FILE, strerror(-error));
-		goto out;
-	}
-	if (ret_seq)
-		*ret_seq = c.last_seq + 1;
-	*ret_time_ns = now;
-out:
 	consents_done(&c);
 	close(lock);
 	return error;
@@ -375,7 +424,8 @@ int consent_grant(int ledger_fd, const struct consent_act *act, uint32_t *ret_se
 		act->fields & SEKISHO_FIELD_RTT ?
 			"src_addr,src_port,dst_addr,dst_port,t_accept,rtt" :
 			"src_addr,src_port,dst_addr,dst_port,t_accept",
-		"retention_days", (int)act->retention_days, "text_sha256", act->text_sha256,
+		"retention_days", (int)act->retention_days, "text_sha256",
+		act->text_sha256 ? act->text_sha256 : "",
 		"same_terms", 1, "revocable", 1, "scope", scope_json(act), "actor", act->actor,
 		"uid", (int)act->uid);
 	int error;

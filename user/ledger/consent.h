@@ -25,6 +25,7 @@ struct consent {
 	int64_t until_ns; /* first instant not covered: agreed end, withdrawal or successor */
 	int64_t agreed_until_ns;
 	bool withdrawn;
+	int64_t withdrawn_ns; /* when it was */
 	uint32_t fields; /* enum sekisho_field */
 	uint32_t retention_days;
 	struct selector *scope; /* selectors at the time of the grant */

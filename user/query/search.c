@@ -133,6 +133,10 @@ static int journal_rows_of(struct search *s, struct journal_reader *j, size_t fr
 		uint32_t index;
 
 		r->time_ns = anchors_utc(&j->anchors, (uint64_t)r->time_ns);
+		if (!id && matches(s->q, r)) {
+			note_damage(s, j->name, "a record of a tenant that the journal does not name");
+			break;
+		}
 		if (!id || !wanted_tenant(s, id) || !matches(s->q, r))
 			continue;
 		s->out->rungs |= 1u << (j->rung & 31);
@@ -158,7 +162,7 @@ static int journal_gaps_of(struct search *s, struct journal_reader *j)
 		const struct journal_tenant *tenant = &j->tenants[t];
 		uint32_t index;
 
-		if (!wanted_tenant(s, tenant->id) || (t && tenant[-1].number == tenant->number))
+		if (!wanted_tenant(s, tenant->id))
 			continue;
 		error = tenant_index(s->out, tenant->id, &index);
 		for (size_t i = 0; i < j->gaps.count && !error; i++) {
@@ -186,9 +190,10 @@ static int search_journal(struct search *s, struct journal_reader *j)
 	error = journal_gaps_of(s, j);
 	for (size_t i = 0; i < j->frame_count && !error; i++) {
 		const struct journal_row_frame *f = &j->frames[i];
+		int64_t least, greatest;
 
-		if (!overlaps(s->q, anchors_utc(&j->anchors, f->first_boot_ns),
-			      anchors_utc(&j->anchors, f->last_boot_ns)))
+		anchors_utc_range(&j->anchors, f->first_boot_ns, f->last_boot_ns, &least, &greatest);
+		if (!overlaps(s->q, least, greatest))
 			continue;
 		if (!rows)
 			rows = calloc(JOURNAL_FRAME_ROWS_MAX, sizeof(*rows));
@@ -313,35 +318,7 @@ static int search_section(struct search *s, struct segment_reader *r, const stru
 	return error;
 }
 
-/* Whether the same section stands intact in a later part of the day: then this one was set aside. */
-static bool superseded(int dir, const struct segment_reader *r, const struct section *sec)
-{
-	struct problem ignored;
-	char **names;
-	size_t count;
-	bool found = false;
-
-	if (fs_list(dir, SEGMENT_SUFFIX, &names, &count))
-		return false;
-	for (size_t i = 0; i < count && !found; i++) {
-		struct segment_reader other;
-		uint64_t bad;
-
-		if (strcmp(names[i], r->name) == 0 ||
-		    segment_reader_open(dir, names[i], &other, &ignored))
-			continue;
-		for (size_t k = 0; k < other.section_count && !found; k++)
-			found = other.day == r->day &&
-				other.sections[k].journal_id == sec->journal_id &&
-				other.sections[k].run == sec->run &&
-				section_check(&other, &other.sections[k], &bad) == 0;
-		segment_reader_close(&other);
-	}
-	fs_free_names(names, count);
-	return found;
-}
-
-static int search_segment(struct search *s, int dir, const char *name)
+static int search_segment(struct search *s, int dir, const char *tenant, const char *name)
 {
 	struct segment_reader r;
 	struct problem why;
@@ -355,6 +332,11 @@ static int search_segment(struct search *s, int dir, const char *name)
 	}
 	if (error)
 		return problem(s->p, error, "%s", why.text);
+	if (strcmp(r.tenant_id, tenant) != 0) {
+		note_damage(s, name, "names another tenant than its directory");
+		segment_reader_close(&r);
+		return 0;
+	}
 	if (r.damaged_bytes)
 		note_damage(s, name, "a section fails its checksum");
 	for (size_t i = 0; i < r.section_count && !error; i++) {
@@ -368,7 +350,7 @@ static int search_segment(struct search *s, int dir, const char *name)
 		s->out->count = rows_before;
 		s->out->gaps.count = gaps_before;
 		error = 0;
-		if (!superseded(dir, &r, &r.sections[i]))
+		if (!section_superseded(dir, &r, &r.sections[i]))
 			note_damage(s, name, "a section fails its checksum");
 	}
 	segment_reader_close(&r);
@@ -403,7 +385,7 @@ static int search_tenant(struct search *s, const char *id)
 	}
 	for (size_t i = 0; i < count && !error; i++)
 		if (wanted_day(s->q, names[i]))
-			error = search_segment(s, dir, names[i]);
+			error = search_segment(s, dir, id, names[i]);
 	fs_free_names(names, count);
 	close(dir);
 	return error;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* From a finished journal to sections per tenant and day. */
 #include <errno.h>
+#include <stdbool.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,26 @@ static int compare_seal(const void *a, const void *b)
 	return record_compare_source(x, y);
 }
 
+/*
+ * Rows whose tenant no frame names have nowhere to go. With a damaged file that is part of the
+ * damage: they stay in it when it is set aside, and the gap says so. Otherwise it is a fault.
+ */
+static int drop_unnamed(struct job *job)
+{
+	const struct journal_reader *r = &job->reader;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < job->row_count; i++) {
+		if (journal_reader_tenant(r, job->rows[i].tenant))
+			job->rows[kept++] = job->rows[i];
+		else if (!r->damaged_bytes)
+			return problem(job->p, -EBADMSG, "journal/%s: rows of tenant %u, which it does not name",
+				       r->name, job->rows[i].tenant);
+	}
+	job->row_count = kept;
+	return 0;
+}
+
 static int load_rows(struct job *job)
 {
 	struct journal_reader *r = &job->reader;
@@ -61,15 +82,12 @@ static int load_rows(struct job *job)
 	}
 	if (job->row_count && !r->anchors.count)
 		return problem(job->p, -EBADMSG, "journal/%s has rows but no clock anchor", r->name);
-	for (size_t i = 0; i < job->row_count; i++) {
+	for (size_t i = 0; i < job->row_count; i++)
 		job->rows[i].time_ns = anchors_utc(&r->anchors, (uint64_t)job->rows[i].time_ns);
-		if (!journal_reader_tenant(r, job->rows[i].tenant))
-			return problem(job->p, -EBADMSG, "journal/%s: rows of tenant %u, which it does not name",
-				       r->name, job->rows[i].tenant);
-	}
-	if (job->row_count)
+	error = drop_unnamed(job);
+	if (!error && job->row_count)
 		qsort(job->rows, job->row_count, sizeof(*job->rows), compare_seal);
-	return 0;
+	return error;
 }
 
 /* The journal's gaps, and one for bytes that could not be read. */
@@ -191,7 +209,7 @@ static int seal_day(struct job *job, uint32_t tenant, int32_t day, const struct 
 }
 
 /* Whether the rows hold this tenant and day. */
-static int has_rows(const struct job *job, uint32_t tenant, int32_t day)
+static bool has_rows(const struct job *job, uint32_t tenant, int32_t day)
 {
 	struct record key = { .tenant = tenant, .time_ns = (int64_t)day * NS_PER_DAY };
 	size_t low = 0, high = job->row_count;
@@ -226,6 +244,23 @@ static int seal_rows(struct job *job)
 	return error;
 }
 
+static bool gap_is_of(const struct gap *g, const struct journal_tenant *t)
+{
+	return g->tenant ? g->tenant == t->number : t->consent != 0;
+}
+
+/* Whether an earlier gap touches this day: then the day has its section already. */
+static bool day_is_done(const struct job *job, const struct journal_tenant *t, size_t gap, int32_t day)
+{
+	for (size_t i = 0; i < gap; i++) {
+		const struct gap *g = &job->gaps.list[i];
+
+		if (gap_is_of(g, t) && utc_day(g->first_utc_ns) <= day && day <= utc_day(g->last_utc_ns))
+			return true;
+	}
+	return has_rows(job, t->number, day);
+}
+
 /* Gaps on days (or for tenants) that have no rows get sections of their own. */
 static int seal_gap_days(struct job *job, const struct journal_tenant *t)
 {
@@ -235,17 +270,33 @@ static int seal_gap_days(struct job *job, const struct journal_tenant *t)
 		const struct gap *g = &job->gaps.list[i];
 		int32_t first = utc_day(g->first_utc_ns), last = utc_day(g->last_utc_ns);
 
-		if (g->tenant ? g->tenant != t->number : !t->consent)
+		if (!gap_is_of(g, t))
 			continue;
 		for (int32_t day = first; day <= last && !error; day++) {
 			if (day - first > GAP_DAYS_MAX)
 				day = last;
-			/* A second gap on one day is in the first one's section: append skips it. */
-			if (!has_rows(job, t->number, day))
+			if (!day_is_done(job, t, i, day))
 				error = seal_day(job, t->number, day, NULL, 0);
 		}
 	}
 	return error;
+}
+
+/* A tenant stands once per consent number. Its gaps are sealed for the last entry with a consent, so
+ * that one who was recorded for a part of the journal's time hears of the node's gaps. */
+static bool speaks_for_tenant(const struct journal_reader *r, size_t entry)
+{
+	const struct journal_tenant *own = &r->tenants[entry];
+
+	for (size_t i = 0; i < r->tenant_count; i++) {
+		const struct journal_tenant *t = &r->tenants[i];
+
+		if (i == entry || t->number != own->number)
+			continue;
+		if (!own->consent != !t->consent ? t->consent != 0 : i > entry)
+			return false;
+	}
+	return true;
 }
 
 static int seal_gaps(struct job *job)
@@ -253,7 +304,8 @@ static int seal_gaps(struct job *job)
 	int error = 0;
 
 	for (size_t i = 0; i < job->reader.tenant_count && !error; i++)
-		error = seal_gap_days(job, &job->reader.tenants[i]);
+		if (speaks_for_tenant(&job->reader, i))
+			error = seal_gap_days(job, &job->reader.tenants[i]);
 	return error;
 }
 

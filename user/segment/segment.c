@@ -148,8 +148,10 @@ static int place_section(const struct segment_section *s, const struct ranges *r
 			 block_crc(file_id, block_at, NULL, 0, d->blocks.data + at, stored));
 		at += stored;
 	}
-	put_le32(h + SECTION_AT_CRC, block_crc(file_id, offset, h, SECTION_AT_CRC,
-					       d->directory.data, d->directory.size));
+	put_le32(h + SECTION_AT_DIRECTORY_CRC,
+		 block_crc(file_id, offset + SECTION_HEADER_BYTES, NULL, 0, d->directory.data,
+			   d->directory.size));
+	put_le32(h + SECTION_AT_CRC, block_crc(file_id, offset, h, SECTION_AT_CRC, NULL, 0));
 	buffer_bytes(out, h, sizeof(h));
 	buffer_bytes(out, d->directory.data, d->directory.size);
 	buffer_bytes(out, d->blocks.data, d->blocks.size);
@@ -178,17 +180,6 @@ static int fill_file_header(const struct segment_section *s, uint32_t part, uint
 	buffer_bytes(out, h, sizeof(h));
 	*ret_file_id = file_id;
 	return buffer_ok(out) ? 0 : -ENOMEM;
-}
-
-static void part_name(int32_t day, uint32_t part, char name[static 32])
-{
-	char text[DAY_TEXT_MAX];
-
-	day_format(day, text);
-	if (part == 1)
-		snprintf(name, 32, "%s%s", text, SEGMENT_SUFFIX);
-	else
-		snprintf(name, 32, "%s.%u%s", text, part, SEGMENT_SUFFIX);
 }
 
 /* Whether this part already has the section, whole: 1, 0 or negative errno. */
@@ -221,13 +212,14 @@ static int find_place(int dir_fd, const struct segment_section *s, struct place 
 {
 	struct place place = { .part = 1 };
 	struct segment_reader r;
-	char name[32];
+	struct problem why;
+	char name[SEGMENT_NAME_MAX];
 
 	for (uint32_t part = 1; part < PARTS_MAX; part++) {
 		int error;
 
-		part_name(s->day, part, name);
-		error = segment_reader_open(dir_fd, name, &r, p);
+		segment_part_name(s->day, part, name);
+		error = segment_reader_open(dir_fd, name, &r, &why);
 		if (error == -ENOENT) {
 			if (!place.size)
 				place.part = part;
@@ -239,7 +231,7 @@ static int find_place(int dir_fd, const struct segment_section *s, struct place 
 			continue;
 		}
 		if (error)
-			return error;
+			return problem(p, error, "%s", why.text);
 		place.part = part;
 		place.file_id = r.file_id;
 		place.size = r.torn || r.damaged_bytes ? 0 : r.size;
@@ -297,13 +289,13 @@ int segment_append(int dir_fd, const struct segment_section *s, struct problem *
 	struct place place = {};
 	struct draft d = {};
 	struct ranges ranges;
-	char name[32];
+	char name[SEGMENT_NAME_MAX];
 	int error = find_place(dir_fd, s, &place, p);
 
 	if (error || place.found)
 		return error;
 	ranges = find_ranges(s);
-	part_name(s->day, place.part, name);
+	segment_part_name(s->day, place.part, name);
 	error = draft_columns(&d, s, ranges.first_ns);
 	if (!error)
 		error = draft_extras(&d, s);

@@ -2,6 +2,7 @@
 /* Reading segments: headers, directories, blocks; everything bounded before it is believed. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,8 +12,28 @@
 #include "base/fs.h"
 #include "base/parse.h"
 #include "base/scan.h"
+#include "base/utc.h"
 #include "schema/store.h"
 #include "segment_reader.h"
+
+#define DAY_CHARACTERS 10 /* "YYYY-MM-DD" */
+
+static bool all_zero(const uint8_t *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (bytes[i])
+			return false;
+	return true;
+}
+
+/* A copy under another day's name would answer for the wrong day. */
+static bool name_fits(const struct segment_reader *r)
+{
+	char want[SEGMENT_NAME_MAX];
+
+	segment_part_name(r->day, r->part, want);
+	return strcmp(want, r->name) == 0;
+}
 
 static int read_header(struct segment_reader *r, struct problem *p)
 {
@@ -40,7 +61,11 @@ static int read_header(struct segment_reader *r, struct problem *p)
 	id_bytes = get_le32(h + SEGMENT_AT_TENANT_BYTES);
 	if (id_bytes <= TENANT_ID_MAX)
 		memcpy(r->tenant_id, h + SEGMENT_AT_TENANT, id_bytes);
-	if (parse_tenant_id(r->tenant_id) != 0)
+	if (!name_fits(r))
+		return problem(p, -EBADMSG, "%s: holds another day or part than its name says (offset %d)",
+			       r->name, SEGMENT_AT_DAY);
+	if (parse_tenant_id(r->tenant_id) != 0 || strlen(r->tenant_id) != id_bytes ||
+	    !all_zero(h + SEGMENT_AT_TENANT + id_bytes, TENANT_ID_MAX - id_bytes))
 		return problem(p, -EBADMSG, "%s: tenant id is not one (offset %d)", r->name,
 			       SEGMENT_AT_TENANT);
 	return 0;
@@ -113,20 +138,23 @@ static int load_section(struct segment_reader *r, uint64_t offset, struct sectio
 	    get_le16(h + SECTION_AT_HEADER_SIZE) != SECTION_HEADER_BYTES ||
 	    s->block_count > SECTION_BLOCKS_MAX || s->rows > SECTION_ROWS_MAX)
 		return -EBADMSG;
-	directory_bytes = (size_t)s->block_count * SECTION_BLOCK_BYTES;
-	if (r->size - offset - SECTION_HEADER_BYTES < directory_bytes)
+	if (get_le32(h + SECTION_AT_CRC) != block_crc(r->file_id, offset, h, SECTION_AT_CRC, NULL, 0))
+		return -EBADMSG;
+	if (get_le32(h + SECTION_AT_INCOMPATIBLE) != 0)
+		return -ENOTSUP;
+	/* The header is as it was written: if the file ends before the section, it was cut off. */
+	if (s->bytes > r->size - offset)
 		return -ENODATA;
+	directory_bytes = (size_t)s->block_count * SECTION_BLOCK_BYTES;
+	if (s->bytes < SECTION_HEADER_BYTES + directory_bytes)
+		return -EBADMSG;
 	error = fs_pread_all(r->fd, directory, directory_bytes,
 			     (off_t)(offset + SECTION_HEADER_BYTES));
 	if (error)
 		return error;
-	if (get_le32(h + SECTION_AT_CRC) != block_crc(r->file_id, offset, h, SECTION_AT_CRC,
-						      directory, directory_bytes))
+	if (get_le32(h + SECTION_AT_DIRECTORY_CRC) !=
+	    block_crc(r->file_id, offset + SECTION_HEADER_BYTES, NULL, 0, directory, directory_bytes))
 		return -EBADMSG;
-	if (get_le32(h + SECTION_AT_INCOMPATIBLE) != 0)
-		return -ENOTSUP;
-	if (s->bytes > r->size - offset)
-		return -ENODATA;
 	return parse_directory(s, directory);
 }
 
@@ -211,6 +239,17 @@ int segment_reader_open(int dir_fd, const char *name, struct segment_reader *ret
 	return 0;
 }
 
+void segment_part_name(int32_t day, uint32_t part, char name[static SEGMENT_NAME_MAX])
+{
+	char text[DAY_TEXT_MAX];
+
+	day_format(day, text);
+	if (part == 1)
+		snprintf(name, SEGMENT_NAME_MAX, "%s%s", text, SEGMENT_SUFFIX);
+	else
+		snprintf(name, SEGMENT_NAME_MAX, "%s.%u%s", text, part, SEGMENT_SUFFIX);
+}
+
 void segment_reader_close(struct segment_reader *r)
 {
 	if (!r)
@@ -250,6 +289,38 @@ int section_check(struct segment_reader *r, const struct section *s, uint64_t *r
 	}
 	buffer_done(&stored);
 	return error;
+}
+
+static bool has_intact(struct segment_reader *r, const struct section *s)
+{
+	uint64_t bad;
+
+	for (size_t i = 0; i < r->section_count; i++)
+		if (r->sections[i].journal_id == s->journal_id && r->sections[i].run == s->run &&
+		    section_check(r, &r->sections[i], &bad) == 0)
+			return true;
+	return false;
+}
+
+bool section_superseded(int dir_fd, const struct segment_reader *r, const struct section *s)
+{
+	struct segment_reader part;
+	struct problem ignored;
+	bool found = false;
+	char **names;
+	size_t count;
+
+	if (fs_list(dir_fd, SEGMENT_SUFFIX, &names, &count))
+		return false;
+	for (size_t i = 0; i < count && !found; i++) {
+		if (strncmp(names[i], r->name, DAY_CHARACTERS) != 0 ||
+		    segment_reader_open(dir_fd, names[i], &part, &ignored))
+			continue;
+		found = has_intact(&part, s);
+		segment_reader_close(&part);
+	}
+	fs_free_names(names, count);
+	return found;
 }
 
 /* The raw bytes of block `id` into out (empty when the section has none). */

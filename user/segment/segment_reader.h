@@ -47,13 +47,21 @@ struct segment_reader {
 	uint64_t damaged_bytes, damaged_at; /* not a section, and not the torn end */
 };
 
-/* Errors as journal_reader_open(). */
+#define SEGMENT_NAME_MAX 32
+/* "YYYY-MM-DD.sks", or "YYYY-MM-DD.N.sks" for part N > 1. */
+void segment_part_name(int32_t day, uint32_t part, char name[static SEGMENT_NAME_MAX]);
+
+/* Errors as journal_reader_open(); -EBADMSG also when the name is not that of the day and part inside. */
 int segment_reader_open(int dir_fd, const char *name, struct segment_reader *ret_reader,
 			struct problem *p);
 void segment_reader_close(struct segment_reader *r);
 
 /* Checks every block of a section against its checksum. -EBADMSG and the offset of the first bad one. */
 int section_check(struct segment_reader *r, const struct section *s, uint64_t *ret_bad_offset);
+
+/* Whether a damaged section stands intact a second time, in this or another part of its day: a sealing
+ * run was cut off there and repeated. */
+bool section_superseded(int dir_fd, const struct segment_reader *r, const struct section *s);
 
 /* Decodes one column (others untouched); an absent one becomes zero (time: the base). */
 int section_read_column(struct segment_reader *r, const struct section *s, unsigned int column,
