@@ -249,12 +249,12 @@ static __always_inline __u64 packet_time(const struct sock *sk)
  * A passive child is made when the handshake's last ACK has been checked (tcp_check_req, or
  * cookie_v4_check) and leaves SYN_RECV when that ACK is processed (tcp_rcv_state_process), normally
  * to ESTABLISHED. But it is in the accept queue already: an application on another CPU that
- * accepts and closes at once takes it to FIN_WAIT1 or CLOSE first (tcp_child_process, "Alas, it is
- * possible again"; measured, up to 1 in 1,000). So every way out of SYN_RECV counts.
- *
- * Two things are not passive connections although they leave SYN_RECV: a simultaneous open, of which a
- * self-connect is a case (RFC 9293 section 3.5, figure 7), comes from SYN_SENT and is marked there;
- * and a Fast Open child (RFC 7413), made by the SYN alone, that is reset before its handshake ends.
+ * accepts and closes at once takes it to FIN_WAIT1, or by an abort to CLOSE, first (tcp_child_process
+ * queues the ACK behind the owner). So every way out of SYN_RECV counts, with three exceptions:
+ * a simultaneous open, of which a self-connect is a case (RFC 9293 section 3.5, figure 7), comes from
+ * SYN_SENT and is marked there; a child that goes to CLOSE before accept() had it was dropped by the
+ * kernel (tcp_v4_syn_recv_sock, inet_csk_listen_stop); and so was a Fast Open child (RFC 7413), made
+ * by the SYN alone, that is closed before its handshake ends.
  */
 static __always_inline bool leaves_handshake(const struct sock *sk, int oldstate, int newstate)
 {
@@ -264,6 +264,8 @@ static __always_inline bool leaves_handshake(const struct sock *sk, int oldstate
 		return false;
 	if (newstate != TCP_CLOSE)
 		return true;
+	if (!sk->sk_socket)
+		return false;
 	tp = bpf_skc_to_tcp_sock((void *)sk);
 	return tp && !tp->fastopen_rsk;
 }

@@ -52,6 +52,7 @@ struct dst_entry {
 struct sock {
 	struct sock_common __sk_common;
 	struct dst_entry *sk_dst_cache;
+	void *sk_socket; /* NULL until accept() hands it out */
 	__u16 sk_protocol;
 } KERNEL_STRUCT;
 

@@ -25,6 +25,7 @@ static const char help[] =
 	"                     make exactly N connections, round robin over the destinations, and\n"
 	"                     list those the server is proven to have established\n"
 	"  --from ADDR[,...]  source addresses, used in turn for destinations of their family\n"
+	"  --device NAME      bind to this device\n"
 	"  --procs N          processes (2), each with up to 64 connections in flight\n"
 	"  --rate N           connections per second, all processes together (no limit)\n"
 	"  --fire             reset at once when connected; listed without proof\n"

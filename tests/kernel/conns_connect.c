@@ -189,6 +189,9 @@ static int slot_connect(struct worker *w, struct slot *s)
 	if (w->plan->ending != FIN &&
 	    setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)) < 0)
 		return -errno;
+	if (w->plan->device && setsockopt(s->fd, SOL_SOCKET, SO_BINDTODEVICE, w->plan->device,
+					  (socklen_t)strlen(w->plan->device)) < 0)
+		return -errno;
 	r = bind_source(w, s);
 	if (r < 0)
 		return r;

@@ -58,6 +58,7 @@ static const struct option option_table[] = {
 	{ "fire", no_argument, NULL, 'F' },          { "fin", no_argument, NULL, 'C' },
 	{ "send", no_argument, NULL, 's' },          { "list", required_argument, NULL, 'l' },
 	{ "timeout", required_argument, NULL, 't' }, { "retries", required_argument, NULL, 'R' },
+	{ "device", required_argument, NULL, 'd' },
 	{ 0 },
 };
 
@@ -71,6 +72,7 @@ static void parse_option(struct plan *p, int c, char *value)
 	case 'R': p->retries = positive("retries", value, 1000000); break;
 	case 'f': add_sources(p, value); break;
 	case 'l': p->list = open_list(value); break;
+	case 'd': p->device = value; break;
 	case 's': p->send = true; break;
 	case 'F': p->ending = FIRE; break;
 	case 'C': p->ending = FIN; break;

@@ -22,6 +22,7 @@ struct plan {
 	enum ending ending;
 	bool send;                       /* one byte when connected, for a server that defers accept */
 	int list;                        /* a file descriptor */
+	const char *device;              /* NULL: any */
 	int64_t start_ns;
 };
 

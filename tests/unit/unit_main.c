@@ -15,14 +15,41 @@
 #include <unistd.h>
 
 /* One line for each tests/unit/test_NAME.c. */
-#define SUITES(X)  \
-	X(addr)    \
-	X(cmdline) \
-	X(cursor)  \
-	X(fs)      \
-	X(parse)   \
-	X(problem) \
-	X(utc)
+#define SUITES(X)         \
+	X(access)         \
+	X(addr)           \
+	X(anchor)         \
+	X(answer)         \
+	X(array)          \
+	X(block)          \
+	X(cmdline)        \
+	X(conf)           \
+	X(consent)        \
+	X(cursor)         \
+	X(event)          \
+	X(fs)             \
+	X(gap)            \
+	X(journal)        \
+	X(journal_reader) \
+	X(parse)          \
+	X(problem)        \
+	X(record)         \
+	X(recovery)       \
+	X(ring)           \
+	X(roster)         \
+	X(rung)           \
+	X(scan)           \
+	X(seal)           \
+	X(sealer)         \
+	X(search)         \
+	X(segment)        \
+	X(segment_reader) \
+	X(server)         \
+	X(store_dir)      \
+	X(syncer)         \
+	X(utc)            \
+	X(verify)         \
+	X(wire)
 
 #define DECLARE(name) extern CU_TestInfo unit_tests_##name[];
 SUITES(DECLARE)
