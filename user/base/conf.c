@@ -48,7 +48,10 @@ static void print_run_dir(const struct conf *c, char *out, size_t size)
 
 static int set_pin_dir(struct conf *c, const char *value)
 {
-	return set_path(c->pin_dir, value);
+	const char *name = strrchr(value, '/');
+
+	/* bpffs keeps names with a dot for itself (kernel/bpf/inode.c, bpf_lookup). */
+	return name && strchr(name, '.') ? -EINVAL : set_path(c->pin_dir, value);
 }
 
 static void print_pin_dir(const struct conf *c, char *out, size_t size)
@@ -146,9 +149,9 @@ static void print_timezone(const struct conf *c, char *out, size_t size)
 }
 
 static const struct key keys[] = {
-	{ "state_dir", "an absolute path", set_state_dir, print_state_dir },
-	{ "run_dir", "an absolute path", set_run_dir, print_run_dir },
-	{ "pin_dir", "an absolute path on a BPF file system", set_pin_dir, print_pin_dir },
+	{ "state_dir", "an absolute path of less than 200 bytes", set_state_dir, print_state_dir },
+	{ "run_dir", "an absolute path of less than 200 bytes", set_run_dir, print_run_dir },
+	{ "pin_dir", "an absolute path of less than 200 bytes on a BPF file system, its name without a dot", set_pin_dir, print_pin_dir },
 	{ "hook", "auto, set_state, fexit or kretprobe", set_hook, print_hook },
 	{ "record_loopback", "yes or no", set_record_loopback, print_record_loopback },
 	{ "ring_size", "a power of two from 64K to 1G", set_ring_size, print_ring_size },
@@ -204,7 +207,8 @@ static int read_key(struct reader *r, const char *name, const char *value)
 			return FAIL(r, "%s is set already on line %u", name, r->key_line[i]);
 		r->key_line[i] = r->line;
 		if (keys[i].set(r->conf, value))
-			return FAIL(r, "%s = \"%s\": expected %s", name, value, keys[i].expected);
+			return FAIL(r, "%s = \"%.60s%s\": expected %s", name, value,
+				    strlen(value) > 60 ? "..." : "", keys[i].expected);
 		return 0;
 	}
 	return FAIL(r, "unknown key \"%s\"", name);

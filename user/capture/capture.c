@@ -41,6 +41,16 @@ static int dup_map(const struct bpf_map *map, int *ret_fd)
 	return *ret_fd < 0 ? -errno : 0;
 }
 
+static int maps_problem(int error, struct problem *p)
+{
+	if (error == -EPERM || error == -EACCES)
+		return problem(p, error, "cannot create BPF maps: not permitted; sekishod runs as root");
+	if (access("/sys/kernel/btf/vmlinux", R_OK) < 0)
+		return problem(p, error, "this kernel has no BTF (/sys/kernel/btf/vmlinux): no hook of this version works without");
+	return problem(p, error, "cannot create BPF maps: %s%s%s", strerror(-error),
+		       *ladder_libbpf_said() ? ": " : "", ladder_libbpf_said());
+}
+
 /* Creates the maps, or takes those that are pinned, without any program. */
 static int open_maps(struct capture *c, uint64_t ring_bytes, struct problem *p)
 {
@@ -61,8 +71,7 @@ static int open_maps(struct capture *c, uint64_t ring_bytes, struct problem *p)
 	if (!error)
 		error = map_control(c);
 	if (error)
-		return problem(p, error, "cannot create BPF maps: %s%s%s", strerror(-error),
-			       *ladder_libbpf_said() ? ": " : "", ladder_libbpf_said());
+		return maps_problem(error, p);
 	return 0;
 }
 
@@ -165,10 +174,9 @@ bool capture_armed(const struct capture *c)
 	return ladder_still_armed(c->pin_dir, &c->armed);
 }
 
-int capture_set_tenants(struct capture *c, const struct capture_tenant *tenants, size_t count,
-			struct problem *p)
+int capture_set_tenants(struct capture *c, const struct capture_wanted *wanted, struct problem *p)
 {
-	int error = capture_maps_set(&c->maps, tenants, count);
+	int error = capture_maps_set(&c->maps, wanted);
 
 	return error ? problem(p, error, "cannot set the tenant maps: %s", strerror(-error)) : 0;
 }

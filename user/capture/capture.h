@@ -53,13 +53,21 @@ struct capture_tenant {
 	size_t selector_count;
 };
 
+/* All that the maps are to say. */
+struct capture_wanted {
+	const struct capture_tenant *tenants;
+	size_t tenant_count;
+	/* Selectors of those who are not to be recorded: each shuts its addresses out of a wider one. */
+	const struct selector *closed;
+	size_t closed_count;
+};
+
 /*
  * Makes the maps say exactly this and no more. What is to go goes first, so that a tenant is never
  * recorded by a mixture of old and new. 0 or negative errno and *p; then grants may be missing, but
  * none is live that should not be.
  */
-int capture_set_tenants(struct capture *c, const struct capture_tenant *tenants, size_t count,
-			struct problem *p);
+int capture_set_tenants(struct capture *c, const struct capture_wanted *wanted, struct problem *p);
 /* Ends one tenant's grant in the kernel at once. */
 int capture_revoke(struct capture *c, uint32_t tenant);
 /* The same through the pins, without a daemon; 0 also when nothing is pinned. */

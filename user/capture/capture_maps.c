@@ -32,12 +32,11 @@ static struct sekisho_selector_key selector_key(const struct selector *s)
 	return key;
 }
 
-static const struct capture_tenant *find(const struct capture_tenant *tenants, size_t count,
-					 uint32_t tenant)
+static const struct capture_tenant *find(const struct capture_wanted *w, uint32_t tenant)
 {
-	for (size_t i = 0; i < count; i++)
-		if (tenants[i].tenant == tenant)
-			return &tenants[i];
+	for (size_t i = 0; i < w->tenant_count; i++)
+		if (w->tenants[i].tenant == tenant)
+			return &w->tenants[i];
 	return NULL;
 }
 
@@ -63,43 +62,51 @@ static int sweep(int fd, void *key, size_t key_size, void *next, int (*keep)(voi
 	return 0;
 }
 
-struct wanted {
+struct sweep_for {
 	const struct capture_maps *maps;
-	const struct capture_tenant *tenants;
-	size_t count;
+	const struct capture_wanted *wanted;
 };
 
 /* A grant stays only if it is still the same; a changed one is taken out while selectors change. */
 static int keep_grant(void *ctx, void *key)
 {
-	const struct wanted *w = ctx;
-	const struct capture_tenant *t = find(w->tenants, w->count, *(const uint32_t *)key);
+	const struct sweep_for *s = ctx;
+	const struct capture_tenant *t = find(s->wanted, *(const uint32_t *)key);
 	struct sekisho_grant grant;
 
-	return t && bpf_map_lookup_elem(w->maps->grants, key, &grant) == 0 &&
+	return t && bpf_map_lookup_elem(s->maps->grants, key, &grant) == 0 &&
 	       grant.consent == t->consent && grant.fields == t->fields;
+}
+
+static int has_key(const struct selector *selectors, size_t count, const void *key)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct sekisho_selector_key own = selector_key(&selectors[i]);
+
+		if (memcmp(&own, key, sizeof(own)) == 0)
+			return 1;
+	}
+	return 0;
 }
 
 static int keep_selector(void *ctx, void *key)
 {
-	const struct wanted *w = ctx;
+	const struct capture_wanted *w = ((const struct sweep_for *)ctx)->wanted;
 
-	for (size_t i = 0; i < w->count; i++)
-		for (size_t k = 0; k < w->tenants[i].selector_count; k++) {
-			struct sekisho_selector_key own = selector_key(&w->tenants[i].selectors[k]);
-
-			if (memcmp(&own, key, sizeof(own)) == 0)
-				return 1;
-		}
-	return 0;
+	for (size_t i = 0; i < w->tenant_count; i++)
+		if (has_key(w->tenants[i].selectors, w->tenants[i].selector_count, key))
+			return 1;
+	return has_key(w->closed, w->closed_count, key);
 }
 
-static int add_selectors(const struct capture_maps *m, const struct capture_tenant *t)
+/* Tenant 0 is nobody: the program finds the selector, and no grant. */
+static int add_selectors(const struct capture_maps *m, uint32_t tenant,
+			 const struct selector *selectors, size_t count)
 {
-	for (size_t i = 0; i < t->selector_count; i++) {
-		struct sekisho_selector_key key = selector_key(&t->selectors[i]);
+	for (size_t i = 0; i < count; i++) {
+		struct sekisho_selector_key key = selector_key(&selectors[i]);
 		struct sekisho_selector value = {
-			.tenant = t->tenant,
+			.tenant = tenant,
 			.address_bits = key.prefix_bits - SEKISHO_SELECTOR_FIXED_BITS,
 		};
 
@@ -141,26 +148,30 @@ static int add_grant(const struct capture_maps *m, const struct capture_tenant *
 	return bpf_map_update_elem(m->grants, &t->tenant, &grant, BPF_ANY) ? -errno : 0;
 }
 
-int capture_maps_set(const struct capture_maps *m, const struct capture_tenant *tenants,
-		     size_t count)
+int capture_maps_set(const struct capture_maps *m, const struct capture_wanted *w)
 {
-	struct wanted wanted = { .maps = m, .tenants = tenants, .count = count };
+	struct sweep_for sweep_for = { .maps = m, .wanted = w };
 	struct sekisho_selector_key selector, next_selector;
 	uint32_t tenant, next_tenant;
-	int error = sweep(m->grants, &tenant, sizeof(tenant), &next_tenant, keep_grant, &wanted);
+	int error = sweep(m->grants, &tenant, sizeof(tenant), &next_tenant, keep_grant, &sweep_for);
 
+	/* A closed selector goes in before any wider one that is recorded. */
+	if (!error)
+		error = add_selectors(m, 0, w->closed, w->closed_count);
 	if (!error)
 		error = sweep(m->selectors, &selector, sizeof(selector), &next_selector,
-			      keep_selector, &wanted);
+			      keep_selector, &sweep_for);
 	if (!error)
 		error = add_counters(m, 0);
-	for (size_t i = 0; i < count && !error; i++) {
-		error = add_selectors(m, &tenants[i]);
+	for (size_t i = 0; i < w->tenant_count && !error; i++) {
+		const struct capture_tenant *t = &w->tenants[i];
+
+		error = add_selectors(m, t->tenant, t->selectors, t->selector_count);
 		if (!error)
-			error = add_counters(m, tenants[i].tenant);
+			error = add_counters(m, t->tenant);
 	}
-	for (size_t i = 0; i < count && !error; i++)
-		error = add_grant(m, &tenants[i]);
+	for (size_t i = 0; i < w->tenant_count && !error; i++)
+		error = add_grant(m, &w->tenants[i]);
 	return error;
 }
 

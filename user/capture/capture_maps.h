@@ -12,8 +12,7 @@ struct capture_maps {
 
 void capture_maps_close(struct capture_maps *m);
 /* See capture_set_tenants(). */
-int capture_maps_set(const struct capture_maps *m, const struct capture_tenant *tenants,
-		     size_t count);
+int capture_maps_set(const struct capture_maps *m, const struct capture_wanted *wanted);
 /* See capture_losses(). */
 int capture_maps_losses(const struct capture_maps *m, struct capture_loss **ret_losses,
 			size_t *ret_count);

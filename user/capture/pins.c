@@ -40,15 +40,20 @@ static int on_bpffs(const char *path)
 
 static int make_directory(const char *pin_dir, struct problem *p)
 {
+	int made;
+
 	if (strncmp(pin_dir, BPFFS_ROOT "/", strlen(BPFFS_ROOT) + 1) == 0 && !on_bpffs(BPFFS_ROOT) &&
 	    mount("bpf", BPFFS_ROOT, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") < 0)
 		return problem(p, -errno, "cannot mount bpffs on %s: %s", BPFFS_ROOT,
 			       strerror(errno));
-	if (mkdir(pin_dir, 0700) < 0 && errno != EEXIST)
+	made = mkdir(pin_dir, 0700) == 0;
+	if (!made && errno != EEXIST)
 		return problem(p, -errno, "cannot create pin_dir %s: %s", pin_dir, strerror(errno));
-	if (!on_bpffs(pin_dir))
-		return problem(p, -EINVAL, "pin_dir %s is not on a BPF file system", pin_dir);
-	return 0;
+	if (on_bpffs(pin_dir))
+		return 0;
+	if (made)
+		(void)rmdir(pin_dir);
+	return problem(p, -EINVAL, "pin_dir %s is not on a BPF file system", pin_dir);
 }
 
 /* Whether every map is pinned and the layout is ours; then the ring's size. */

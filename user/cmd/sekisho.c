@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "base/output.h"
 #include "base/utc.h"
 #include "command.h"
 #include "version.h"
@@ -116,7 +117,7 @@ static int run_verb(const struct verb *verb, const struct global_options *o, int
 	return status;
 }
 
-int main(int argc, char **argv)
+static int run_program(int argc, char **argv)
 {
 	char *default_argv[] = { "status", NULL };
 	struct global_options o = {};
@@ -144,4 +145,9 @@ int main(int argc, char **argv)
 		return command_fail(EXIT_USAGE, &p);
 	}
 	return run_verb(verb, &o, count ? (int)count : 1, operands);
+}
+
+int main(int argc, char **argv)
+{
+	return output_finish(run_program(argc, argv));
 }

@@ -18,6 +18,7 @@
 #include "base/conf.h"
 #include "base/exit_status.h"
 #include "base/log.h"
+#include "base/output.h"
 #include "base/utc.h"
 #include "control/server.h"
 #include "control/service.h"
@@ -118,7 +119,7 @@ static int run(const char *conf_path, struct conf *conf, int ready)
 	if (!error) {
 		error = server_start(run_dir, service_answer, node, &server, &p);
 		if (error)
-			node_stop(node);
+			node_abort(node);
 	}
 	if (error) {
 		log_error("%s", p.text);
@@ -173,7 +174,7 @@ static int disarm(struct conf *conf)
 	return EXIT_YES;
 }
 
-int main(int argc, char **argv)
+static int run_program(int argc, char **argv)
 {
 	struct options o = { .conf_path = CONF_DEFAULT_FILE };
 	struct conf conf;
@@ -219,4 +220,9 @@ int main(int argc, char **argv)
 	free(path);
 	conf_done(&conf);
 	return status;
+}
+
+int main(int argc, char **argv)
+{
+	return output_finish(run_program(argc, argv));
 }

@@ -22,7 +22,7 @@ struct search_options {
 	CMD_VALUE(name_, metavar_, struct search_options, field_, help_)
 
 static const struct cmd_option option_table[] = {
-	VALUE("case", "NUMBER", case_number, "the case this search is for (not for TENANT_SELF)"),
+	VALUE("case", "NUMBER", case_number, "the case this search is for"),
 	VALUE("basis", "CODE", basis, "legal basis: KAIJI_MEIREI, TEIKYO_MEIREI_2, WARRANT, ..."),
 	VALUE("from", "TIME", from, "start, RFC 3339 with a zone: 2026-10-30T21:15:00+09:00"),
 	VALUE("to", "TIME", to, "end, not included; may lie in the future"),
@@ -42,10 +42,12 @@ static void usage(void)
 	printf("usage: sekisho search --case NUMBER --basis CODE --from TIME --to TIME\n"
 	       "                      [--tenant ID] [--src ADDR[/LEN]] [--src-port PORT]\n"
 	       "                      [--dst ADDR[/LEN]] [--dst-port PORT] [--csv | --json]\n\n"
-	       "At least one of --tenant, --src and --dst. Every search is written to the access log\n"
-	       "before anything is shown.\n\n");
+	       "At least one of --tenant, --src and --dst (TENANT_SELF: --tenant). Every search is\n"
+	       "written to the access log before anything is shown.\n\n");
 	cmdline_print_options(stdout, option_table);
-	printf("\nBases: %s.\n", basis_list());
+	printf("\nBases: KAIJI_MEIREI, TEIKYO_MEIREI_1 (number only), TEIKYO_MEIREI_2, SHOKYO_KINSHI,\n"
+	       "ART5_VOLUNTARY, WARRANT, HOZEN_YOSEI (number only), TENANT_SELF, EMERGENCY,\n"
+	       "AUDIT (number only).\n");
 	printf("Exit status: 0 found, 1 none, 2 bad input, 4 refused by policy, 5 store damaged.\n");
 }
 
@@ -56,6 +58,8 @@ static const char *refusal(const struct search_options *o, const struct basis *b
 		return "a search needs a case: --case NUMBER";
 	if (!o->from || !o->to)
 		return "a search needs a bounded window: --from TIME --to TIME";
+	if (!basis->needs_case && !o->tenant)
+		return "TENANT_SELF is for one tenant's own data: --tenant ID";
 	if (!o->src && !o->dst && !o->tenant)
 		return "a search needs --src, --dst or --tenant";
 	return NULL;
@@ -175,10 +179,6 @@ static int show(const struct search_options *o, const struct answer *a)
 		answer_json(a, stdout);
 	} else {
 		answer_table(a, stdout);
-	}
-	if (fflush(stdout) || ferror(stdout)) {
-		log_error("cannot write the answer: %s", strerror(errno));
-		return EXIT_NO;
 	}
 	if (a->result->damaged)
 		return EXIT_DAMAGED;

@@ -28,8 +28,8 @@ static void show(const struct verify_facts *f)
 	       (unsigned long long)f->segments, (unsigned long long)f->sections,
 	       (unsigned long long)f->blocks, (unsigned long long)f->section_rows);
 	if (f->torn)
-		printf("Note:      %llu files end in an unfinished append (power loss or kill), set aside\n",
-		       (unsigned long long)f->torn);
+		printf("Note:      %llu files end in an unfinished append (power loss or kill), set aside\n"
+		       "           the first: %s\n", (unsigned long long)f->torn, f->first_torn.text);
 	if (f->bad)
 		printf("DAMAGED:   %llu, the first: %s\n", (unsigned long long)f->bad, f->first_bad.text);
 	else

@@ -21,8 +21,9 @@ static int dial(const char *run_dir, struct problem *p)
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
 		error = errno == ENOENT ? -ECONNREFUSED : -errno;
 		close(fd);
-		return problem(p, error, "sekishod is not running (%s: %s)", address.sun_path,
-			       strerror(-error));
+		return problem(p, error, error == -ECONNREFUSED ? "sekishod is not running (%s: %s)" :
+								  "cannot reach sekishod at %s: %s",
+			       address.sun_path, strerror(-error));
 	}
 	return fd;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Searching journals and segments. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -318,6 +319,27 @@ static int search_section(struct search *s, struct segment_reader *r, const stru
 	return error;
 }
 
+/*
+ * A segment that ends in an unfinished append misses nothing if what was being sealed is still in a
+ * journal, or was sealed again behind it.
+ */
+static bool cut_off_is_elsewhere(const struct search *s, int dir, const struct segment_reader *r)
+{
+	const struct section cut = { .journal_id = r->torn_journal_id, .run = r->torn_run };
+	char next[SEGMENT_NAME_MAX];
+
+	if (cut.journal_id)
+		return from_open_journal(s, cut.journal_id) || section_superseded(dir, r, &cut);
+	/* Not even its header is there: the journal that is still unsealed, or the next part, has it. */
+	segment_part_name(r->day, r->part + 1, next);
+	if (faccessat(dir, next, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return true;
+	for (size_t i = 0; i < s->journal_count; i++)
+		if (s->journals[i].rows)
+			return true;
+	return false;
+}
+
 static int search_segment(struct search *s, int dir, const char *tenant, const char *name)
 {
 	struct segment_reader r;
@@ -339,6 +361,8 @@ static int search_segment(struct search *s, int dir, const char *tenant, const c
 	}
 	if (r.damaged_bytes)
 		note_damage(s, name, "a section fails its checksum");
+	if (r.torn && !cut_off_is_elsewhere(s, dir, &r))
+		note_damage(s, name, "cut off inside a section whose journal is gone");
 	for (size_t i = 0; i < r.section_count && !error; i++) {
 		size_t rows_before = s->out->count, gaps_before = s->out->gaps.count;
 

@@ -32,6 +32,12 @@ static void bad_at(struct verify *v, const char *file, uint64_t offset, const ch
 			(unsigned long long)offset, why);
 }
 
+static void torn_at(struct verify *v, const char *file, uint64_t offset)
+{
+	if (v->facts.torn++ == 0)
+		problem(&v->facts.first_torn, 0, "%s offset %llu", file, (unsigned long long)offset);
+}
+
 static void bad_file(struct verify *v, const struct problem *why)
 {
 	if (v->facts.bad++ == 0)
@@ -65,7 +71,8 @@ static int verify_journal(struct verify *v, const char *name)
 		return problem(v->p, error, "%s", why.text);
 	v->facts.journal_frames_rows += r.frame_count;
 	v->facts.journal_rows += r.rows;
-	v->facts.torn += r.torn;
+	if (r.torn)
+		torn_at(v, file, r.torn_at);
 	if (r.damaged_bytes)
 		bad_at(v, file, r.damaged_at, "frame fails its checksum");
 	journal_reader_close(&r);
@@ -99,7 +106,8 @@ static int verify_segment(struct verify *v, int dir, const char *tenant, const c
 		bad_at(v, file, SEGMENT_AT_TENANT, "names another tenant than its directory");
 	if (r.damaged_bytes)
 		bad_at(v, file, r.damaged_at, "section fails its checksum");
-	v->facts.torn += r.torn;
+	if (r.torn)
+		torn_at(v, file, r.torn_at);
 	for (size_t i = 0; i < r.section_count && !error; i++) {
 		v->facts.sections++;
 		v->facts.blocks += r.sections[i].block_count;
@@ -108,7 +116,7 @@ static int verify_segment(struct verify *v, int dir, const char *tenant, const c
 		if (is_damage(error)) {
 			error = 0;
 			if (section_superseded(dir, &r, &r.sections[i]))
-				v->facts.torn++;
+				torn_at(v, file, r.sections[i].offset);
 			else
 				bad_at(v, file, at, "block fails its checksum");
 		}
@@ -168,7 +176,8 @@ static int verify_ledger(struct verify *v)
 	}
 	if (error)
 		return problem(v->p, error, "%s", why.text);
-	v->facts.torn += c.torn;
+	if (c.torn)
+		torn_at(v, "ledger/" CONSENT_FILE, 0);
 	consents_done(&c);
 	return 0;
 }

@@ -14,6 +14,7 @@ struct verify_facts {
 	uint64_t journals, journal_frames_rows, journal_rows;
 	uint64_t segments, sections, blocks, section_rows;
 	uint64_t torn; /* files that end in an unfinished append, set aside by its writer */
+	struct problem first_torn; /* "segments/t1/2026-11-22.sks offset 1234" */
 	uint64_t bad; /* damaged objects */
 	struct problem first_bad; /* "segments/t1/2026-11-22.sks offset 1234: ..." */
 };

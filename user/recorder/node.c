@@ -163,6 +163,18 @@ int node_start(const char *conf_path, struct conf *conf, struct node **ret_node,
 	return 0;
 }
 
+void node_abort(struct node *n)
+{
+	bool armed_by_us = capture_how_started(n->capture) == CAPTURE_FRESH;
+	char pin_dir[CONF_PATH_MAX];
+	struct problem p;
+
+	memcpy(pin_dir, n->conf.pin_dir, sizeof(pin_dir));
+	destroy(n);
+	if (armed_by_us && capture_disarm(pin_dir, &p) < 0)
+		log_error("%s", p.text);
+}
+
 void node_stop(struct node *n)
 {
 	if (n)

@@ -19,6 +19,8 @@ struct node;
  * recorded); others as capture_open(). The configuration becomes the node's.
  */
 int node_start(const char *conf_path, struct conf *conf, struct node **ret_node, struct problem *p);
+/* Undoes a start: as node_stop(), and what this start armed is taken out of the kernel again. */
+void node_abort(struct node *n);
 /* Drains, seals and ends; the pins stay and the kernel goes on recording into the ring. */
 void node_stop(struct node *n);
 

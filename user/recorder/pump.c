@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/utc.h"
 #include "pump.h"
+#include "recent.h"
 #include "recovery.h"
 #include "schema/journal.h"
 #include "schema/store.h"
@@ -15,9 +16,6 @@
 /* Bounds the memory of sealing: a journal is sorted whole. */
 #define ROTATE_ROWS 2000000
 #define ROTATE_RETRY_NS (10 * NS_PER_SEC)
-
-/* Of the cookies seen last; the events of one socket follow each other closely. */
-#define RECENT_COOKIES 4096
 
 struct pump {
 	const struct recorder_parts *parts;
@@ -30,7 +28,7 @@ struct pump {
 	struct record *rows; /* JOURNAL_FRAME_ROWS_MAX */
 	int64_t last_loss_check_ns, retry_rotation_ns;
 	uint64_t loss_changes; /* as of the last walk over the counters; ~0 = none yet */
-	uint64_t recent_cookies[RECENT_COOKIES], cookies_before[RECENT_COOKIES];
+	struct recent recent, recent_before; /* sockets; before the batch that is being written */
 	uint64_t total_rows, refused, malformed, unstated_malformed, lost, gaps;
 	int64_t last_record_ns;
 	uint64_t journal_gaps;
@@ -139,8 +137,15 @@ static int start_syncing(struct pump *pump, struct problem *p)
 
 static int apply_roster(struct pump *pump, struct problem *p)
 {
-	return capture_set_tenants(pump->parts->capture, pump->roster.live,
-				   pump->roster.live_count, p);
+	const struct roster *r = &pump->roster;
+	const struct capture_wanted wanted = {
+		.tenants = r->live,
+		.tenant_count = r->live_count,
+		.closed = r->closed,
+		.closed_count = r->closed_count,
+	};
+
+	return capture_set_tenants(pump->parts->capture, &wanted, p);
 }
 
 /* Where to go on: behind what earlier frames of this ring hold. */
@@ -254,20 +259,6 @@ void pump_close(struct pump *pump)
 	free(pump);
 }
 
-/*
- * Whether this socket's event was seen already: while one generation of programs replaces another
- * both emit, and see set_state() in accept.bpf.c. A cookie names one socket for as long as the system runs.
- */
-static bool seen_before(struct pump *pump, uint64_t cookie)
-{
-	uint64_t *slot = &pump->recent_cookies[cookie % RECENT_COOKIES];
-
-	if (!cookie || *slot == cookie)
-		return cookie != 0;
-	*slot = cookie;
-	return false;
-}
-
 /* One event to a row. False when it is not to be stored (and counted as what it is). */
 static bool take_event(struct pump *pump, const void *data, uint32_t size, struct record *row)
 {
@@ -282,7 +273,7 @@ static bool take_event(struct pump *pump, const void *data, uint32_t size, struc
 		pump->unstated_malformed++;
 		return false;
 	}
-	if (seen_before(pump, e->socket_cookie))
+	if (recent_seen(&pump->recent, e->socket_cookie))
 		return false;
 	/* The second lock: a record without a grant that covers its instant is never stored. */
 	local.port = e->dst_port;
@@ -372,7 +363,7 @@ int pump_drain(struct pump *pump, struct problem *p)
 		uint64_t unstated = pump->unstated_malformed;
 		size_t count;
 
-		memcpy(pump->cookies_before, pump->recent_cookies, sizeof(pump->recent_cookies));
+		pump->recent_before = pump->recent;
 		count = read_batch(pump, &position);
 
 		if (position == before)
@@ -387,7 +378,7 @@ int pump_drain(struct pump *pump, struct problem *p)
 		pump->refused = refused;
 		pump->malformed = malformed;
 		pump->unstated_malformed = unstated;
-		memcpy(pump->recent_cookies, pump->cookies_before, sizeof(pump->recent_cookies));
+		pump->recent = pump->recent_before;
 	}
 	if (error)
 		return problem(p, error, "cannot write the journal: %s", strerror(-error));
@@ -498,7 +489,7 @@ int pump_set_roster(struct pump *pump, struct roster *roster, struct consents *c
 							pump->roster.name_count), "tenants");
 	if (error) {
 		/* A row whose tenant the journal does not name could not be sealed. */
-		(void)capture_set_tenants(pump->parts->capture, NULL, 0, p);
+		(void)capture_set_tenants(pump->parts->capture, &(struct capture_wanted){}, p);
 		return problem(p, error, "cannot write the journal: %s; nothing is recorded",
 			       strerror(-error));
 	}
@@ -519,7 +510,7 @@ int pump_revoke(struct pump *pump, uint32_t tenant, struct problem *p)
 int pump_state_stop(struct pump *pump, struct problem *p)
 {
 	struct gap g = { .reason = STORE_GAP_STOPPED };
-	int error = capture_set_tenants(pump->parts->capture, NULL, 0, p);
+	int error = capture_set_tenants(pump->parts->capture, &(struct capture_wanted){}, p);
 
 	if (!error)
 		error = pump_drain(pump, p);

@@ -34,6 +34,7 @@ static void add_live(struct roster *r, const struct conf_tenant *t, const struct
 			r->selectors[(*used)++] = t->selectors[i];
 			live->selector_count++;
 		} else {
+			r->closed[r->closed_count++] = t->selectors[i];
 			r->uncovered++;
 		}
 	}
@@ -67,8 +68,9 @@ int roster_make(const struct conf *conf, const struct consents *consents, int64_
 	r.live = calloc(conf->tenant_count + 1, sizeof(*r.live));
 	r.until_utc_ns = calloc(conf->tenant_count + 1, sizeof(*r.until_utc_ns));
 	r.selectors = calloc(selectors + 1, sizeof(*r.selectors));
+	r.closed = calloc(selectors + 1, sizeof(*r.closed));
 	r.names = calloc(consents->count + 1, sizeof(*r.names));
-	if (!r.live || !r.until_utc_ns || !r.selectors || !r.names) {
+	if (!r.live || !r.until_utc_ns || !r.selectors || !r.closed || !r.names) {
 		roster_done(&r);
 		return -ENOMEM;
 	}
@@ -77,8 +79,11 @@ int roster_make(const struct conf *conf, const struct consents *consents, int64_
 	for (size_t i = 0; i < conf->tenant_count; i++) {
 		const struct consent *g = consents_at(consents, conf->tenants[i].id, utc_now);
 
-		if (!g)
+		if (!g) {
+			for (size_t k = 0; k < conf->tenants[i].selector_count; k++)
+				r.closed[r.closed_count++] = conf->tenants[i].selectors[k];
 			continue;
+		}
 		add_live(&r, &conf->tenants[i], g, &used);
 		add_name(&r, g, g->seq);
 	}
@@ -94,6 +99,7 @@ void roster_done(struct roster *r)
 	free(r->live);
 	free(r->until_utc_ns);
 	free(r->selectors);
+	free(r->closed);
 	free(r->names);
 	memset(r, 0, sizeof(*r));
 }

@@ -19,6 +19,9 @@ struct roster {
 	int64_t *until_utc_ns; /* the same end in UTC, by index of live */
 	size_t live_count;
 	struct selector *selectors; /* what live points into */
+	/* Configured selectors that no grant covers: their addresses are shut out of wider ones. */
+	struct selector *closed;
+	size_t closed_count;
 	struct journal_tenant *names; /* every tenant that ever consented; consent 0 = not now */
 	size_t name_count;
 	size_t uncovered; /* selectors of live tenants that their grant does not cover */

@@ -16,7 +16,7 @@
 #include "seal.h"
 #include "segment/segment.h"
 
-/* A gap longer than this is stated for its first and last days only. */
+/* See gap_states_day(). */
 #define GAP_DAYS_MAX 400
 
 struct job {
@@ -249,13 +249,21 @@ static bool gap_is_of(const struct gap *g, const struct journal_tenant *t)
 	return g->tenant ? g->tenant == t->number : t->consent != 0;
 }
 
+/* A gap is stated for each of its days, an endless one for its first ones and its last. */
+static bool gap_states_day(const struct gap *g, int32_t day)
+{
+	int32_t first = utc_day(g->first_utc_ns), last = utc_day(g->last_utc_ns);
+
+	return day == last || (first <= day && day < last && day - first <= GAP_DAYS_MAX);
+}
+
 /* Whether an earlier gap touches this day: then the day has its section already. */
 static bool day_is_done(const struct job *job, const struct journal_tenant *t, size_t gap, int32_t day)
 {
 	for (size_t i = 0; i < gap; i++) {
 		const struct gap *g = &job->gaps.list[i];
 
-		if (gap_is_of(g, t) && utc_day(g->first_utc_ns) <= day && day <= utc_day(g->last_utc_ns))
+		if (gap_is_of(g, t) && gap_states_day(g, day))
 			return true;
 	}
 	return has_rows(job, t->number, day);
@@ -273,7 +281,7 @@ static int seal_gap_days(struct job *job, const struct journal_tenant *t)
 		if (!gap_is_of(g, t))
 			continue;
 		for (int32_t day = first; day <= last && !error; day++) {
-			if (day - first > GAP_DAYS_MAX)
+			if (!gap_states_day(g, day))
 				day = last;
 			if (!day_is_done(job, t, i, day))
 				error = seal_day(job, t->number, day, NULL, 0);

@@ -128,6 +128,7 @@ static int load_section(struct segment_reader *r, uint64_t offset, struct sectio
 	size_t directory_bytes;
 	int error;
 
+	memset(s, 0, sizeof(*s));
 	if (r->size - offset < SECTION_HEADER_BYTES)
 		return -ENODATA;
 	error = fs_pread_all(r->fd, h, SECTION_HEADER_BYTES, (off_t)offset);
@@ -196,6 +197,8 @@ static int walk(struct segment_reader *r)
 		if (next == r->size && (bad == -ENODATA || scan_is_zero(r->fd, at, r->size))) {
 			r->torn = true;
 			r->torn_at = at;
+			r->torn_journal_id = bad == -ENODATA ? s.journal_id : 0;
+			r->torn_run = s.run;
 		} else {
 			if (!r->damaged_bytes)
 				r->damaged_at = at;

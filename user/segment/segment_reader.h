@@ -44,6 +44,8 @@ struct segment_reader {
 	size_t section_count, section_capacity;
 	bool torn; /* the file ends inside a section: an append that was cut off */
 	uint64_t torn_at;
+	uint64_t torn_journal_id; /* what was being sealed there, if its header is whole; else 0 */
+	uint32_t torn_run;
 	uint64_t damaged_bytes, damaged_at; /* not a section, and not the torn end */
 };
 

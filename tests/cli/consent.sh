@@ -1,0 +1,257 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# sekisho consent: what a grant must say (AC-04), what withdrawing answers, and what a ledger that does not
+# read leads to (AC-13).
+. "$(dirname "$0")/cli_lib"
+
+LEDGER=$STATE/ledger/consent.log
+mount_bpf
+conf 'record_loopback = yes'
+conf_tenant web "$NET.1" "$NET.2:443"
+conf_tenant mail "$NET.3"
+UNTIL=$(utc_in 86400)
+WHOLE=(--until "$UNTIL" --text "$TMP/text" --fields "$BASE_FIELDS" --retention 30 --same-terms --revocable)
+GRANT=("${SEKISHO[@]}" consent grant)
+
+no_ledger() { holds "an entry was written: $(cat "$LEDGER" 2>&1)" test ! -s "$LEDGER"; }
+
+# --- What is missing. The whole is accepted (last test of this part), so each lack is the reason. ---
+
+lacks() { # NAME OPTION TEXT
+	local left=() i
+	for ((i = 0; i < ${#WHOLE[@]}; i++)); do
+		if [ "${WHOLE[i]}" != "$2" ]; then
+			left+=("${WHOLE[i]}")
+		elif [[ ${WHOLE[i + 1]:---} != --* ]]; then
+			((i++))
+		fi
+	done
+	refuses "AC-04_$1" 4 "sekisho: error: $3" "${GRANT[@]}" web "${left[@]}"
+	no_ledger
+}
+lacks effective_to --until 'a consent needs an end: --until TIME'
+lacks text_sha256 --text 'a consent needs the text that was shown: --text FILE'
+lacks fields --fields 'a consent names what is recorded: --fields LIST'
+lacks retention --retention 'a consent names how long records are kept: --retention DAYS'
+lacks same_terms --same-terms 'a consent is not valid unless all other terms are the same: --same-terms'
+lacks revocable --revocable 'a consent is not valid unless it can be withdrawn at any time: --revocable'
+
+with() { # NAME OPTION VALUE TEXT [STATUS]
+	local changed=("${WHOLE[@]}") i
+	for ((i = 0; i < ${#WHOLE[@]}; i++)); do
+		[ "${WHOLE[i]}" != "$2" ] || changed[i + 1]=$3
+	done
+	refuses "$1" "${5:-2}" "sekisho: error: $4" "${GRANT[@]}" web "${changed[@]}"
+	no_ledger
+}
+PAST=$(date -u -d '-1 second' +%Y-%m-%dT%H:%M:%SZ) FAR=$(date -u -d '+2000 days' +%Y-%m-%dT%H:%M:%SZ)
+with AC-05_end_in_the_past --until "$PAST" "--until $PAST is not in the future"
+with end_too_far --until "$FAR" "--until $FAR is more than five years away; a consent is to be renewed"
+with end_without_zone --until 2027-01-01T00:00:00 \
+	'--until: "2027-01-01T00:00:00" has no zone; write 2027-01-01T00:00:00+09:00 or …Z'
+with text_missing --text "$TMP/none" "--text $TMP/none: No such file or directory"
+with text_is_a_directory --text "$TMP" "--text $TMP: Is a directory"
+: >"$TMP/empty"
+with text_empty --text "$TMP/empty" "--text $TMP/empty: the file is empty"
+truncate -s 1048577 "$TMP/large"
+with text_too_large --text "$TMP/large" "--text $TMP/large: File too large"
+KNOWN='expected src_addr, src_port, dst_addr, dst_port, t_accept, rtt'
+with unknown_field --fields "$BASE_FIELDS,payload" "unknown field \"payload\": $KNOWN"
+with field_with_space --fields "src_addr, src_port,dst_addr,dst_port,t_accept" "unknown field \" src_port\": $KNOWN"
+with no_field --fields , "unknown field \"\": $KNOWN"
+for field in src_addr src_port dst_addr dst_port t_accept; do
+	list=$(tr ',' '\n' <<<"$BASE_FIELDS" | grep -vx "$field" | paste -sd,)
+	with "base_field_missing_$field" --fields "$list" \
+		"field $field is missing from \"$list\": a record without it cannot answer a request"
+done
+for days in 0 367 30d 1.5 ''; do
+	with "retention_${days//[^0-9a-z]/_}" --retention "$days" "--retention \"$days\": expected 1 to 366 days"
+done
+refuses unknown_tenant 2 "sekisho: error: tenant \"other\" is not in $CONF" "${GRANT[@]}" other "${WHOLE[@]}"
+no_ledger
+refuses bad_tenant_id 2 'sekisho: error: consent grant "../web": expected a tenant id' "${GRANT[@]}" ../web "${WHOLE[@]}"
+no_ledger
+
+# --- What is whole ---
+
+begin grant_before_the_first_start
+run "${GRANT[@]}" web "${WHOLE[@]}" --actor 'Yamada, board'
+status 0
+err ''
+out_has "^consent 1 of tenant web: from 20.*\\+09:00 until 20.*\\+09:00, 2 addresses; sekishod is not running: recording begins when it starts\$"
+[ "$(stat -c %a "$STATE" "$STATE/ledger" "$LEDGER" | paste -sd' ')" = '700 700 600' ] ||
+	bad "modes $(stat -c %a "$STATE" "$STATE/ledger" "$LEDGER" | paste -sd' ')"
+python3 - "$LEDGER" "$(sha256sum <"$TMP/text" | cut -d' ' -f1)" "$NET" "$UNTIL" <<'END' >"$TMP/odd" 2>&1 || bad "$(tail -n 1 "$TMP/odd")"
+import json, sys
+path, digest, net, until = sys.argv[1:]
+lines = open(path).read().splitlines()
+act = json.loads(lines[0])
+want = {"event": "GRANT", "seq": 1, "tenant": "web", "actor": "Yamada, board", "uid": 0, "text_sha256": digest,
+        "fields": "src_addr,src_port,dst_addr,dst_port,t_accept", "retention_days": 30, "same_terms": True,
+        "revocable": True, "scope": [net + ".1", net + ".2:443"], "effective_to": until[:-1] + ".000000000Z"}
+time = act.pop("t")
+if act != want or len(lines) != 1 or len(time) != 30:
+    sys.exit("%s at %s" % (act, time))
+END
+
+refuses withdraw_without_consent 1 'sekisho: error: tenant mail has no consent in force' \
+	"${SEKISHO[@]}" consent withdraw mail
+[ "$(wc -l <"$LEDGER")" -eq 1 ] || bad "an entry was written: $(tail -n 1 "$LEDGER")"
+
+begin every_grant_names_the_next_number
+grant mail
+[ "$(wc -l <"$LEDGER")" -eq 2 ] && tail -n 1 "$LEDGER" | grep -q '"seq":2,' || bad "$(tail -n 1 "$LEDGER")"
+
+daemon_start
+serve "$NET.1:80" "$NET.2:443" "$NET.3:25" "$NET.2:80"
+rows() { # TENANT
+	sekisho search --case 1 --basis WARRANT "${EVER[@]}" --csv --tenant "$1" 2>/dev/null | sed 1d | wc -l
+}
+begin what_is_granted_is_recorded_and_no_more
+connect "$TMP/list" --count 8 "$NET.1:80" "$NET.2:443" "$NET.2:80" "$NET.3:25"
+[ "$(rows web) $(rows mail)" = '4 2' ] || bad "$(rows web) rows of web and $(rows mail) of mail instead of 4 and 2"
+
+begin a_grant_freezes_the_addresses
+connect "$TMP/list" --count 2 "$NET.2:80"
+conf_tenant late "$NET.4"
+sed -i "s|^address = $NET.2:443\$|&\naddress = $NET.2:80|" "$CONF"
+kill -HUP "$DAEMON"
+wait_until 5 grep -q 'configuration and consents reloaded' "$LOG" || bad "no reload"
+connect "$TMP/list" --count 2 "$NET.2:80"
+[ "$(rows web)" -eq 4 ] || bad "$(rows web) rows instead of 4: an address that was not granted is recorded"
+run "${SEKISHO[@]}" status
+status 0
+out_has "^ +$NET\\.2:80  NOT COVERED by the consent\$"
+out_has '^  late +not recorded: no consent in force$'
+begin a_new_grant_takes_them_up
+run "${GRANT[@]}" web "${WHOLE[@]}"
+status 0
+out_has '^consent 3 of tenant web: .*, 3 addresses; recording$'
+connect "$TMP/list" --count 2 "$NET.2:80"
+[ "$(rows web)" -eq 6 ] || bad "$(rows web) rows instead of 6"
+
+begin a_bad_reload_changes_nothing
+cp "$CONF" "$TMP/good"
+echo 'colour = red' >>"$CONF"
+kill -HUP "$DAEMON"
+wait_until 5 grep -q "reload: $CONF:[0-9]*: unknown key \"colour\" in section \\[tenant late\\]; ignoring it, the old configuration stays in force" "$LOG" ||
+	bad "the log says $(tail -n 1 "$LOG")"
+cp "$TMP/good" "$CONF"
+connect "$TMP/list" --count 1 "$NET.2:80"
+[ "$(rows web)" -eq 7 ] || bad "$(rows web) rows instead of 7"
+
+begin withdraw
+run "${SEKISHO[@]}" consent withdraw web --actor Yamada
+status 0
+err ''
+out_has '^consent of tenant web withdrawn at 20[0-9T:.-]+Z; nothing later is recorded$'
+connect "$TMP/list" --count 4 "$NET.1:80" "$NET.3:25"
+[ "$(rows web)" -eq 7 ] || bad "$(rows web) rows instead of 7: recorded after the withdrawal"
+[ "$(rows mail)" -eq 4 ] || bad "$(rows mail) rows of mail instead of 4: the neighbour is not recorded"
+refuses withdraw_twice 1 'sekisho: error: tenant web has no consent in force' "${SEKISHO[@]}" consent withdraw web
+begin withdraw_without_daemon
+daemon_stop
+run "${SEKISHO[@]}" consent withdraw mail
+status 0
+connect "$TMP/list" --count 2 "$NET.3:25" # the program is still in the kernel
+daemon_start
+[ "$(rows mail)" -eq 4 ] || bad "$(rows mail) rows of mail instead of 4: recorded after the withdrawal"
+refuses withdraw_of_nobody 1 'sekisho: error: tenant nobody has no consent in force' \
+	"${SEKISHO[@]}" consent withdraw nobody
+
+# Tenant wide has the whole of NET.16/28; part of it is another tenant's, who consented to nothing.
+begin AC-02_a_narrower_address_of_another_tenant_is_not_recorded
+conf_tenant wide "$NET.16/28"
+conf_tenant part "$NET.17" "$NET.18:80"
+grant wide
+serve "$NET.17:80" "$NET.18:80" "$NET.18:81" "$NET.19:80"
+connect "$TMP/list" --count 4 "$NET.17:80" "$NET.18:80" "$NET.18:81" "$NET.19:80"
+sekisho search --case 1 --basis WARRANT "${EVER[@]}" --csv --tenant wide 2>/dev/null | sed 1d | cut -d, -f6,7 | sort |
+	paste -sd' ' >"$TMP/found"
+[ "$(cat "$TMP/found")" = "$NET.18,81 $NET.19,80" ] || bad "recorded for tenant wide: $(cat "$TMP/found")"
+
+begin a_ledger_that_cannot_be_written
+daemon_stop
+disarm
+mv "$LEDGER" "$TMP/consent.log"
+mkdir "$LEDGER"
+run "${GRANT[@]}" mail "${WHOLE[@]}"
+status 1
+out ''
+one_line
+err_has '^sekisho: error: cannot (read|write) ledger/consent\.log: '
+rmdir "$LEDGER"
+cp "$TMP/consent.log" "$LEDGER"
+
+# --- Ledgers that do not read ---
+
+grant mail
+cp "$LEDGER" "$TMP/whole.log"
+LINES_OF_IT=$(wc -l <"$LEDGER")
+damaged() { # NAME LINE SED-SCRIPT
+	begin "AC-13_$1"
+	sed "$3" "$TMP/whole.log" >"$LEDGER"
+	cmp -s "$LEDGER" "$TMP/whole.log" && bad "the change changed nothing"
+	local text="ledger/consent.log line $2: not a valid consent act"
+	run "${SEKISHOD[@]}" -f
+	status 5
+	out ''
+	err "sekishod: error: $text"
+	holds "pins are left: $(ls "$PINS" 2>&1)" test ! -e "$PINS"
+	run "${SEKISHO[@]}" verify
+	status 5
+	out_has "^DAMAGED:   1, the first: $text\$"
+	run "${GRANT[@]}" web "${WHOLE[@]}"
+	status 5
+	err "sekisho: error: $text"
+	cp "$TMP/whole.log" "$LEDGER"
+}
+damaged seq_changed 2 '2s/"seq":2/"seq":7/'
+damaged line_removed 2 '2d'
+damaged lines_swapped 1 '1{h;d};2{G}'
+damaged line_doubled 3 '2p'
+damaged end_changed_to_nonsense 1 '1s/"effective_to":"20/"effective_to":"2O/'
+damaged not_revocable 1 '1s/"revocable":true/"revocable":false/'
+damaged no_json 3 '3s/^{/[/'
+damaged empty_line 2 '1G'
+damaged tenant_with_a_slash 1 '1s/"tenant":"web"/"tenant":"w\/b"/'
+damaged unknown_event 2 '2s/GRANT/GIVEN/'
+damaged scope_removed 1 '1s/"scope":\[[^]]*\]/"scope":[]/'
+damaged key_twice 1 '1s/^{/{"seq":1,/'
+
+begin AC-13_armed_and_then_tampered_with
+daemon_start
+connect "$TMP/list" --count 2 "$NET.3:25"
+daemon_stop
+[ -e "$PINS/grants" ] || bad "nothing is pinned: the test proves nothing"
+sed '2s/"seq":2/"seq":7/' "$TMP/whole.log" >"$LEDGER"
+run "${SEKISHOD[@]}" -f
+status 5
+connect "$TMP/list" --count 2 "$NET.3:25"
+cp "$TMP/whole.log" "$LEDGER"
+daemon_start
+[ "$(rows mail)" -eq 6 ] || bad "$(rows mail) rows of mail instead of 6: recorded although the ledger did not verify"
+daemon_stop
+disarm
+
+begin AC-13_unfinished_last_line_is_no_tampering
+printf '{"actor":"root","effective_to":"2027' >>"$LEDGER"
+run "${SEKISHO[@]}" verify
+status 0
+out_has '^Note:      1 files end in an unfinished append '
+daemon_start
+grep -q 'ledger/consent.log ends in an unfinished line: ignoring it' "$LOG" || bad "the log says nothing of it"
+connect "$TMP/list" --count 1 "$NET.3:25"
+[ "$(rows mail)" -eq 7 ] || bad "$(rows mail) rows of mail instead of 7"
+begin AC-13_a_grant_behind_an_unfinished_line
+run "${GRANT[@]}" web "${WHOLE[@]}"
+status 0
+run "${SEKISHO[@]}" verify
+status 0
+daemon_stop
+run timeout --preserve-status 1 "${SEKISHOD[@]}" -f
+status 0
+err_has 'recording with hook'
+[ "$(wc -l <"$LEDGER")" -ge $((LINES_OF_IT + 1)) ] || bad "the grant is not in the ledger"
+
+finish

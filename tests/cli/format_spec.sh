@@ -1,0 +1,134 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# A reader written from schema/FORMAT.md alone (tests/spec/read_store.py) and sekisho search find the same rows, all
+# columns, live and sealed, and agree about what is damaged or torn.
+. "$(dirname "$0")/cli_lib"
+
+READER=("$ROOT/tests/spec/read_store.py")
+PORT=$(($$ % 20000 + 20000))
+
+mount_bpf
+conf 'record_loopback = yes' 'ring_size = 1M'
+conf_tenant web "$NET.1:443" "[::1]:$PORT" "$NET.3"
+conf_tenant mail "$NET.2"
+conf_tenant quiet "$NET.9"
+grant web
+grant quiet
+# Without rtt: a column that is absent.
+sekisho consent grant mail --until "$(utc_in 86400)" --text "$TMP/text" --fields "$BASE_FIELDS" --retention 30 \
+	--same-terms --revocable >/dev/null || die "no consent"
+daemon_start
+serve "$NET.1:443" "[::]:$PORT" "$NET.2:25" "$NET.3:1" "$NET.3:65535"
+
+# Rows in all tenants, families and ports; the number of connections so far is in MADE.
+MADE=0
+traffic() { # COUNT
+	connect "$TMP/list" --count "$1" "$NET.1:443" "[::1]:$PORT" "$NET.2:25,$NET.2:$PORT" "$NET.3:1" "$NET.3:65535"
+	MADE=$((MADE + $1))
+	sekisho search --case 1 --basis AUDIT "${EVER[@]}" --tenant web >/dev/null || die "no rows"
+}
+
+search_csv() { # STORE-OPTIONS...: every row there is, without number
+	"$BIN/sekisho" "$@" search --case 1 --basis WARRANT --csv "${EVER[@]}" --src 0.0.0.0/0 2>/dev/null | sed 1d | cut -d, -f2-
+	"$BIN/sekisho" "$@" search --case 1 --basis WARRANT --csv "${EVER[@]}" --src ::/0 2>/dev/null | sed 1d | cut -d, -f2-
+}
+
+# agree STORE [ROWS]: both find the same; ROWS is how many that must be.
+agree() {
+	search_csv --store "$1" | sort >"$TMP/search"
+	python3 "${READER[@]}" "$1" >"$TMP/reader.all" 2>"$TMP/err" || bad "the reader fails: $(tail -n 1 "$TMP/err")"
+	sed 1d "$TMP/reader.all" | cut -d, -f2- | sort >"$TMP/reader"
+	cmp -s "$TMP/search" "$TMP/reader" ||
+		bad "search finds $(wc -l <"$TMP/search") rows, the reader $(wc -l <"$TMP/reader"); only search: $(comm -23 "$TMP/search" "$TMP/reader" | head -n 1); only the reader: $(comm -13 "$TMP/search" "$TMP/reader" | head -n 1)"
+	[ "$(wc -l <"$TMP/search")" -eq "${2:-$MADE}" ] || bad "$(wc -l <"$TMP/search") rows instead of ${2:-$MADE}"
+}
+header_agrees() {
+	[ "$(head -n 1 "$TMP/reader.all")" = "$(sekisho search --case 1 --basis AUDIT "${EVER[@]}" --csv --src ::1 2>/dev/null)" ] ||
+		bad "another header"
+}
+
+begin journal_alone
+traffic 60
+traffic 1 # a frame of one row
+agree "$STATE"
+header_agrees
+grep -q '^established,tcp,::1,\|^accepted,tcp,::1,' "$TMP/reader" && grep -q ',v6_socket+' "$TMP/reader" ||
+	bad "no IPv6 or no v4-mapped row: the test proves little"
+grep -q ',mail,,' "$TMP/reader" && grep -q ',web,[0-9][0-9]*,' "$TMP/reader" ||
+	bad "no row with and none without rtt: the test proves little"
+
+begin segments_alone
+sekisho seal >/dev/null || bad "cannot seal"
+agree "$STATE"
+[ "$(find "$STATE/segments" -name '*.sks' | wc -l)" -eq 2 ] || bad "not two segments"
+
+begin segments_and_journal
+traffic 50
+sekisho seal >/dev/null || bad "cannot seal"
+traffic 30
+traffic 10
+agree "$STATE"
+
+begin rows_are_found_by_name
+"${SEKISHO[@]}" search --case 1 --basis WARRANT --csv "${EVER[@]}" --tenant mail 2>/dev/null | sed 1d | cut -d, -f2- | sort >"$TMP/mail"
+grep ',mail,' "$TMP/reader" | cmp -s - "$TMP/mail" || bad "the rows of mail differ"
+
+begin sealed_and_not_yet_unlinked
+cp -a "$STATE" "$TMP/before"
+sekisho seal >/dev/null || bad "cannot seal"
+cp -a "$STATE" "$TMP/both"
+cp -n "$TMP/before"/journal/*.skj "$TMP/both/journal" # as if killed before the unlink
+agree "$TMP/both"
+
+begin torn_and_damaged
+STORE=$TMP/damaged
+cp -a "$TMP/before" "$STORE"
+journal=$(find "$STORE/journal" -name '*.skj' -size +1)
+python3 - "$journal" <<'END'
+import re, sys
+path = sys.argv[1]
+d = bytearray(open(path, "rb").read())
+rows = [m.start() for m in re.finditer(b"SKFR", bytes(d)) if d[m.start() + 4] == 1]
+d[rows[0] + 70] ^= 1
+open(path, "wb").write(d + b"SKFR\1\1\x38\0" + bytes(20))
+END
+segment=$(find "$STORE/segments/web" -name '*.sks')
+python3 - "$segment" <<'END'
+import sys
+d = bytearray(open(sys.argv[1], "rb").read())
+d[d.rindex(b"SKSC") - 3] ^= 1 # the last block of the first section
+open(sys.argv[1], "wb").write(d[:-1]) # and the second one is torn
+END
+search_csv --store "$STORE" | sort >"$TMP/search"
+python3 "${READER[@]}" "$STORE" | sed 1d | cut -d, -f2- | sort >"$TMP/reader"
+cmp -s "$TMP/search" "$TMP/reader" || bad "search finds $(wc -l <"$TMP/search") rows, the reader $(wc -l <"$TMP/reader")"
+[ "$(wc -l <"$TMP/search")" -gt 0 ] && [ "$(wc -l <"$TMP/search")" -lt "$MADE" ] ||
+	bad "$(wc -l <"$TMP/search") of $MADE rows: nothing was damaged, or everything"
+python3 "${READER[@]}" --facts "$STORE" >"$TMP/facts"
+grep "^journal/$(basename "$journal") " "$TMP/facts" | grep -q '"damaged": [1-9].*"torn": true' ||
+	bad "the reader says $(grep journal "$TMP/facts")"
+grep "^segments/web/" "$TMP/facts" | grep -q '"damaged": [1-9].*"torn": true' || bad "the reader says $(grep web "$TMP/facts")"
+run "$BIN/sekisho" --store "$STORE" verify
+status 5
+out_has '^Note:      2 files end in an unfinished append'
+out_has '^DAMAGED:   2, '
+
+begin a_second_part
+STORE=$TMP/parts
+cp -a "$TMP/before" "$STORE"
+segment=$(find "$STORE/segments/mail" -name '*.sks')
+truncate -s -1 "$segment"
+daemon_stop
+sed "s|^state_dir = .*|state_dir = $STORE|" "$CONF" >"$TMP/conf.parts"
+disarm
+CONF=$TMP/conf.parts
+SEKISHO=("$BIN/sekisho" -c "$CONF") SEKISHOD=("$BIN/sekishod" -c "$CONF")
+before=$(python3 "${READER[@]}" "$STORE" | sed 1d | wc -l)
+daemon_start
+sekisho seal >/dev/null || bad "cannot seal"
+[ -e "${segment%.sks}.2.sks" ] || bad "no second part: $(ls "$STORE/segments/mail")"
+daemon_stop
+disarm
+agree "$STORE" "$before"
+
+finish

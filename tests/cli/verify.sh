@@ -1,0 +1,272 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# sekisho verify, and searching a store with damage: every flipped byte is found and named (AC-31), a file
+# that was cut or moved is noticed, what is intact is still found (AC-33).
+. "$(dirname "$0")/cli_lib"
+
+mount_bpf
+conf 'record_loopback = yes'
+conf_tenant web "$NET.1"
+conf_tenant mail "$NET.2"
+grant web
+grant mail
+daemon_start
+serve "$NET.1:80" "$NET.2:25"
+drained() { sekisho search --case 1 --basis AUDIT "${EVER[@]}" --tenant web >/dev/null; }
+# Two sections of web, one of mail, and three frames of rows in the journal.
+for i in 1 2 3 4 5; do
+	connect "$TMP/list.$i" --count 20 "$NET.1:80"
+	[ "$i" -gt 1 ] || connect "$TMP/list.mail" --count 10 "$NET.2:25"
+	drained || die "no rows"
+	[ "$i" -gt 2 ] || sekisho seal >/dev/null || die "cannot seal"
+done
+DAY=$(basename "$(find "$STATE/segments/web" -name '*.sks')" .sks)
+JOURNAL=$(basename "$(find "$STATE/journal" -name '*.skj')")
+[ -s "$STATE/segments/web/$DAY.sks" ] && [ -s "$STATE/segments/mail/$DAY.sks" ] && [ -s "$STATE/journal/$JOURNAL" ] ||
+	die "not the files that were to be: $(find "$STATE" -type f)"
+wait_until 5 test "$(sekisho status --json | sed -n 's/.*"waiting": \([0-9]*\),/\1/p')" = 0
+cp -a "$STATE" "$TMP/whole"
+
+COPY=$TMP/copy
+VERIFY=("$BIN/sekisho" --store "$COPY" verify)
+fresh() {
+	rm -rf "$COPY"
+	cp -a "$TMP/whole" "$COPY"
+}
+# rows OPTION...: how many rows a search of the copy finds; its status in STATUS, all it said in out and err.
+# shellcheck disable=SC2120
+rows() {
+	run "$BIN/sekisho" --store "$COPY" search --case 1 --basis WARRANT "${EVER[@]}" --csv --tenant web "$@"
+	FOUND=$(sed 1d "$TMP/out" | wc -l)
+}
+
+begin whole_store
+fresh
+run "${VERIFY[@]}"
+status 0
+err ''
+BLOCKS=$(sed -n 's/.* sections, \([0-9]*\) blocks.*/\1/p' "$TMP/out")
+out "Journals:  1 files, 60 rows not sealed yet
+Segments:  2 files, 3 sections, $BLOCKS blocks, 50 rows
+Checksums: all match"
+[ "${BLOCKS:-0}" -ge 24 ] || bad "only ${BLOCKS:-no} blocks"
+rows
+[ "$FOUND" -eq 100 ] && status 0 || bad "$FOUND rows instead of 100"
+
+begin control_nothing_is_checked_where_nothing_is
+fresh
+find "$COPY" -name '*.sk?' -delete
+run "${VERIFY[@]}"
+status 0
+out_has '^Journals:  0 files'
+
+# BIT flipped in every byte of the first headers and every third byte after them: status 5, and the line names
+# the file and an offset at or before it.
+cat >"$TMP/flip.py" <<'END'
+import re, subprocess, sys
+store, name, bit, sekisho = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+path = store + "/" + name
+whole = open(path, "rb").read()
+missed, misplaced = [], []
+f = open(path, "r+b", buffering=0)
+for at in (a for a in range(len(whole)) if a < 330 or a % 3 == 0):
+    f.seek(at)
+    f.write(bytes([whole[at] ^ 1 << bit]))
+    r = subprocess.run([sekisho, "--store", store, "verify"], capture_output=True, text=True)
+    said = re.search(r"^DAMAGED:   \d+, the first: (\S+?):? .*?offset (\d+)", r.stdout, re.M)
+    if r.returncode != 5:
+        missed.append(at)
+    elif not said or said[1] != name or int(said[2]) > at:
+        misplaced.append(at)
+    f.seek(at)
+    f.write(whole[at:at + 1])
+if missed:
+    sys.exit("bit %d of %d bytes changed unnoticed, the first at offset %d" % (bit, len(missed), missed[0]))
+if misplaced:
+    sys.exit("bit %d at offset %d is not said to be there" % (bit, misplaced[0]))
+print(len(whole))
+END
+flip() { # NAME FILE BIT
+	begin "$1"
+	fresh
+	run timeout 25 python3 "$TMP/flip.py" "$COPY" "$2" "$3" "$BIN/sekisho"
+	[ "$STATUS" -eq 0 ] || bad "$(tail -n 1 "$TMP/err")"
+	cmp -s "$COPY/$2" "$TMP/whole/$2" || bad "the file is not what it was"
+}
+flip AC-31_bytes_of_a_segment "segments/mail/$DAY.sks" 5
+flip AC-31_bytes_of_a_journal "journal/$JOURNAL" 4
+
+# flip_at FILE OFFSET
+flip_at() {
+	python3 -c 'import sys
+f = open(sys.argv[1], "r+b"); f.seek(int(sys.argv[2])); b = f.read(1)[0]; f.seek(-1, 1); f.write(bytes([b ^ 1]))' "$COPY/$1" "$2"
+}
+size() { stat -c %s "$COPY/$1"; }
+# Where a frame of rows begins (0: the first, -1: the last), and where the last section does, from the bytes.
+row_frame() {
+	python3 -c 'import re, sys
+d = open(sys.argv[1], "rb").read()
+print([m.start() for m in re.finditer(b"SKFR", d) if d[m.start() + 4] == 1][int(sys.argv[2])])' "$COPY/journal/$JOURNAL" "$1"
+}
+last_section() { python3 -c 'import sys; print(open(sys.argv[1], "rb").read().rindex(b"SKSC"))' "$COPY/$1"; }
+
+begin AC-33_damage_in_the_journal_hides_no_other_frame
+fresh
+at=$(row_frame 0)
+flip_at "journal/$JOURNAL" $((at + 60))
+run "${VERIFY[@]}"
+status 5
+out_has "^DAMAGED:   1, the first: journal/$JOURNAL offset $at: frame fails its checksum\$"
+rows
+status 5
+[ "$FOUND" -eq 80 ] || bad "$FOUND rows instead of 80"
+err_has "^DAMAGED:  1 objects could not be read, the first: $JOURNAL: frames fail their checksum\$"
+run "$BIN/sekisho" --store "$COPY" search --case 1 --basis WARRANT "${EVER[@]}" --json --tenant web
+status 5
+out_has "^\"damaged\":\"$JOURNAL: frames fail their checksum\"}\$"
+
+begin AC-33_damage_in_a_section_hides_no_other_section
+fresh
+at=$(last_section "segments/web/$DAY.sks")
+flip_at "segments/web/$DAY.sks" $((at - 1)) # the last block of the first section
+run "${VERIFY[@]}"
+status 5
+out_has "^DAMAGED:   1, the first: segments/web/$DAY.sks offset [0-9]+: block fails its checksum\$"
+rows
+status 5
+err_has "^DAMAGED:  1 objects could not be read, the first: $DAY.sks: a section fails its checksum\$"
+[ "$FOUND" -eq 80 ] || bad "$FOUND rows instead of 80"
+
+begin damage_of_another_tenant_is_not_in_this_answer
+fresh
+flip_at "segments/mail/$DAY.sks" 200
+rows
+status 0
+[ "$FOUND" -eq 100 ] || bad "$FOUND rows instead of 100"
+
+begin two_damaged_files_are_two
+fresh
+flip_at "segments/web/$DAY.sks" 130
+flip_at "segments/mail/$DAY.sks" 3
+run "${VERIFY[@]}"
+status 5
+out_has "^DAMAGED:   2, the first: segments/mail/$DAY.sks: not a segment \\(offset 0\\)\$"
+
+begin version_of_the_future
+fresh
+python3 - "$COPY/segments/mail/$DAY.sks" <<'END'
+import struct, sys, zlib
+d = bytearray(open(sys.argv[1], "rb").read())
+d[8:10] = struct.pack("<H", 2)
+d[124:128] = struct.pack("<I", zlib.crc32(d[24:32] + bytes(8) + d[:124]))
+open(sys.argv[1], "wb").write(d)
+END
+run "${VERIFY[@]}"
+status 5
+out_has "^DAMAGED:   1, the first: segments/mail/$DAY.sks: version 2, flags 0; this program reads version 1\$"
+
+# --- Cut, emptied, moved, exchanged ---
+
+begin cut_inside_the_file_header
+fresh
+truncate -s 100 "$COPY/segments/mail/$DAY.sks"
+run "${VERIFY[@]}"
+status 5
+out_has "^DAMAGED:   1, the first: segments/mail/$DAY.sks: shorter than its header\$"
+truncate -s 0 "$COPY/segments/mail/$DAY.sks"
+run "${VERIFY[@]}"
+status 5
+begin cut_inside_a_section_is_an_unfinished_append
+fresh
+truncate -s -5 "$COPY/segments/web/$DAY.sks"
+run "${VERIFY[@]}"
+status 0
+out_has '^Note:      1 files end in an unfinished append \(power loss or kill\), set aside$'
+out_has '^Segments:  2 files, 2 sections, '
+# The journal of these rows is gone, so they are lost: an answer without them must not look complete.
+begin a_search_says_that_a_section_is_cut
+rows
+[ "$FOUND" -eq 80 ] || bad "$FOUND rows instead of 80"
+err_has "$DAY\\.sks"
+begin AC-33_a_torn_journal_keeps_what_is_whole
+fresh
+truncate -s -5 "$COPY/journal/$JOURNAL"
+run "${VERIFY[@]}"
+status 0
+out_has '^Journals:  1 files, 40 rows not sealed yet$'
+out_has '^Note:      1 files end in an unfinished append'
+rows
+[ "$FOUND" -eq 80 ] && status 0 || bad "$FOUND rows instead of 80"
+begin zeroes_at_the_end_are_an_unfinished_append
+fresh
+truncate -s +300 "$COPY/journal/$JOURNAL"
+run "${VERIFY[@]}"
+status 0
+out_has '^Journals:  1 files, 60 rows not sealed yet$'
+out_has '^Note:      1 files end in an unfinished append'
+begin rubbish_at_the_end_is_damage
+fresh
+at=$(size "segments/web/$DAY.sks")
+head -c 200 /dev/urandom >>"$COPY/segments/web/$DAY.sks"
+run "${VERIFY[@]}"
+status 5
+out_has "^DAMAGED:   1, the first: segments/web/$DAY.sks offset $at: section fails its checksum\$"
+rows
+[ "$FOUND" -eq 100 ] && status 5 || bad "$FOUND rows instead of 100"
+begin a_section_from_another_file
+fresh
+tail -c +129 "$COPY/segments/mail/$DAY.sks" >>"$COPY/segments/web/$DAY.sks"
+run "${VERIFY[@]}"
+status 5
+out_has "^DAMAGED:   1, the first: segments/web/$DAY.sks offset $at: section fails its checksum\$"
+begin a_section_copied_within_its_file
+fresh
+tail -c +129 "$TMP/whole/segments/web/$DAY.sks" >>"$COPY/segments/web/$DAY.sks"
+run "${VERIFY[@]}"
+status 5
+begin a_segment_of_another_tenant
+fresh
+cp "$COPY/segments/mail/$DAY.sks" "$COPY/segments/web/$DAY.sks"
+run "${VERIFY[@]}"
+status 5
+out_has "^DAMAGED:   1, the first: segments/web/$DAY.sks offset 48: names another tenant than its directory\$"
+begin a_segment_of_another_day
+fresh
+mv "$COPY/segments/mail/$DAY.sks" "$COPY/segments/mail/2020-02-02.sks"
+run "${VERIFY[@]}"
+status 5
+begin a_file_that_is_none
+fresh
+echo hello >"$COPY/journal/hello.skj"
+run "${VERIFY[@]}"
+status 5
+out_has '^DAMAGED:   1, the first: journal/hello.skj: shorter than its header$'
+begin a_link_is_not_followed
+fresh
+mv "$COPY/segments/mail/$DAY.sks" "$TMP/elsewhere.sks"
+ln -s "$TMP/elsewhere.sks" "$COPY/segments/mail/$DAY.sks"
+run "${VERIFY[@]}"
+out_has '^Segments:  1 files, 2 sections, '
+
+# --- A damaged journal at the next start ---
+
+begin AC-33_the_daemon_seals_what_is_intact
+kill -KILL "$DAEMON"
+{ wait "$DAEMON"; } 2>/dev/null
+DAEMON=
+COPY=$STATE
+flip_at "journal/$JOURNAL" $(($(row_frame -1) + 60))
+daemon_start
+[ -e "$STATE/journal/damaged/$JOURNAL" ] || wait_until 5 test -e "$STATE/journal/damaged/$JOURNAL" ||
+	bad "$JOURNAL is not set aside: $(ls -R "$STATE/journal")"
+grep -q 'damaged bytes in a journal, set aside in journal/damaged/' "$LOG" || bad "the log says nothing of it"
+run "${SEKISHO[@]}" search --case 1 --basis WARRANT "${EVER[@]}" --tenant web
+status 0
+out_has '  every tenant, damaged journal$'
+[ "$(grep -c '  web  ' "$TMP/out")" -eq 80 ] || bad "$(grep -c '  web  ' "$TMP/out") rows instead of 80"
+run "${SEKISHO[@]}" verify
+status 0
+daemon_stop
+disarm
+
+finish
