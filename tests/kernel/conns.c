@@ -14,6 +14,8 @@
 
 #include "conns.h"
 
+#define BIND_PATIENCE_NS 3000000000LL /* an IPv6 address may still be tentative */
+
 static const char help[] =
 	"conns MODE ...   TCP connections for the kernel tests\n"
 	"\n"
@@ -188,6 +190,17 @@ void conns_print_tuple(int fd, const char *what)
 		conns_fail("%s", what);
 	}
 	fputs(line, stdout);
+}
+
+void conns_bind(int fd, const union address *a, const char *text)
+{
+	int64_t limit = conns_now_ns() + BIND_PATIENCE_NS;
+
+	while (bind(fd, &a->any, conns_address_length(a)) < 0) {
+		if (errno != EADDRNOTAVAIL || conns_now_ns() > limit)
+			conns_fail("bind %s", text);
+		conns_sleep_until(conns_now_ns() + 50000000);
+	}
 }
 
 int64_t conns_now_ns(void)

@@ -45,6 +45,9 @@ int conns_tuple(int fd, char buf[static CONNS_TUPLE_MAX]);
 /* Prints the tuple of fd, or fails with what. */
 void conns_print_tuple(int fd, const char *what);
 
+/* Waits for a local address that is just being set up; fails with text. */
+void conns_bind(int fd, const union address *a, const char *text);
+
 int64_t conns_now_ns(void); /* CLOCK_MONOTONIC */
 void conns_sleep_until(int64_t ns);
 

@@ -57,8 +57,7 @@ static int bound_socket(const union address *own, int flags)
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
 	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)) < 0)
 		conns_fail("setsockopt");
-	if (bind(fd, &own->any, conns_address_length(own)) < 0)
-		conns_fail("bind");
+	conns_bind(fd, own, "own address");
 	return fd;
 }
 

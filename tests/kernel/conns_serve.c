@@ -17,7 +17,6 @@
 
 #include "conns.h"
 
-#define BIND_PATIENCE_NS 3000000000LL /* an IPv6 address may still be tentative (DAD) */
 #define ACCEPTS_PER_TURN 256
 
 struct serve_options {
@@ -60,17 +59,6 @@ static void warn_truncated_backlog(int backlog)
 			backlog, (unsigned long long)limit);
 }
 
-static void bind_patiently(int fd, const union address *a, const char *text)
-{
-	int64_t limit = conns_now_ns() + BIND_PATIENCE_NS;
-
-	while (bind(fd, &a->any, conns_address_length(a)) < 0) {
-		if (errno != EADDRNOTAVAIL || conns_now_ns() > limit)
-			conns_fail("bind %s", text);
-		conns_sleep_until(conns_now_ns() + 50000000);
-	}
-}
-
 static void set_option(int fd, int level, int option, int value, const char *name)
 {
 	if (setsockopt(fd, level, option, &value, sizeof(value)) < 0)
@@ -94,7 +82,7 @@ static int listen_on(const char *text, const struct serve_options *options)
 			   "IPV6_V6ONLY");
 	if (options->defer)
 		set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1, "TCP_DEFER_ACCEPT");
-	bind_patiently(fd, &a, text);
+	conns_bind(fd, &a, text);
 	if (listen(fd, options->backlog) < 0)
 		conns_fail("listen %s", text);
 	return fd;
