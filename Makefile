@@ -14,8 +14,8 @@ ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
-SAN_FLAGS := $(if $(SAN),-fsanitize=address$(,)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 , := ,
+SAN_FLAGS := $(if $(SAN),-fsanitize=address$(,)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 CPPFLAGS := -D_GNU_SOURCE -I. -Iuser -isystem build/bpf
 CFLAGS := -std=gnu11 -O2 -g -fstack-protector-strong $(WARN) $(SAN_FLAGS)
 LDFLAGS := $(SAN_FLAGS) -Wl,-z,relro,-z,now

@@ -102,7 +102,7 @@ static void put_hooks(const struct search_result *r, FILE *out)
 			fprintf(out, " (cannot see: %s)", rung_blind_spot(rung));
 		any = true;
 	}
-	fputs(any ? "\n" : "none was recording in this window\n", out);
+	fputs(any ? "\n" : "nothing known about this window\n", out);
 }
 
 static void put_clock(const struct search_result *r, FILE *out)

@@ -106,14 +106,24 @@ static int load_gaps(struct job *job)
 	return r->damaged_bytes ? gaps_add(&job->gaps, &damage) : 0;
 }
 
+/* The first and last instant of a day; the far ends of time are bent inwards, not around. */
+static void day_bounds(int32_t day, int64_t *ret_from, int64_t *ret_to)
+{
+	if (__builtin_mul_overflow((int64_t)day, NS_PER_DAY, ret_from))
+		*ret_from = day < 0 ? INT64_MIN : INT64_MAX;
+	if (__builtin_add_overflow(*ret_from, NS_PER_DAY - 1, ret_to))
+		*ret_to = INT64_MAX;
+}
+
 /*
  * The part of each gap of this tenant that lies in the day. The count belongs to the gap's first
  * day; its continuation says "count unknown", so that a sum over days is right.
  */
 static int clip_gaps(const struct job *job, uint32_t tenant, int32_t day, struct gaps *out)
 {
-	int64_t from = (int64_t)day * NS_PER_DAY, to = from + NS_PER_DAY - 1;
+	int64_t from, to;
 
+	day_bounds(day, &from, &to);
 	for (size_t i = 0; i < job->gaps.count; i++) {
 		struct gap g = job->gaps.list[i];
 
@@ -138,8 +148,9 @@ static int thin_anchors(const struct anchors *all, struct anchors *out)
 
 	for (size_t i = 0; i < all->count; i++) {
 		const struct anchor *a = &all->list[i];
-		int64_t drift = last ? (a->utc_ns - last->utc_ns) -
-					       (int64_t)(a->boot_ns - last->boot_ns) : 0;
+		/* Unsigned: a damaged anchor may hold any value. */
+		int64_t drift = last ? (int64_t)(((uint64_t)a->utc_ns - (uint64_t)last->utc_ns) -
+						 (a->boot_ns - last->boot_ns)) : 0;
 
 		if (last && i + 1 < all->count && a->status == last->status && drift > -1000 &&
 		    drift < 1000 && a->boot_ns - last->boot_ns < 60 * (uint64_t)NS_PER_SEC)
@@ -211,9 +222,11 @@ static int seal_day(struct job *job, uint32_t tenant, int32_t day, const struct 
 /* Whether the rows hold this tenant and day. */
 static bool has_rows(const struct job *job, uint32_t tenant, int32_t day)
 {
-	struct record key = { .tenant = tenant, .time_ns = (int64_t)day * NS_PER_DAY };
+	struct record key = { .tenant = tenant };
 	size_t low = 0, high = job->row_count;
+	int64_t to;
 
+	day_bounds(day, &key.time_ns, &to);
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The access log (AC-40) and what each legal basis lets out (AC-45). */
+#include "ledger/access.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "fixture.h"
+#include "unit.h"
+
+static void bases(void)
+{
+	static const struct {
+		const char *code;
+		bool shows_rows, needs_case;
+	} table[] = {
+		{ "KAIJI_MEIREI", true, true }, { "TEIKYO_MEIREI_1", false, true },
+		{ "TEIKYO_MEIREI_2", true, true }, { "SHOKYO_KINSHI", true, true },
+		{ "ART5_VOLUNTARY", true, true }, { "WARRANT", true, true },
+		{ "HOZEN_YOSEI", false, true }, { "TENANT_SELF", true, false },
+		{ "EMERGENCY", true, true }, { "AUDIT", false, true },
+	};
+	char list[400] = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		const struct basis *b = basis_find(table[i].code);
+
+		REQUIRE(b != NULL);
+		CHECK_STR(b->code, table[i].code);
+		CHECK_ROW(b->shows_rows == table[i].shows_rows, "%s", b->code);
+		CHECK_ROW(b->needs_case == table[i].needs_case, "%s", b->code);
+		strcat(strcat(list, i ? ", " : ""), b->code);
+	}
+	CHECK_STR(basis_list(), list);
+}
+
+static void unknown_bases(void)
+{
+	static const char *const bad[] = { "", "warrant", "WARRANT ", "KAIJI", "TEIKYO_MEIREI", "ALL" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		CHECK_ROW(basis_find(bad[i]) == NULL, "%s", bad[i]);
+}
+
+/* The line behind its time, which is now. */
+static void check_last_line(const char *want, const char *want_tail)
+{
+	size_t size, head;
+	char *text = (char *)read_file(unit_temp_dir(), ACCESS_FILE, &size), *line, *t;
+	struct problem p;
+	int64_t when = 0;
+
+	REQUIRE(size > 1 && text[size - 1] == '\n');
+	text[size - 1] = '\0';
+	line = strrchr(text, '\n');
+	line = line ? line + 1 : text;
+	t = strstr(line, "\"t\":\"");
+	REQUIRE(t != NULL);
+	head = (size_t)(t - line);
+	CHECK_INT(head, strlen(want));
+	CHECK_ROW(strncmp(line, want, head) == 0, "%s", line);
+	t += 5;
+	CHECK_STR(strchr(t, '"'), want_tail);
+	*strchr(t, '"') = '\0';
+	CHECK_INT(utc_parse(t, &when, &p), 0);
+	CHECK(when <= utc_now_ns() && when > utc_now_ns() - 10 * NS_PER_SEC);
+	free(text);
+}
+
+static void a_search_is_one_line(void)
+{
+	struct access_entry e = {
+		.case_number = "2026-17", .basis = basis_find("WARRANT"),
+		.query = "search --src \"198.51.100.7\"\n\x01", .tenant = "t1", .uid = 1000,
+		.user = "\xe9\x96\xa2", .rows = 12345678901, .rows_shown = true,
+	};
+	struct problem p;
+	mode_t old = umask(0);
+
+	CHECK_INT(access_record(unit_temp_dir(), &e, &p), 0);
+	umask(old);
+	CHECK_INT(mode_of_file(unit_temp_dir(), ACCESS_FILE), 0600); /* AC-38 */
+	check_last_line("{\"basis\":\"WARRANT\",\"case\":\"2026-17\",\"event\":\"SEARCH\",\"query\":"
+			"\"search --src \\\"198.51.100.7\\\"\\n\\u0001\",\"rows\":12345678901,"
+			"\"rows_shown\":true,",
+			"\",\"tenant\":\"t1\",\"uid\":1000,\"user\":\"\xe9\x96\xa2\"}");
+	e = (struct access_entry){ .basis = basis_find("TENANT_SELF"), .query = "search" };
+	CHECK_INT(access_record(unit_temp_dir(), &e, &p), 0);
+	check_last_line("{\"basis\":\"TENANT_SELF\",\"case\":null,\"event\":\"SEARCH\",\"query\":\"search\","
+			"\"rows\":0,\"rows_shown\":false,",
+			"\",\"tenant\":null,\"uid\":0,\"user\":null}");
+}
+
+/* AC-40: what cannot be written is an error that says that nothing is shown. */
+static void what_cannot_be_written_is_an_error(void)
+{
+	struct access_entry e = { .basis = basis_find("WARRANT"), .query = "search \xff" };
+	struct problem p;
+	struct rlimit limit;
+	int error;
+
+	CHECK_INT(access_record(unit_temp_dir(), &e, &p), -EINVAL);
+	CHECK_STR(p.text, "cannot write ledger/access.log: the query is not valid UTF-8; nothing is shown");
+	CHECK_INT(size_of(unit_temp_dir(), ACCESS_FILE), -1);
+	e.query = "search";
+	limit = disk_full_at(10);
+	error = access_record(unit_temp_dir(), &e, &p);
+	disk_has_space(limit);
+	CHECK_INT(error, -ENOSPC);
+	CHECK_STR(p.text, "cannot write ledger/access.log: No space left on device; nothing is shown");
+	CHECK(size_of(unit_temp_dir(), ACCESS_FILE) <= 0);
+	CHECK_INT(access_record(unit_temp_dir(), &e, &p), 0);
+	(void)unlinkat(unit_temp_dir(), ACCESS_FILE, 0);
+	CHECK_INT(mkdirat(unit_temp_dir(), ACCESS_FILE, 0700), 0);
+	CHECK_INT(access_record(unit_temp_dir(), &e, &p), -EISDIR);
+	CHECK_STR(p.text, "cannot write ledger/access.log: Is a directory; nothing is shown");
+}
+
+UNIT_SUITE(access, TEST(bases), TEST(unknown_bases), TEST(a_search_is_one_line),
+	   TEST(what_cannot_be_written_is_an_error));

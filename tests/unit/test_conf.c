@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The configuration: every key, every error with file and line, and -nn. */
+#include "base/conf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "fixture.h"
+#include "unit.h"
+
+static const char *conf_path(void)
+{
+	static char path[100];
+
+	snprintf(path, sizeof(path), "%s/c", unit_temp_path());
+	return path;
+}
+
+static int load_bytes(const void *text, size_t size, struct conf *c, struct problem *p)
+{
+	write_file(unit_temp_dir(), "c", text, size);
+	return conf_load(conf_path(), c, p);
+}
+
+static struct conf load(const char *text)
+{
+	struct conf c;
+	struct problem p = { "" };
+	int error = load_bytes(text, strlen(text), &c, &p);
+
+	CHECK_ROW(error == 0, "%s", p.text);
+	REQUIRE(error == 0);
+	return c;
+}
+
+/* The message without its "FILE:". */
+static void check_refused(const char *text, size_t size, const char *want)
+{
+	struct conf c = { .tenant_count = 77 };
+	struct problem p = { "" };
+	int error = load_bytes(text, size, &c, &p);
+	size_t head = strlen(conf_path());
+
+	CHECK_ROW(error == -EINVAL, "%s: %d", want, error);
+	CHECK_ROW(strncmp(p.text, conf_path(), head) == 0 && p.text[head] == ':', "%s", p.text);
+	if (error)
+		CHECK_STR(p.text + head + 1, want);
+	CHECK_INT(c.tenant_count, error ? 77 : c.tenant_count);
+	if (!error)
+		conf_done(&c);
+}
+
+static void defaults_hold_where_the_file_says_nothing(void)
+{
+	static const char *const texts[] = { "", "\n", "# nothing\n\n  \t\n   # at all", "\r\n" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct conf c = load(texts[i]);
+
+		CHECK_STR(c.state_dir, "/var/lib/sekisho");
+		CHECK_STR(c.run_dir, "/run/sekisho");
+		CHECK_STR(c.pin_dir, "/sys/fs/bpf/sekisho");
+		CHECK_STR(c.timezone, "Asia/Tokyo");
+		CHECK_INT(c.hook, SEKISHO_RUNG_NONE);
+		CHECK(!c.record_loopback); /* AC-20 */
+		CHECK_INT(c.ring_size, 16 << 20);
+		CHECK_INT(c.sync_interval_ns, 1000000000);
+		CHECK_INT(c.rotate_interval_ns, 3600000000000);
+		CHECK_INT(c.rotate_size, 64 << 20);
+		CHECK_INT(c.tenant_count, 0);
+		CHECK(conf_find_tenant(&c, "t1") == NULL);
+		conf_done(&c);
+	}
+	conf_done(NULL);
+}
+
+static void every_key_is_read(void)
+{
+	struct conf c = load("state_dir = /s\n  run_dir=/r r\npin_dir\t=\t/p  \nhook = kretprobe\n"
+			     "record_loopback = yes\nring_size = 64K\nsync_interval = 10ms\n"
+			     "rotate_interval = 24h\nrotate_size = 1G\ntimezone = Etc/GMT-9\n"
+			     "[tenant t1]\naddress = 192.0.2.1:443\naddress = 2001:db8::/64\n\n"
+			     "[tenant\t 2.a_b-C ]\n  address=[2001:db8::1]:80\n");
+	char text[SELECTOR_TEXT_MAX];
+
+	CHECK_STR(c.state_dir, "/s");
+	CHECK_STR(c.run_dir, "/r r");
+	CHECK_STR(c.pin_dir, "/p");
+	CHECK_INT(c.hook, SEKISHO_RUNG_KRETPROBE);
+	CHECK(c.record_loopback);
+	CHECK_INT(c.ring_size, 65536);
+	CHECK_INT(c.sync_interval_ns, 10000000);
+	CHECK_INT(c.rotate_interval_ns, 86400000000000);
+	CHECK_INT(c.rotate_size, 1 << 30);
+	CHECK_STR(c.timezone, "Etc/GMT-9");
+	REQUIRE(c.tenant_count == 2);
+	CHECK_STR(c.tenants[0].id, "t1");
+	CHECK_INT(c.tenants[0].line, 11);
+	REQUIRE(c.tenants[0].selector_count == 2);
+	CHECK_STR(selector_format(&c.tenants[0].selectors[0], text), "192.0.2.1:443");
+	CHECK_STR(selector_format(&c.tenants[0].selectors[1], text), "2001:db8::/64");
+	CHECK_STR(c.tenants[1].id, "2.a_b-C");
+	CHECK(conf_find_tenant(&c, "2.a_b-C") == &c.tenants[1]);
+	CHECK(conf_find_tenant(&c, "2.a_b-c") == NULL);
+	conf_done(&c);
+}
+
+static void hooks_by_name(void)
+{
+	static const struct {
+		const char *text;
+		enum sekisho_rung rung;
+	} table[] = { { "hook = auto", SEKISHO_RUNG_NONE }, { "hook = set_state", SEKISHO_RUNG_SET_STATE },
+		      { "hook = fexit", SEKISHO_RUNG_FEXIT }, { "hook = kretprobe", SEKISHO_RUNG_KRETPROBE } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct conf c = load(table[i].text);
+
+		CHECK_ROW(c.hook == table[i].rung, "%s", table[i].text);
+		conf_done(&c);
+	}
+}
+
+#define T1 "[tenant t1]\naddress = 192.0.2.1\n"
+#define ADDRESS_EXPECTED \
+	"expected ADDR[/LEN][:PORT] without host bits; IPv6 with a port is [ADDR]/LEN:PORT"
+
+static void every_error_names_file_line_and_value(void)
+{
+	static const struct {
+		const char *text, *want;
+	} table[] = {
+		{ "colour = blue", "1: unknown key \"colour\"" },
+		{ "\n\nState_dir = /x\n", "3: unknown key \"State_dir\"" },
+		{ "= /x\n", "1: unknown key \"\"" },
+		{ "state_dir\n", "1: \"state_dir\": expected key = value" },
+		{ "state_dir /x", "1: \"state_dir /x\": expected key = value" },
+		{ "state_dir = x", "1: state_dir = \"x\": expected an absolute path of less than 200 bytes" },
+		{ "run_dir =", "1: run_dir = \"\": expected an absolute path of less than 200 bytes" },
+		{ "pin_dir = .", "1: pin_dir = \".\": expected an absolute path of less than 200 bytes on a BPF file system, its name without a dot" },
+		{ "hook = best", "1: hook = \"best\": expected auto, set_state, fexit or kretprobe" },
+		{ "hook = none", "1: hook = \"none\": expected auto, set_state, fexit or kretprobe" },
+		{ "record_loopback = 1", "1: record_loopback = \"1\": expected yes or no" },
+		{ "record_loopback = Yes", "1: record_loopback = \"Yes\": expected yes or no" },
+		{ "ring_size = 32K", "1: ring_size = \"32K\": expected a power of two from 64K to 1G" },
+		{ "ring_size = 65537", "1: ring_size = \"65537\": expected a power of two from 64K to 1G" },
+		{ "ring_size = 3M", "1: ring_size = \"3M\": expected a power of two from 64K to 1G" },
+		{ "ring_size = 2G", "1: ring_size = \"2G\": expected a power of two from 64K to 1G" },
+		{ "ring_size = 16m", "1: ring_size = \"16m\": expected a power of two from 64K to 1G" },
+		{ "sync_interval = 9ms", "1: sync_interval = \"9ms\": expected 10ms to 60s" },
+		{ "sync_interval = 61s", "1: sync_interval = \"61s\": expected 10ms to 60s" },
+		{ "sync_interval = 1", "1: sync_interval = \"1\": expected 10ms to 60s" },
+		{ "rotate_interval = 25h", "1: rotate_interval = \"25h\": expected 1s to 24h" },
+		{ "rotate_interval = 500ms", "1: rotate_interval = \"500ms\": expected 1s to 24h" },
+		{ "rotate_size = 1023K", "1: rotate_size = \"1023K\": expected 1M to 1G" },
+		{ "rotate_size = 1025M", "1: rotate_size = \"1025M\": expected 1M to 1G" },
+		{ "timezone =", "1: timezone = \"\": expected a zone name such as Asia/Tokyo" },
+		{ "hook = auto # comment", "1: hook = \"auto # comment\": expected auto, set_state, fexit or kretprobe" },
+		{ "hook = auto\nring_size = 1M\nhook = auto\n", "3: hook is set already on line 1" },
+		{ "[tenant]", "1: \"[tenant]\": expected [tenant ID]" },
+		{ "[tenant", "1: \"[tenant\": expected [tenant ID]" },
+		{ "[", "1: \"[\": expected [tenant ID]" },
+		{ "[]", "1: \"[]\": expected [tenant ID]" },
+		{ "[tenantt1]", "1: \"[tenantt1]\": expected [tenant ID]" },
+		{ "[customer t1]", "1: \"[customer t1]\": expected [tenant ID]" },
+		{ "[tenant t1] # x", "1: \"[tenant t1] # x\": expected [tenant ID]" },
+		{ "[tenant ]", "1: tenant id \"\": expected 1 to 64 of A-Z a-z 0-9 . _ - starting with a letter or digit" },
+		{ "[tenant ..]", "1: tenant id \"..\": expected 1 to 64 of A-Z a-z 0-9 . _ - starting with a letter or digit" },
+		{ "[tenant a b]", "1: tenant id \"a b\": expected 1 to 64 of A-Z a-z 0-9 . _ - starting with a letter or digit" },
+		{ "[tenant t1]\n", "1: tenant t1 has no address" },
+		{ "\n[tenant t1]\n[tenant t2]\naddress = 192.0.2.1\n", "2: tenant t1 has no address" },
+		{ T1 "[tenant t1]\naddress = 192.0.2.2\n", "3: tenant t1 is there already on line 1" },
+		{ T1 "hook = auto\n", "3: unknown key \"hook\" in section [tenant t1]" },
+		{ T1 "address", "3: \"address\": expected key = value" },
+		{ T1 "address = 192.0.2.1/24", "3: address = \"192.0.2.1/24\": " ADDRESS_EXPECTED },
+		{ T1 "address =", "3: address = \"\": " ADDRESS_EXPECTED },
+		{ T1 "address = 192.0.2.2:0", "3: address = \"192.0.2.2:0\": " ADDRESS_EXPECTED },
+		{ T1 "address = www.example.jp", "3: address = \"www.example.jp\": " ADDRESS_EXPECTED },
+		{ "address = 192.0.2.1", "1: unknown key \"address\"" },
+		/* AC-12: identical is an error, in one tenant and in two, in every spelling. */
+		{ T1 "address = 192.0.2.1\n", "3: address 192.0.2.1 belongs to tenant t1 already" },
+		{ T1 "[tenant t2]\naddress = 192.0.2.1/32\n", "4: address 192.0.2.1/32 belongs to tenant t1 already" },
+		{ T1 "[tenant t2]\naddress = ::ffff:192.0.2.1\n",
+		  "4: address ::ffff:192.0.2.1 belongs to tenant t1 already" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		check_refused(table[i].text, strlen(table[i].text), table[i].want);
+}
+
+/* AC-12: address and port inside another tenant's address, or a longer prefix, is allowed. */
+static void overlap_is_no_duplicate(void)
+{
+	struct conf c = load(T1 "address = 192.0.2.1:80\n[tenant t2]\naddress = 192.0.2.1:443\n"
+			     "address = 192.0.2.0/24\naddress = ::/0\n");
+
+	CHECK_INT(c.tenant_count, 2);
+	CHECK_INT(c.tenants[1].selector_count, 3);
+	conf_done(&c);
+}
+
+static void line_ends(void)
+{
+	static const char *const texts[] = {
+		"state_dir = /s\r\n[tenant t1]\r\naddress = 192.0.2.1\r\n",
+		"state_dir = /s\n[tenant t1]\naddress = 192.0.2.1",
+		"state_dir = /s \t\r\n\r\n[tenant t1]  \r\n\taddress = 192.0.2.1 \r",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct conf c = load(texts[i]);
+
+		CHECK_STR(c.state_dir, "/s");
+		REQUIRE(c.tenant_count == 1);
+		CHECK_STR(c.tenants[0].id, "t1");
+		CHECK_INT(c.tenants[0].selector_count, 1);
+		conf_done(&c);
+	}
+}
+
+static void long_lines(void)
+{
+	char text[2000], path[300];
+	struct conf c;
+	struct problem p = { "" };
+
+	for (size_t length = 505; length < 520; length++)
+		for (int newline = 0; newline < 2; newline++) { /* a comment of that many bytes */
+			bool fine = length <= 510;
+			int error;
+
+			memset(text, '#', length);
+			memcpy(text + length, "\n", (size_t)newline);
+			error = load_bytes(text, length + (size_t)newline, &c, &p);
+			CHECK_ROW(error == (fine ? 0 : -EINVAL), "%zu bytes, newline %d: %d", length,
+				  newline, error);
+			CHECK_ROW(fine || strstr(p.text, ":1: line is longer than 510 bytes"), "%s", p.text);
+			if (!error)
+				conf_done(&c);
+		}
+	memset(text, 'x', sizeof(text));
+	text[0] = '\n';
+	check_refused(text, sizeof(text), "2: line is longer than 510 bytes");
+	/* The longest path, and one byte more. */
+	memset(path, 'p', sizeof(path));
+	memcpy(path, "run_dir = /", 11);
+	path[10 + CONF_PATH_MAX - 1] = '\0';
+	c = load(path);
+	CHECK_INT(strlen(c.run_dir), CONF_PATH_MAX - 1);
+	conf_done(&c);
+	path[10 + CONF_PATH_MAX - 1] = 'p';
+	path[10 + CONF_PATH_MAX] = '\0';
+	CHECK_INT(load_bytes(path, strlen(path), &c, &p), -EINVAL);
+}
+
+/* A NUL must not hide the rest of its line. */
+static void a_nul_byte_is_refused(void)
+{
+	static const char hidden[] = "state_dir = /s\0/other\n", whole[] = "\n\0colour = blue\n";
+
+	check_refused(hidden, sizeof(hidden) - 1, "1: line has a NUL byte at column 15");
+	check_refused(whole, sizeof(whole) - 1, "2: line has a NUL byte at column 1");
+}
+
+/* -nn: what is printed is a configuration, and it is this one. */
+static void what_is_printed_reads_back_as_the_same(void)
+{
+	static const char *const texts[] = {
+		"",
+		"state_dir = /a b/c\nrun_dir = /r\npin_dir = /p\nhook = fexit\nrecord_loopback = yes\n"
+		"ring_size = 1G\nsync_interval = 1500ms\nrotate_interval = 90m\nrotate_size = 1048577\n"
+		"timezone = UTC\n",
+		T1 "address = 192.0.2.0/24:80\naddress = 0.0.0.0/0\naddress = 0.0.0.0/0:443\n"
+		"[tenant t.2]\naddress = ::/0\naddress = [::]/0:443\naddress = [2001:db8::1]:65535\n"
+		"address = ::ffff:192.0.2.7\n",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct conf a, b;
+		char *first = NULL, *second = NULL;
+		size_t size;
+		FILE *out = open_memstream(&first, &size);
+
+		a = load(texts[i]);
+		conf_print(&a, out);
+		fclose(out);
+		b = load(first);
+		out = open_memstream(&second, &size);
+		conf_print(&b, out);
+		fclose(out);
+		CHECK_STR(second, first);
+		CHECK(memcmp(&a, &b, offsetof(struct conf, tenants)) == 0);
+		REQUIRE(a.tenant_count == b.tenant_count);
+		for (size_t t = 0; t < a.tenant_count; t++) {
+			CHECK_STR(b.tenants[t].id, a.tenants[t].id);
+			REQUIRE(a.tenants[t].selector_count == b.tenants[t].selector_count);
+			for (size_t k = 0; k < a.tenants[t].selector_count; k++)
+				CHECK(selector_equal(&a.tenants[t].selectors[k], &b.tenants[t].selectors[k]));
+		}
+		free(first);
+		free(second);
+		conf_done(&a);
+		conf_done(&b);
+	}
+}
+
+static void printed_text(void)
+{
+	struct conf c = load(T1);
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	conf_print(&c, out);
+	fclose(out);
+	CHECK_STR(text, "state_dir = /var/lib/sekisho\nrun_dir = /run/sekisho\n"
+			"pin_dir = /sys/fs/bpf/sekisho\nhook = auto\nrecord_loopback = no\n"
+			"ring_size = 16M\nsync_interval = 1s\nrotate_interval = 1h\nrotate_size = 64M\n"
+			"timezone = Asia/Tokyo\n\n[tenant t1]\naddress = 192.0.2.1\n");
+	free(text);
+	conf_done(&c);
+}
+
+static void many_tenants_and_addresses(void)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	struct conf c;
+
+	for (unsigned int i = 0; i < 500; i++)
+		fprintf(out, "[tenant t%u]\naddress = 10.0.%u.%u\naddress = 10.1.%u.%u:80\n", i, i / 256,
+			i % 256, i / 256, i % 256);
+	fclose(out);
+	c = load(text);
+	CHECK_INT(c.tenant_count, 500);
+	CHECK_STR(c.tenants[499].id, "t499");
+	CHECK(conf_find_tenant(&c, "t250") == &c.tenants[250]);
+	conf_done(&c);
+	free(text);
+}
+
+static void too_many_addresses(void)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	fprintf(out, "[tenant t1]\n");
+	for (unsigned int i = 0; i <= CONF_SELECTORS_MAX; i++)
+		fprintf(out, "address = 10.0.%u.%u\n", i / 256, i % 256);
+	fclose(out);
+	check_refused(text, size, "16386: more than 16384 addresses");
+	free(text);
+}
+
+static void files_that_cannot_be_read(void)
+{
+	struct conf c;
+	struct problem p;
+
+	CHECK_INT(conf_load("/nonexistent/c", &c, &p), -ENOENT);
+	CHECK_STR(p.text, "cannot open configuration /nonexistent/c: No such file or directory");
+	CHECK_INT(conf_load("/proc/self", &c, &p), -EIO);
+	CHECK_STR(p.text, "cannot read /proc/self: Is a directory");
+}
+
+UNIT_SUITE(conf, TEST(defaults_hold_where_the_file_says_nothing), TEST(every_key_is_read),
+	   TEST(hooks_by_name), TEST(every_error_names_file_line_and_value),
+	   TEST(overlap_is_no_duplicate), TEST(line_ends), TEST(long_lines),
+	   TEST(a_nul_byte_is_refused), TEST(what_is_printed_reads_back_as_the_same),
+	   TEST(printed_text), TEST(many_tenants_and_addresses), TEST(too_many_addresses),
+	   TEST(files_that_cannot_be_read));

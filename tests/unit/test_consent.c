@@ -1,0 +1,747 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The consent ledger: who may be recorded is a pure function of it. Grants and
+ * withdrawals (AC-04 to AC-06, AC-08, AC-10), tampering and power loss (AC-13).
+ */
+#include "ledger/consent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/fs.h"
+#include "fixture.h"
+#include "schema/event.h"
+#include "unit.h"
+
+#define SHA "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+#define ALL_FIELDS "src_addr,src_port,dst_addr,dst_port,t_accept"
+#define DAYS NS_PER_DAY
+
+#define GRANT(seq, tenant, t, until)                                                              \
+	"{\"actor\":\"a\",\"effective_to\":\"" until "\",\"event\":\"GRANT\",\"fields\":\"" ALL_FIELDS \
+	"\",\"retention_days\":30,\"revocable\":true,\"same_terms\":true,\"scope\":"              \
+	"[\"192.0.2.1:443\",\"2001:db8::/64\"],\"seq\":" #seq ",\"t\":\"" t "\",\"tenant\":\"" tenant \
+	"\",\"text_sha256\":\"" SHA "\",\"uid\":0}\n"
+#define WITHDRAW(seq, tenant, t)                                                                  \
+	"{\"actor\":\"a\",\"event\":\"WITHDRAW\",\"seq\":" #seq ",\"t\":\"" t "\",\"tenant\":\"" tenant \
+	"\",\"uid\":0,\"withdraw_mode\":\"STOP_ONLY\"}\n"
+
+static void put_ledger(const char *text)
+{
+	write_file(unit_temp_dir(), CONSENT_FILE, text, strlen(text));
+}
+
+static struct consents load(void)
+{
+	struct consents c = { 0 };
+	struct problem p = { "" };
+	int error = consents_load(unit_temp_dir(), &c, &p);
+
+	CHECK_ROW(error == 0, "%s", p.text);
+	REQUIRE(error == 0);
+	return c;
+}
+
+static const struct selector *a_scope(size_t *ret_count)
+{
+	static struct selector scope[2];
+
+	REQUIRE(selector_parse("192.0.2.1:443", &scope[0]) == 0);
+	REQUIRE(selector_parse("[2001:db8::]/64:80", &scope[1]) == 0);
+	*ret_count = 2;
+	return scope;
+}
+
+static struct consent_act an_act(const char *tenant, int64_t until_ns)
+{
+	struct consent_act act = { .tenant_id = tenant, .actor = "operator", .uid = 7,
+				   .until_ns = until_ns, .retention_days = 180, .text_sha256 = SHA };
+
+	act.scope = a_scope(&act.scope_count);
+	return act;
+}
+
+static int grant(const struct consent_act *act, uint32_t *ret_seq, int64_t *ret_time)
+{
+	struct problem p = { "" };
+	int error = consent_grant(unit_temp_dir(), act, ret_seq, ret_time, &p);
+
+	CHECK_ROW(error == 0, "%s", p.text);
+	return error;
+}
+
+static void a_missing_ledger_is_an_empty_one(void)
+{
+	struct consents c = load();
+
+	CHECK_INT(c.count, 0);
+	CHECK_INT(c.last_seq, 0);
+	CHECK(!c.torn);
+	CHECK(consents_at(&c, "t1", DAY_NS) == NULL);
+	CHECK(!consents_cover(&c, 1, 1, DAY_NS));
+	consents_done(&c);
+	put_ledger("");
+	c = load();
+	CHECK_INT(c.count, 0);
+	consents_done(&c);
+	consents_done(NULL);
+}
+
+static void a_grant_comes_back(void)
+{
+	struct consent_act act = an_act("t1", utc_now_ns() + 30 * DAYS);
+	int64_t before = utc_now_ns(), when = 0;
+	mode_t old = umask(0);
+	struct consents c;
+	uint32_t seq = 0;
+
+	act.fields = SEKISHO_FIELD_RTT;
+	CHECK_INT(grant(&act, &seq, &when), 0);
+	umask(old);
+	CHECK_INT(seq, 1);
+	CHECK(when >= before && when <= utc_now_ns());
+	CHECK_INT(mode_of_file(unit_temp_dir(), CONSENT_FILE), 0600); /* AC-38 */
+	c = load();
+	REQUIRE(c.count == 1);
+	CHECK_INT(c.last_seq, 1);
+	CHECK_INT(c.list[0].seq, 1);
+	CHECK_INT(c.list[0].tenant, 1);
+	CHECK_STR(c.list[0].tenant_id, "t1");
+	CHECK_INT(c.list[0].from_ns, when);
+	CHECK_INT(c.list[0].until_ns, act.until_ns);
+	CHECK_INT(c.list[0].agreed_until_ns, act.until_ns);
+	CHECK_INT(c.list[0].fields, SEKISHO_FIELD_RTT);
+	CHECK_INT(c.list[0].retention_days, 180);
+	CHECK(!c.list[0].withdrawn);
+	REQUIRE(c.list[0].scope_count == 2);
+	CHECK(selector_equal(&c.list[0].scope[0], &act.scope[0]));
+	CHECK(selector_equal(&c.list[0].scope[1], &act.scope[1]));
+	consents_done(&c);
+}
+
+static void the_line_is_what_the_law_asks_for(void)
+{
+	struct consent_act act = an_act("t1", a_time("2199-01-02T03:04:05Z"));
+	char want[600], time_text[UTC_TEXT_MAX];
+	uint8_t *text;
+	int64_t when = 0;
+	size_t size;
+
+	CHECK_INT(grant(&act, NULL, &when), 0);
+	text = read_file(unit_temp_dir(), CONSENT_FILE, &size);
+	snprintf(want, sizeof(want),
+		 "{\"actor\":\"operator\",\"effective_to\":\"2199-01-02T03:04:05.000000000Z\","
+		 "\"event\":\"GRANT\",\"fields\":\"" ALL_FIELDS "\",\"retention_days\":180,"
+		 "\"revocable\":true,\"same_terms\":true,\"scope\":[\"192.0.2.1:443\","
+		 "\"[2001:db8::]/64:80\"],\"seq\":1,\"t\":\"%s\",\"tenant\":\"t1\","
+		 "\"text_sha256\":\"" SHA "\",\"uid\":7}\n", utc_format(when, time_text));
+	CHECK_STR((char *)text, want);
+	free(text);
+	CHECK_INT(consent_withdraw(unit_temp_dir(), &act, &when, &(struct problem){ "" }), 0);
+	text = read_file(unit_temp_dir(), CONSENT_FILE, &size);
+	snprintf(want, sizeof(want),
+		 "\n{\"actor\":\"operator\",\"event\":\"WITHDRAW\",\"seq\":2,\"t\":\"%s\","
+		 "\"tenant\":\"t1\",\"uid\":7,\"withdraw_mode\":\"STOP_ONLY\"}\n",
+		 utc_format(when, time_text));
+	CHECK_STR(strchr((char *)text, '\n'), want);
+	free(text);
+}
+
+/* AC-05: no consent for the past; AC-06 and AC-08: from the end on nothing is covered. */
+static void a_grant_covers_from_its_act_to_its_end(void)
+{
+	static const struct {
+		const char *t;
+		bool covered;
+	} table[] = {
+		{ "2026-01-31T23:59:59.999999999Z", false }, { "2026-02-01T00:00:00Z", true },
+		{ "2026-02-15T00:00:00Z", true }, { "2026-02-28T23:59:59.999999999Z", true },
+		{ "2026-03-01T00:00:00Z", false }, { "2027-01-01T00:00:00Z", false },
+		{ "1970-01-01T00:00:00Z", false },
+	};
+	struct consents c;
+
+	put_ledger(GRANT(1, "t1", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"));
+	c = load();
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		int64_t t = a_time(table[i].t);
+
+		CHECK_ROW((consents_at(&c, "t1", t) != NULL) == table[i].covered, "%s", table[i].t);
+		CHECK_ROW(consents_cover(&c, 1, 1, t) == table[i].covered, "%s", table[i].t);
+		CHECK_ROW(!consents_at(&c, "t2", t), "%s", table[i].t);
+		CHECK_ROW(!consents_cover(&c, 1, 2, t), "%s", table[i].t); /* another tenant */
+		CHECK_ROW(!consents_cover(&c, 2, 1, t), "%s", table[i].t); /* another grant */
+		CHECK_ROW(!consents_cover(&c, 0, 1, t), "%s", table[i].t);
+	}
+	consents_done(&c);
+}
+
+static void a_withdrawal_ends_the_grant_at_its_instant(void)
+{
+	struct consents c;
+
+	put_ledger(GRANT(1, "t1", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z")
+		   GRANT(2, "t2", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z")
+		   WITHDRAW(3, "t1", "2026-02-10T00:00:00Z"));
+	c = load();
+	CHECK_INT(c.last_seq, 3);
+	REQUIRE(c.count == 2);
+	CHECK(c.list[0].withdrawn && !c.list[1].withdrawn);
+	CHECK_INT(c.list[0].until_ns, a_time("2026-02-10T00:00:00Z"));
+	CHECK_INT(c.list[0].agreed_until_ns, a_time("2026-03-01T00:00:00Z"));
+	CHECK(consents_at(&c, "t1", a_time("2026-02-09T23:59:59.999999999Z")) != NULL);
+	CHECK(consents_at(&c, "t1", a_time("2026-02-10T00:00:00Z")) == NULL);
+	CHECK(consents_at(&c, "t2", a_time("2026-02-10T00:00:00Z")) != NULL);
+	CHECK(consents_cover(&c, 1, 1, a_time("2026-02-09T23:59:59.999999999Z")));
+	CHECK(!consents_cover(&c, 1, 1, a_time("2026-02-10T00:00:00Z")));
+	consents_done(&c);
+}
+
+/* A second grant takes over at its act: at each instant exactly one covers, the number stays. */
+static void a_successor_takes_over_without_overlap(void)
+{
+	struct consents c;
+	int64_t change = a_time("2026-02-10T00:00:00Z");
+
+	put_ledger(GRANT(1, "t1", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z")
+		   GRANT(2, "t2", "2026-02-02T00:00:00Z", "2026-03-01T00:00:00Z")
+		   GRANT(3, "t1", "2026-02-10T00:00:00Z", "2026-02-12T00:00:00Z")
+		   GRANT(4, "t1", "2026-06-01T00:00:00Z", "2026-07-01T00:00:00Z"));
+	c = load();
+	REQUIRE(c.count == 4);
+	CHECK_INT(c.list[2].tenant, 1);
+	CHECK_INT(c.list[3].tenant, 1);
+	CHECK_INT(c.list[1].tenant, 2);
+	CHECK(consents_cover(&c, 1, 1, change - 1) && !consents_cover(&c, 1, 1, change));
+	CHECK(consents_cover(&c, 3, 1, change) && !consents_cover(&c, 3, 1, change - 1));
+	/* A shorter successor does not let its predecessor live again. */
+	CHECK(!consents_cover(&c, 1, 1, a_time("2026-02-20T00:00:00Z")));
+	CHECK(!consents_cover(&c, 3, 1, a_time("2026-02-20T00:00:00Z")));
+	/* One that follows an expired grant does not reach back. */
+	CHECK(!consents_cover(&c, 4, 1, a_time("2026-05-01T00:00:00Z")));
+	CHECK(consents_cover(&c, 4, 1, a_time("2026-06-15T00:00:00Z")));
+	CHECK_INT(consents_at(&c, "t1", a_time("2026-06-15T00:00:00Z"))->seq, 4);
+	consents_done(&c);
+}
+
+static void after_a_withdrawal_a_new_grant_counts_from_itself(void)
+{
+	struct consents c;
+
+	put_ledger(GRANT(1, "t1", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z")
+		   WITHDRAW(2, "t1", "2026-02-10T00:00:00Z")
+		   GRANT(3, "t1", "2026-02-20T00:00:00Z", "2026-03-01T00:00:00Z"));
+	c = load();
+	CHECK(!consents_cover(&c, 1, 1, a_time("2026-02-15T00:00:00Z")));
+	CHECK(!consents_cover(&c, 3, 1, a_time("2026-02-15T00:00:00Z")));
+	CHECK(consents_at(&c, "t1", a_time("2026-02-25T00:00:00Z")) != NULL);
+	REQUIRE(c.count == 2);
+	CHECK(c.list[0].withdrawn && !c.list[1].withdrawn);
+	CHECK_INT(c.list[1].tenant, 1);
+	consents_done(&c);
+}
+
+/* An event that the kernel emitted under a grant that was renewed meanwhile (AC-10). */
+static void an_event_of_a_renewed_grant_counts_for_its_successor(void)
+{
+	static const struct {
+		const char *what, *t, *addr;
+		uint32_t seq, tenant;
+		uint16_t port;
+		uint32_t want;
+	} table[] = {
+		{ "its own", "2026-02-09T00:00:00Z", "192.0.2.1", 1, 1, 443, 1 },
+		{ "its own, whatever the address", "2026-02-09T00:00:00Z", "192.0.2.9", 1, 1, 1, 1 },
+		{ "before it began", "2026-01-09T00:00:00Z", "192.0.2.1", 1, 1, 443, 0 },
+		{ "renewed", "2026-02-11T00:00:00Z", "192.0.2.1", 1, 1, 443, 3 },
+		{ "at the instant", "2026-02-10T00:00:00Z", "192.0.2.1", 1, 1, 443, 3 },
+		{ "renewed twice", "2026-02-13T00:00:00Z", "192.0.2.1", 1, 1, 443, 4 },
+		{ "not in the scope: port", "2026-02-11T00:00:00Z", "192.0.2.1", 1, 1, 80, 0 },
+		{ "not in the scope: address", "2026-02-11T00:00:00Z", "192.0.2.2", 1, 1, 443, 0 },
+		{ "a prefix of the scope", "2026-02-11T00:00:00Z", "2001:db8::7", 1, 1, 9, 3 },
+		{ "another tenant", "2026-02-11T00:00:00Z", "192.0.2.1", 1, 2, 443, 0 },
+		{ "no such grant", "2026-02-11T00:00:00Z", "192.0.2.1", 9, 1, 443, 0 },
+		{ "after the end of all", "2026-02-20T00:00:00Z", "192.0.2.1", 1, 1, 443, 0 },
+		{ "withdrawn, then granted anew", "2026-02-11T00:00:00Z", "192.0.2.1", 2, 2, 443, 0 },
+		{ "the new one itself", "2026-02-11T00:00:00Z", "192.0.2.1", 6, 2, 443, 6 },
+	};
+	struct consents c;
+
+	put_ledger(GRANT(1, "t1", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z")
+		   GRANT(2, "t2", "2026-02-02T00:00:00Z", "2026-03-01T00:00:00Z")
+		   GRANT(3, "t1", "2026-02-10T00:00:00Z", "2026-03-01T00:00:00Z")
+		   GRANT(4, "t1", "2026-02-12T00:00:00Z", "2026-02-14T00:00:00Z")
+		   WITHDRAW(5, "t2", "2026-02-10T12:00:00Z")
+		   GRANT(6, "t2", "2026-02-10T12:00:00.000000001Z", "2026-03-01T00:00:00Z"));
+	c = load();
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		const struct consent_local local = { an_addr(table[i].addr), table[i].port };
+		uint32_t got = consents_covering(&c, table[i].seq, table[i].tenant, a_time(table[i].t),
+						 &local);
+
+		CHECK_ROW(got == table[i].want, "%s: %u", table[i].what, got);
+	}
+	consents_done(&c);
+}
+
+/* Replaces `old` by `new` in a ledger of three good lines, in the second one. */
+static char *tampered(const char *old, const char *new)
+{
+	static const char *const lines[] = {
+		GRANT(1, "t1", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"),
+		GRANT(2, "t2", "2026-02-02T00:00:00Z", "2026-03-01T00:00:00Z"),
+		WITHDRAW(3, "t1", "2026-02-10T00:00:00Z"),
+	};
+	const char *at = strstr(lines[1], old);
+	char *text = NULL;
+
+	REQUIRE(at != NULL);
+	REQUIRE(asprintf(&text, "%s%.*s%s%s%s", lines[0], (int)(at - lines[1]), lines[1], new,
+			 at + strlen(old), lines[2]) > 0);
+	return text;
+}
+
+/* AC-04 and AC-13: a line that is not a valid act stops everything, and is named. */
+static void bad_lines_are_refused_with_their_number(void)
+{
+	static const struct {
+		const char *what, *old, *new;
+	} table[] = {
+		{ "not JSON", "{", "[" },
+		{ "not an object", "{\"actor", "[],{\"actor" },
+		{ "empty line", "{", "\n{" },
+		{ "no event", "\"event\":\"GRANT\",", "" },
+		{ "unknown event", "GRANT", "GRANTED" },
+		{ "lower case event", "GRANT", "grant" },
+		{ "withdrawal of nobody", "GRANT", "WITHDRAW" },
+		{ "seq missing", "\"seq\":2,", "" },
+		{ "seq repeated", "\"seq\":2,", "\"seq\":1," },
+		{ "seq leaps", "\"seq\":2,", "\"seq\":3," },
+		{ "seq zero", "\"seq\":2,", "\"seq\":0," },
+		{ "seq of text", "\"seq\":2,", "\"seq\":\"2\"," },
+		{ "seq too long", "\"seq\":2,", "\"seq\":4294967298," },
+		{ "key twice", "\"seq\":2,", "\"seq\":2,\"seq\":2," },
+		{ "no tenant", "\"tenant\":\"t2\",", "" },
+		{ "tenant is a path", "\"tenant\":\"t2\"", "\"tenant\":\"../t2\"" },
+		{ "tenant empty", "\"tenant\":\"t2\"", "\"tenant\":\"\"" },
+		{ "no time", "\"t\":\"2026-02-02T00:00:00Z\",", "" },
+		{ "time without zone", "\"t\":\"2026-02-02T00:00:00Z\"", "\"t\":\"2026-02-02T00:00:00\"" },
+		{ "no end", "\"effective_to\":\"2026-03-01T00:00:00Z\",", "" },
+		{ "end without zone", "2026-03-01T00:00:00Z", "2026-03-01T00:00:00" },
+		{ "no such day", "2026-03-01T00:00:00Z", "2026-02-30T00:00:00Z" },
+		{ "no fields", "\"fields\":\"" ALL_FIELDS "\",", "" },
+		{ "field missing", ",t_accept", "" },
+		{ "unknown field", "t_accept", "t_accept,payload" },
+		{ "no retention", "\"retention_days\":30,", "" },
+		{ "retention 0", "\"retention_days\":30", "\"retention_days\":0" },
+		{ "retention 367", "\"retention_days\":30", "\"retention_days\":367" },
+		{ "retention negative", "\"retention_days\":30", "\"retention_days\":-1" },
+		{ "not revocable", "\"revocable\":true", "\"revocable\":false" },
+		{ "revocable missing", "\"revocable\":true,", "" },
+		{ "revocable is 1", "\"revocable\":true", "\"revocable\":1" },
+		{ "not the same terms", "\"same_terms\":true", "\"same_terms\":false" },
+		{ "terms missing", "\"same_terms\":true,", "" },
+		{ "no scope", "\"scope\":[\"192.0.2.1:443\",\"2001:db8::/64\"],", "" },
+		{ "empty scope", "[\"192.0.2.1:443\",\"2001:db8::/64\"]", "[]" },
+		{ "scope of numbers", "[\"192.0.2.1:443\"", "[1" },
+		{ "scope with host bits", "2001:db8::/64", "2001:db8::1/64" },
+		{ "no hash of the text", ",\"text_sha256\":\"" SHA "\"", "" },
+		{ "hash too short", SHA, "9f86" },
+		{ "hash is no hash", SHA, "the text of the explanation, sixty-four bytes long, and not hex!" },
+		{ "NUL", "\"actor\":\"a\"", "\"actor\":\"\\u0000\"" },
+		{ "not UTF-8", "\"actor\":\"a\"", "\"actor\":\"\xff\"" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		char *text = tampered(table[i].old, table[i].new);
+		struct consents c = { 0 };
+		struct problem p = { "" };
+		int error;
+
+		put_ledger(text);
+		error = consents_load(unit_temp_dir(), &c, &p);
+		CHECK_ROW(error == -EBADMSG, "%s: %d", table[i].what, error);
+		CHECK_ROW(strcmp(p.text, "ledger/consent.log line 2: not a valid consent act") == 0,
+			  "%s: %s", table[i].what, p.text);
+		CHECK_ROW(c.list == NULL && c.count == 0, "%s", table[i].what);
+		consents_done(&c);
+		free(text);
+	}
+}
+
+static void the_untampered_ledger_is_fine(void)
+{
+	char *text = tampered("\"actor\":\"a\"", "\"actor\":\"another\"");
+	struct consents c;
+
+	put_ledger(text);
+	c = load();
+	CHECK_INT(c.count, 2);
+	CHECK_INT(c.last_seq, 3);
+	consents_done(&c);
+	free(text);
+}
+
+static void removed_and_swapped_lines_are_refused(void)
+{
+	static const char *const one = GRANT(1, "t1", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"),
+			  *const two = GRANT(2, "t2", "2026-02-02T00:00:00Z", "2026-03-01T00:00:00Z"),
+			  *const three = WITHDRAW(3, "t1", "2026-02-10T00:00:00Z");
+	const struct {
+		const char *a, *b, *c;
+		unsigned int line;
+	} table[] = { { two, three, "", 1 }, { one, three, "", 2 }, { two, one, three, 1 },
+		      { one, two, two, 3 }, { one, two, "\n", 3 }, { one, "garbage\n", two, 2 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		char *text = NULL, want[80];
+		struct consents c;
+		struct problem p = { "" };
+
+		REQUIRE(asprintf(&text, "%s%s%s", table[i].a, table[i].b, table[i].c) > 0);
+		put_ledger(text);
+		snprintf(want, sizeof(want), "ledger/consent.log line %u: not a valid consent act",
+			 table[i].line);
+		CHECK_INT(consents_load(unit_temp_dir(), &c, &p), -EBADMSG);
+		CHECK_STR(p.text, want);
+		free(text);
+	}
+}
+
+/* AC-05: no line reaches back before the act that stands before it for the same tenant. */
+static void acts_that_go_back_in_time_are_refused(void)
+{
+	static const char *const ledgers[] = {
+		GRANT(1, "t1", "2026-02-10T00:00:00Z", "2026-03-01T00:00:00Z")
+		GRANT(2, "t1", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"),
+		GRANT(1, "t1", "2026-02-10T00:00:00Z", "2026-03-01T00:00:00Z")
+		WITHDRAW(2, "t1", "2026-02-01T00:00:00Z"),
+		GRANT(1, "t1", "2026-02-10T00:00:00Z", "2026-03-01T00:00:00Z")
+		WITHDRAW(2, "t1", "2026-02-20T00:00:00Z")
+		GRANT(3, "t1", "2026-02-15T00:00:00Z", "2026-03-01T00:00:00Z"),
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ledgers); i++) {
+		struct consents c = { 0 };
+		struct problem p = { "" };
+
+		put_ledger(ledgers[i]);
+		CHECK_ROW(consents_load(unit_temp_dir(), &c, &p) == -EBADMSG, "ledger %zu", i);
+		consents_done(&c);
+	}
+}
+
+/* AC-13: the end that power loss left is set aside and told, at every byte of the last line. */
+static void an_unterminated_last_line_is_no_tampering(void)
+{
+	static const char one[] = GRANT(1, "t1", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"),
+			  two[] = WITHDRAW(2, "t1", "2026-02-10T00:00:00Z");
+	char text[sizeof(one) + sizeof(two)];
+	struct consents c;
+
+	memcpy(text, one, sizeof(one) - 1);
+	memcpy(text + sizeof(one) - 1, two, sizeof(two));
+	for (size_t size = sizeof(one) - 1; size < sizeof(one) + sizeof(two) - 2; size++) {
+		write_file(unit_temp_dir(), CONSENT_FILE, text, size);
+		c = load();
+		CHECK_ROW(c.torn == (size > sizeof(one) - 1), "%zu", size);
+		CHECK_ROW(c.count == 1 && c.last_seq == 1 && !c.list[0].withdrawn, "%zu", size);
+		consents_done(&c);
+	}
+	put_ledger(text);
+	c = load();
+	CHECK(!c.torn && c.last_seq == 2 && c.list[0].withdrawn);
+	consents_done(&c);
+}
+
+/*
+ * AC-13: the act after a power loss. The torn line is set aside and told; it must not make the
+ * ledger invalid for good.
+ */
+static void the_next_act_after_a_torn_line_works(void)
+{
+	struct consent_act act = an_act("t2", utc_now_ns() + DAYS);
+	uint32_t seq = 0;
+	int64_t when;
+	struct consents c = { 0 };
+	struct problem p = { "" };
+
+	put_ledger(GRANT(1, "t1", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z") "{\"actor\":\"a");
+	CHECK_INT(grant(&act, &seq, &when), 0);
+	CHECK_INT(seq, 2);
+	CHECK_INT(consents_load(unit_temp_dir(), &c, &p), 0);
+	CHECK_STR(p.text, "");
+	CHECK_INT(c.count, 2);
+	CHECK(consents_at(&c, "t2", when) != NULL);
+	consents_done(&c);
+}
+
+static void withdrawing_needs_a_grant_in_force(void)
+{
+	struct consent_act act = an_act("t1", utc_now_ns() + DAYS);
+	struct problem p = { "" };
+	struct consents c;
+	int64_t when = 0, granted;
+
+	CHECK_INT(consent_withdraw(unit_temp_dir(), &act, &when, &p), -ESRCH);
+	CHECK_STR(p.text, "tenant t1 has no consent in force");
+	CHECK_INT(when, 0);
+	CHECK_INT(size_of(unit_temp_dir(), CONSENT_FILE), -1);
+	CHECK_INT(grant(&act, NULL, &granted), 0);
+	act.tenant_id = "t2";
+	CHECK_INT(consent_withdraw(unit_temp_dir(), &act, &when, &p), -ESRCH);
+	act.tenant_id = "t1";
+	CHECK_INT(consent_withdraw(unit_temp_dir(), &act, &when, &p), 0);
+	CHECK(when > granted);
+	CHECK_INT(consent_withdraw(unit_temp_dir(), &act, &when, &p), -ESRCH);
+	c = load();
+	CHECK_INT(c.last_seq, 2);
+	CHECK_INT(c.list[0].until_ns, when);
+	CHECK(consents_at(&c, "t1", when) == NULL);
+	CHECK(consents_at(&c, "t1", when - 1) != NULL);
+	consents_done(&c);
+	/* An expired one cannot be withdrawn either. */
+	put_ledger(GRANT(1, "t1", "2026-02-01T00:00:00Z", "2026-02-02T00:00:00Z"));
+	CHECK_INT(consent_withdraw(unit_temp_dir(), &act, &when, &p), -ESRCH);
+}
+
+/* The clock was ahead and has been set back: no act may lie before the one it follows. */
+static void a_clock_that_went_back_is_refused(void)
+{
+	static const char *const ledgers[] = {
+		GRANT(1, "t1", "2190-01-01T00:00:00Z", "2191-01-01T00:00:00Z"),
+		GRANT(1, "t1", "2026-01-01T00:00:00Z", "2191-01-01T00:00:00Z")
+		WITHDRAW(2, "t1", "2190-01-01T00:00:00Z"),
+	};
+	struct consent_act act = an_act("t1", utc_now_ns() + DAYS);
+
+	for (size_t i = 0; i < ARRAY_SIZE(ledgers); i++) {
+		struct problem p = { "" };
+		int64_t when;
+
+		put_ledger(ledgers[i]);
+		CHECK_ROW(consent_grant(unit_temp_dir(), &act, NULL, &when, &p) == -ETIME, "ledger %zu", i);
+		CHECK_ROW(strcmp(p.text, "the clock is behind the last act for tenant t1") == 0,
+			  "ledger %zu: %s", i, p.text);
+		CHECK_ROW(size_of(unit_temp_dir(), CONSENT_FILE) == (long long)strlen(ledgers[i]),
+			  "ledger %zu", i);
+	}
+}
+
+static void cut_ledger(long long size)
+{
+	int fd = openat(unit_temp_dir(), CONSENT_FILE, O_WRONLY | O_CLOEXEC);
+
+	REQUIRE(fd >= 0);
+	CHECK_INT(ftruncate(fd, size), 0);
+	close(fd);
+}
+
+/* An act that a reader would refuse is not written: one such line would stop all recording. */
+static void acts_that_could_not_be_read_are_not_written(void)
+{
+	struct consent_act good = an_act("t1", utc_now_ns() + DAYS), acts[8];
+	static const char *const what[] = { "retention 0", "retention 367", "no scope", "bad tenant",
+					    "no hash", "actor not UTF-8", "end in year 2262",
+					    "hash is no hash" };
+	struct consents c;
+
+	CHECK_INT(grant(&good, NULL, &(int64_t){ 0 }), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(acts); i++)
+		acts[i] = good;
+	acts[0].retention_days = 0;
+	acts[1].retention_days = CONSENT_RETENTION_MAX_DAYS + 1;
+	acts[2].scope_count = 0;
+	acts[3].tenant_id = "../t1";
+	acts[4].text_sha256 = NULL;
+	acts[5].actor = "\xff";
+	acts[6].until_ns = INT64_MAX;
+	acts[7].text_sha256 = "short";
+	for (size_t i = 0; i < ARRAY_SIZE(acts); i++) {
+		struct problem p = { "" };
+		int64_t when;
+		long long size = size_of(unit_temp_dir(), CONSENT_FILE);
+		int error = consent_grant(unit_temp_dir(), &acts[i], NULL, &when, &p);
+
+		CHECK_ROW(error < 0, "%s was written", what[i]);
+		CHECK_ROW(size_of(unit_temp_dir(), CONSENT_FILE) == size, "%s", what[i]);
+		CHECK_ROW(error == 0 || p.text[0], "%s", what[i]);
+		if (size_of(unit_temp_dir(), CONSENT_FILE) != size)
+			cut_ledger(size);
+	}
+	c = load();
+	CHECK_INT(c.count, 1);
+	consents_done(&c);
+}
+
+static void a_tampered_ledger_takes_no_act(void)
+{
+	struct consent_act act = an_act("t1", utc_now_ns() + DAYS);
+	struct problem p = { "" };
+	int64_t when;
+
+	put_ledger("{}\n");
+	CHECK_INT(consent_grant(unit_temp_dir(), &act, NULL, &when, &p), -EBADMSG);
+	CHECK_STR(p.text, "ledger/consent.log line 1: not a valid consent act");
+	CHECK_INT(consent_withdraw(unit_temp_dir(), &act, &when, &p), -EBADMSG);
+	CHECK_INT(size_of(unit_temp_dir(), CONSENT_FILE), 3);
+}
+
+static void a_full_disk_leaves_the_ledger_as_it_was(void)
+{
+	struct consent_act act = an_act("t1", utc_now_ns() + DAYS);
+	struct problem p = { "" };
+	struct rlimit limit;
+	struct consents c;
+	int64_t when;
+	int error;
+	long long size;
+
+	CHECK_INT(grant(&act, NULL, &when), 0);
+	size = size_of(unit_temp_dir(), CONSENT_FILE);
+	limit = disk_full_at((rlim_t)size + 50);
+	error = consent_withdraw(unit_temp_dir(), &act, &when, &p);
+	disk_has_space(limit);
+	CHECK_INT(error, -ENOSPC);
+	CHECK_STR(p.text, "cannot write ledger/consent.log: No space left on device");
+	CHECK_INT(size_of(unit_temp_dir(), CONSENT_FILE), size);
+	c = load();
+	CHECK(!c.torn && consents_at(&c, "t1", utc_now_ns()) != NULL);
+	consents_done(&c);
+	CHECK_INT(consent_withdraw(unit_temp_dir(), &act, &when, &p), 0);
+}
+
+#define WRITERS 6
+#define GRANTS_EACH 8
+
+/* In a child: grants for its own tenant; the exit status is how many failed. */
+static void grant_many(unsigned int number)
+{
+	char tenant[8];
+	struct consent_act act;
+	int failed = 0;
+
+	snprintf(tenant, sizeof(tenant), "t%u", number);
+	act = an_act(tenant, utc_now_ns() + DAYS);
+	for (int i = 0; i < GRANTS_EACH; i++) {
+		struct problem p;
+		uint32_t seq;
+		int64_t when;
+
+		failed += consent_grant(unit_temp_dir(), &act, &seq, &when, &p) != 0;
+	}
+	_exit(failed);
+}
+
+static void concurrent_grants_get_distinct_numbers(void)
+{
+	unsigned int per_tenant[WRITERS] = { 0 };
+	struct consents c;
+
+	(void)unit_temp_dir();
+	for (unsigned int i = 0; i < WRITERS; i++) {
+		pid_t child = fork();
+
+		REQUIRE(child >= 0);
+		if (child == 0)
+			grant_many(i);
+	}
+	for (unsigned int i = 0; i < WRITERS; i++) {
+		int status = -1;
+
+		CHECK(wait(&status) > 0);
+		CHECK_ROW(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%d failed", status >> 8);
+	}
+	c = load();
+	CHECK_INT(c.count, WRITERS * GRANTS_EACH);
+	CHECK_INT(c.last_seq, WRITERS * GRANTS_EACH);
+	for (size_t i = 0; i < c.count; i++) {
+		CHECK_INT(c.list[i].seq, i + 1);
+		per_tenant[c.list[i].tenant_id[1] - '0']++;
+	}
+	for (unsigned int i = 0; i < WRITERS; i++) {
+		char tenant[8];
+		unsigned int in_force = 0;
+
+		snprintf(tenant, sizeof(tenant), "t%u", i);
+		CHECK_INT(per_tenant[i], GRANTS_EACH);
+		for (size_t k = 0; k < c.count; k++)
+			in_force += strcmp(c.list[k].tenant_id, tenant) == 0 &&
+				    c.list[k].until_ns > utc_now_ns();
+		CHECK_INT(in_force, 1);
+	}
+	consents_done(&c);
+}
+
+static void field_lists(void)
+{
+	static const struct {
+		const char *list;
+		int error;
+		uint32_t fields;
+		const char *text;
+	} table[] = {
+		{ ALL_FIELDS, 0, 0, "" },
+		{ ALL_FIELDS ",rtt", 0, SEKISHO_FIELD_RTT, "" },
+		{ "rtt,t_accept,dst_port,dst_addr,src_port,src_addr", 0, SEKISHO_FIELD_RTT, "" },
+		{ ALL_FIELDS ",src_addr", 0, 0, "" },
+		{ "", -EINVAL, 0, "field src_addr is missing from \"\": a record without it cannot answer a request" },
+		{ "src_addr,src_port,dst_addr,dst_port", -EINVAL, 0,
+		  "field t_accept is missing from \"src_addr,src_port,dst_addr,dst_port\": a record without it cannot answer a request" },
+		{ ALL_FIELDS ",payload", -EINVAL, 0,
+		  "unknown field \"payload\": expected src_addr, src_port, dst_addr, dst_port, t_accept, rtt" },
+		{ ALL_FIELDS ",", 0, 0, "" },
+		{ ALL_FIELDS ",,rtt", -EINVAL, 0,
+		  "unknown field \"\": expected src_addr, src_port, dst_addr, dst_port, t_accept, rtt" },
+		{ ALL_FIELDS ", rtt", -EINVAL, 0,
+		  "unknown field \" rtt\": expected src_addr, src_port, dst_addr, dst_port, t_accept, rtt" },
+		{ "SRC_ADDR", -EINVAL, 0,
+		  "unknown field \"SRC_ADDR\": expected src_addr, src_port, dst_addr, dst_port, t_accept, rtt" },
+		{ "src_add", -EINVAL, 0,
+		  "unknown field \"src_add\": expected src_addr, src_port, dst_addr, dst_port, t_accept, rtt" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct problem p = { "" };
+		uint32_t fields = 77;
+
+		CHECK_ROW(consent_parse_fields(table[i].list, &fields, &p) == table[i].error, "%s",
+			  table[i].list);
+		CHECK_ROW(fields == (table[i].error ? 77 : table[i].fields), "%s", table[i].list);
+		CHECK_STR(p.text, table[i].text);
+	}
+}
+
+static void a_ledger_that_is_no_file_is_an_error(void)
+{
+	struct consents c;
+	struct problem p = { "" };
+
+	CHECK_INT(mkdirat(unit_temp_dir(), CONSENT_FILE, 0700), 0);
+	CHECK_INT(consents_load(unit_temp_dir(), &c, &p), -EISDIR);
+	CHECK_STR(p.text, "cannot read ledger/consent.log: Is a directory");
+	CHECK_INT(unlinkat(unit_temp_dir(), CONSENT_FILE, AT_REMOVEDIR), 0);
+	CHECK_INT(symlinkat("/dev/null", unit_temp_dir(), CONSENT_FILE), 0);
+	CHECK_INT(consents_load(unit_temp_dir(), &c, &p), -ELOOP);
+}
+
+UNIT_SUITE(consent, TEST(a_missing_ledger_is_an_empty_one), TEST(a_grant_comes_back),
+	   TEST(the_line_is_what_the_law_asks_for), TEST(a_grant_covers_from_its_act_to_its_end),
+	   TEST(a_withdrawal_ends_the_grant_at_its_instant),
+	   TEST(a_successor_takes_over_without_overlap),
+	   TEST(an_event_of_a_renewed_grant_counts_for_its_successor),
+	   TEST(after_a_withdrawal_a_new_grant_counts_from_itself),
+	   TEST(bad_lines_are_refused_with_their_number), TEST(the_untampered_ledger_is_fine),
+	   TEST(removed_and_swapped_lines_are_refused), TEST(acts_that_go_back_in_time_are_refused),
+	   TEST(an_unterminated_last_line_is_no_tampering),
+	   TEST(the_next_act_after_a_torn_line_works), TEST(withdrawing_needs_a_grant_in_force),
+	   TEST(a_clock_that_went_back_is_refused),
+	   TEST(acts_that_could_not_be_read_are_not_written), TEST(a_tampered_ledger_takes_no_act),
+	   TEST(a_full_disk_leaves_the_ledger_as_it_was),
+	   TEST(concurrent_grants_get_distinct_numbers), TEST(field_lists),
+	   TEST(a_ledger_that_is_no_file_is_an_error));

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The sealing thread: what is asked for is done before it ends, a failure is told and repeated. */
+#include "recorder/sealer.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "fixture.h"
+#include "schema/journal.h"
+#include "unit.h"
+
+static void add_journal(const struct store_dir *store, unsigned int n)
+{
+	struct journal *j = a_journal(store->journal);
+	const struct record row = plain_row(DAY_NS + n, n);
+	char name[64];
+
+	put_rows(j, &row, 1, 2000);
+	end_journal(store->journal, j, name);
+}
+
+static void seals_all_but_the_live_one(void)
+{
+	struct store_dir store = a_store();
+	struct seal_result result, total;
+	struct sealer *s = NULL;
+	struct problem p = { "" };
+	struct journal *live = a_journal(store.journal);
+
+	add_journal(&store, 1);
+	add_journal(&store, 2);
+	REQUIRE(sealer_start(&store, &s, &p) == 0);
+	sealer_kick(s, journal_name(live));
+	CHECK_INT(sealer_wait(s, &result, &p), 0);
+	sealer_totals(s, &total, &p);
+	CHECK_INT(total.journals, 2);
+	CHECK_INT(total.rows, 2);
+	CHECK_STR(p.text, "");
+	CHECK_INT(count_files(store.journal, JOURNAL_SUFFIX), 1);
+	CHECK_INT(sealer_wait(s, &result, &p), 0);
+	CHECK_INT(result.journals, 0);
+	add_journal(&store, 3);
+	CHECK_INT(sealer_wait(s, &result, &p), 0);
+	CHECK_INT(result.journals, 1);
+	sealer_totals(s, &total, &p);
+	CHECK_INT(total.journals, 3);
+	sealer_stop(s);
+	journal_close(live);
+	store_close(&store);
+	sealer_stop(NULL);
+}
+
+static void finishes_before_it_ends(void)
+{
+	struct store_dir store = a_store();
+	struct sealer *s = NULL;
+	struct problem p;
+
+	for (unsigned int i = 0; i < 5; i++)
+		add_journal(&store, i);
+	REQUIRE(sealer_start(&store, &s, &p) == 0);
+	sealer_kick(s, "none.skj");
+	sealer_stop(s);
+	CHECK_INT(count_files(store.journal, JOURNAL_SUFFIX), 0);
+	store_close(&store);
+}
+
+static void a_failure_is_told_and_the_next_run_repeats(void)
+{
+	struct store_dir store = a_store();
+	struct seal_result result;
+	struct sealer *s = NULL;
+	struct problem p = { "" };
+	int err = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	add_journal(&store, 1);
+	CHECK_INT(mkdirat(store.segments, "t1", 0700), 0);
+	CHECK_INT(mkdirat(store.segments, "t1/2026-03-10.sks", 0700), 0);
+	(void)dup2(null, STDERR_FILENO); /* it logs */
+	REQUIRE(sealer_start(&store, &s, &p) == 0);
+	CHECK(sealer_wait(s, &result, &p) < 0);
+	CHECK(p.text[0] != '\0');
+	sealer_totals(s, &result, &p);
+	CHECK(p.text[0] != '\0');
+	CHECK_INT(result.rows, 0);
+	CHECK_INT(unlinkat(store.segments, "t1/2026-03-10.sks", AT_REMOVEDIR), 0);
+	CHECK_INT(sealer_wait(s, &result, &p), 0);
+	CHECK_INT(result.rows, 1);
+	CHECK_STR(p.text, "");
+	sealer_stop(s);
+	(void)dup2(err, STDERR_FILENO);
+	close(err);
+	close(null);
+	store_close(&store);
+}
+
+UNIT_SUITE(sealer, TEST(seals_all_but_the_live_one), TEST(finishes_before_it_ends),
+	   TEST(a_failure_is_told_and_the_next_run_repeats));
