@@ -279,7 +279,7 @@ static void none_says_what_it_does_not_mean(void)
 		"Records:  0\n"
 		"Window:   from 2026-03-10T00:00:00.000000000Z to before 2026-03-11T00:00:00.000000000Z\n"
 		"Gaps:     none recorded in this window\n"
-		"Hook:     none was recording in this window\n"
+		"Hook:     nothing known about this window\n"
 		"Clock:    nothing known about this window\n"
 		"\n"
 		"No record matches. This does not mean that there was no connection.\n"
@@ -301,7 +301,7 @@ static void notes_tell_clock_damage_and_what_may_be_missing(void)
 	check_text(answer_notes, &f.answer,
 		"Window:   from 2026-03-10T00:00:00.000000000Z to before 2026-03-11T00:00:00.000000000Z\n"
 		"Gaps:     none recorded in this window\n"
-		"Hook:     none was recording in this window\n"
+		"Hook:     nothing known about this window\n"
 		"Clock:    NOT SYNCHRONISED in this window: times may be wrong by any amount\n"
 		"DAMAGED:  2 objects could not be read, the first: x.sks: a section fails its checksum\n");
 	f.answer.daemon_drained = false;
