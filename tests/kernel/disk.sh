@@ -1,0 +1,127 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# A full disk (AC-35): no crash, it is said, events wait in the ring, and nothing is lost or doubled when
+# there is room again.
+. "$(dirname "$0")/../lib.sh"
+
+small_disk() {
+	world
+	mkdir "$STATE"
+	mount -t tmpfs -o size=4m,mode=0700 tmpfs "$STATE" || die "cannot mount a tmpfs"
+	MOUNTS+=("$STATE")
+	conf "hook = $RUNG"
+	conf_tenant web "$NET4.1" "$NET6:1"
+	grant web
+}
+
+fill() {
+	dd if=/dev/zero of="$STATE/filler" bs=64k status=none 2>/dev/null
+	# The last bytes too.
+	dd if=/dev/zero bs=1 count=65536 status=none 2>/dev/null >>"$STATE/filler"
+	[ "$(stat -f -c %a "$STATE")" -eq 0 ] || die "the disk is not full"
+}
+
+told() { ! sekisho status >"$W/status" 2>&1; }
+
+full_while_recording() {
+	local entries
+	small_disk
+	daemon_start
+	serve "$NET4.1:443" "[$NET6:1]:443"
+	connect "$W/list" --count 500 "$NET4.1:443" "[$NET6:1]:443"
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "before"
+	fill
+	# More than a page of the journal holds, less than the ring does.
+	connect "$W/more" --count 20000 --from "$NET4.100,$NET6:100" "$NET4.1:443" "[$NET6:1]:443"
+	cat "$W/more" >>"$W/list"
+	wait_until 5 told || die "status exits with 0 although the disk is full"
+	sekisho status >"$W/status" 2>&1
+	[ $? -eq 1 ] || die "status exits with another status than 1"
+	grep -q 'CANNOT BE WRITTEN: No space left' "$W/status" || die "status does not say that the journal cannot be written"
+	daemon_gone && die "sekishod ended on a full disk: $(tail -n 1 "$LOG")"
+	# No row is shown unless the search is in the access log (AC-40): its last page may still have room.
+	entries=$(lines "$STATE/ledger/access.log")
+	if sekisho search --case T --basis WARRANT "${EVER[@]}" --tenant web --csv >"$W/rows" 2>&1; then
+		[ "$(lines "$STATE/ledger/access.log")" -eq $((entries + 1)) ] || die "a search shows rows without an entry in the access log"
+	else
+		[ "$(grep -c ',established,' "$W/rows")" -eq 0 ] || die "a search that fails shows rows"
+	fi
+	sekisho seal >"$W/said" 2>&1 && die "seal succeeds on a full disk"
+	sleep 1
+
+	rm "$STATE/filler"
+	wait_until 5 daemon_live || die "status does not become 0 when there is room again: $(tail -n 1 "$LOG")"
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "room again"
+	no_gap
+	[ "$(grep -c 'cannot write' "$LOG")" -le 5 ] || die "$(grep -c 'cannot write' "$LOG") lines about one failure in the log"
+	seal
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "room again, sealed"
+	verify
+}
+
+# Killed while the disk is full; the start on the full disk says why it cannot, in one line.
+full_at_start() {
+	small_disk
+	daemon_start
+	serve "$NET4.1:443"
+	connect "$W/list" --count 500 "$NET4.1:443"
+	search "$W/rows" --tenant web
+	fill
+	connect "$W/more" --count 500 "$NET4.1:443"
+	cat "$W/more" >>"$W/list"
+	daemon_end KILL
+	: >"$LOG"
+	daemon_spawn
+	wait_until 5 daemon_up || die "neither live nor ended within 5 s"
+	if daemon_gone; then
+		STATUS=0
+		wait "$DAEMON" || STATUS=$?
+		DAEMON=
+		[ "$STATUS" -eq 1 ] || die "a start on a full disk ends with status $STATUS, expected 1"
+		[ "$(lines "$LOG")" -eq 1 ] && grep -q 'No space left' "$LOG" || die "no one clear line: $(cat "$LOG")"
+		rm "$STATE/filler"
+		daemon_start
+	else
+		rm "$STATE/filler"
+	fi
+	connect "$W/more" --count 500 "$NET4.1:443"
+	cat "$W/more" >>"$W/list"
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "after a start on a full disk"
+	seal
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "sealed"
+	no_gap
+	verify
+}
+
+# No room for a segment: the journal stays and every row once.
+full_while_sealing() {
+	small_disk
+	daemon_start
+	serve "$NET4.1:443" "[$NET6:1]:443"
+	connect "$W/list" --count 30000 --from "$NET4.100,$NET4.101,$NET6:100" "$NET4.1:443" "[$NET6:1]:443"
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "before"
+	fill
+	# A new journal fits, its sections do not.
+	truncate -s -96K "$STATE/filler"
+	sekisho seal >"$W/said" 2>&1 && die "seal succeeds without room for its sections"
+	[ "$(lines "$W/said")" -eq 1 ] || die "seal does not say in one line why not: $(cat "$W/said")"
+	rm "$STATE/filler"
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "after a seal that failed"
+	seal
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "sealed at last"
+	[ "$(find "$STATE/segments" -type f ! -name '*.sks' | wc -l)" -eq 0 ] || die "a part of a file stays: $(find "$STATE/segments" -type f ! -name '*.sks')"
+	verify
+}
+
+run_case AC-35_disk_full_while_recording full_while_recording
+run_case AC-35_disk_full_at_start full_at_start
+run_case AC-35_disk_full_while_sealing full_while_sealing
+finish

@@ -1,0 +1,88 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Killed at any instant under load, restarted, stopped: nothing lost, nothing twice, no gap claimed.
+. "$(dirname "$0")/../lib.sh"
+
+equal_after() {
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "$1"
+	no_gap
+	verify
+	seal
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "$1, sealed"
+	no_gap
+	verify
+	[ "$(status_value recorder refused)" = 0 ] || die "$(status_value recorder refused) events refused"
+}
+
+# A random time, in seconds.
+some_time() { printf '0.%03d' $((50 + RANDOM % $1)); }
+
+# killed_under_load SIGNAL TIMES RATE: a new one starts at once; the next signal may come before it is live.
+killed_under_load() {
+	local i
+	simple_world "${@:4}"
+	serve "$NET4.1:443" "[$NET6:1]:443"
+	load "$W/list" --count 10000000 --rate "$3" --from "$NET4.100,$NET4.101,$NET6:100" "$NET4.1:443" "[$NET6:1]:443"
+	for i in $(seq "$2"); do
+		sleep "$(some_time 750)"
+		daemon_gone && die "sekishod ended by itself before signal $i"
+		daemon_end "$1" early
+		[ $((i % 3)) -ne 0 ] || sleep "$(some_time 300)"
+		daemon_spawn
+	done
+	wait_until 5 daemon_live || die "not live within 5 s after the last start: $(tail -n 1 "$LOG")"
+	connect "$W/last" --count 100 --from "$NET4.102" "$NET4.1:443"
+	load_end stop
+	[ "$(lines "$W/list")" -ge $(($2 * $3 / 20)) ] || die "only $(lines "$W/list") connections under load"
+	cat "$W/last" >>"$W/list"
+	equal_after "$2 x SIG$1"
+}
+
+# What happens while no daemon runs waits in the pinned ring.
+offline() {
+	simple_world
+	serve "$NET4.1:443"
+	connect "$W/list" --count 1000 "$NET4.1:443"
+	daemon_end "$1"
+	sekisho status >/dev/null 2>&1
+	[ $? -eq 3 ] || die "status does not exit with 3 without a daemon"
+	connect "$W/more" --count 1000 "$NET4.1:443"
+	cat "$W/more" >>"$W/list"
+	daemon_start
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "recorded without a daemon"
+	connect "$W/more" --count 1000 "$NET4.1:443"
+	cat "$W/more" >>"$W/list"
+	equal_after "with a break"
+}
+
+# Nothing new happens between two kills: what was written must not come again.
+killed_at_rest() {
+	simple_world
+	serve "$NET4.1:443"
+	connect "$W/list" --count 3000 "$NET4.1:443"
+	local i
+	for i in $(seq 5); do
+		daemon_end KILL
+		daemon_start
+	done
+	equal_after "killed at rest"
+	for i in 1 2 3; do
+		daemon_end
+		daemon_start
+	done
+	equal_after "stopped at rest"
+}
+
+kills=$((SLOW ? 5 : 20))
+rate=$((SLOW ? 1000 : 8000))
+run_case "AC-79_SIGKILL_x${kills}_under_load" killed_under_load KILL "$kills" "$rate"
+run_case_once AC-79_SIGTERM_x5_under_load killed_under_load TERM 5 "$rate"
+# Rotation and sealing all the time, so that kills hit them.
+run_case_once AC-33,79_SIGKILL_while_sealing killed_under_load KILL $((SLOW ? 3 : 10)) "$rate" "rotate_interval = 1s" "sync_interval = 10ms"
+run_case AC-79_offline_after_SIGKILL offline KILL
+run_case_once AC-61,79_offline_after_SIGTERM offline TERM
+run_case_once AC-79_killed_at_rest killed_at_rest
+finish

@@ -1,0 +1,146 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Loss is data: made = recorded + counted as lost, exactly, and the gap is found by a search.
+. "$(dirname "$0")/../lib.sh"
+
+two_tenants() {
+	world
+	conf "hook = $RUNG" "ring_size = 64K"
+	conf_tenant web "$NET4.1"
+	conf_tenant other "$NET4.4" "$NET6:4"
+	grant web
+	grant other
+	daemon_start
+	serve '[::]:443'
+	: >"$W/web"
+	: >"$W/other"
+}
+
+# flood NAME N: connections of both tenants, their lists added to $W/web and $W/other.
+flood() {
+	connect "$W/one" --count "$1" --from "$NET4.100,$NET6:100" "$NET4.1:443" "$NET4.4:443" "[$NET6:4]:443"
+	awk -F, -v web="$NET4.1" '$3 == web' "$W/one" >>"$W/web"
+	awk -F, -v web="$NET4.1" '$3 != web' "$W/one" >>"$W/other"
+}
+
+recorded_again() {
+	connect "$W/one" --count 300 --from "$NET4.101" "$NET4.1:443"
+	search "$W/rows" --src "$NET4.101"
+	tail -n +$((seen_again + 1)) "$W/rows" >"$W/new"
+	same_rows "$W/one" "$W/new" "after the loss"
+	seen_again=$(lines "$W/rows")
+	cat "$W/one" >>"$W/web"
+}
+seen_again=0
+
+# Made = recorded + lost for each tenant, and what is recorded is true.
+balance() {
+	local tenant made
+	sleep 1.3 # counters become gaps once a second
+	gaps "$W/gaps"
+	for tenant in web other; do
+		made=$(lines "$W/$tenant")
+		search "$W/rows" --tenant "$tenant"
+		[ "$made" -eq $(($(lines "$W/rows") + $(lost "$reason" "$tenant"))) ] ||
+			die "$1, tenant $tenant: made $made, recorded $(lines "$W/rows"), lost $(lost "$reason" "$tenant")"
+		[ "$(lost "$reason" "$tenant")" -gt 0 ] || die "$1: nothing of tenant $tenant was lost: the test proves nothing"
+		tuples "$W/rows" | sort >"$W/got"
+		sort "$W/$tenant" | comm -13 - "$W/got" >"$W/extra"
+		[ ! -s "$W/extra" ] || die "$1: a row that the client did not make: $(head -n 1 "$W/extra")"
+	done
+}
+
+overflow_while_stopped() {
+	reason='ring full'
+	two_tenants
+	recorded_again
+	kill -STOP "$DAEMON"
+	flood 3000
+	kill -CONT "$DAEMON"
+	balance "stopped once"
+	recorded_again
+	[ "$(status_value recorder lost)" -eq $(($(lost "$reason" web) + $(lost "$reason" other))) ] ||
+		die "status says $(status_value recorder lost) lost, the gaps $(($(lost "$reason" web) + $(lost "$reason" other)))"
+	seal
+	balance "sealed"
+	! kernel_only || return 0
+	kill -STOP "$DAEMON"
+	flood 3000
+	kill -CONT "$DAEMON"
+	balance "stopped twice"
+	recorded_again
+	seal
+	balance "sealed twice"
+	verify
+}
+
+overflow_while_dead() {
+	reason='ring full'
+	two_tenants
+	daemon_end KILL
+	flood 3000
+	daemon_start
+	balance "killed"
+	recorded_again
+	seal
+	daemon_end
+	flood 3000
+	daemon_start
+	balance "stopped after sealing"
+	daemon_end KILL
+	daemon_start
+	balance "killed after the gap was written"
+	recorded_again
+	verify
+}
+
+# A gap is the business of its window and its tenant.
+found_by_window() {
+	local before after
+	reason='ring full'
+	two_tenants
+	recorded_again
+	before=$(utc_now)
+	sleep 0.1
+	kill -STOP "$DAEMON"
+	connect "$W/web" --count 2000 "$NET4.1:443"
+	kill -CONT "$DAEMON"
+	sleep 2.2
+	after=$(utc_now)
+	gaps "$W/gaps" --from "$before" --to "$after" --tenant web
+	[ "$(lost "$reason" web)" -gt 0 ] || die "the search over the time of the loss has no gap"
+	for window in "--from 2020-01-01T00:00:00Z --to $before" "--from $after --to 2100-01-01T00:00:00Z"; do
+		# shellcheck disable=SC2086 # options
+		gaps "$W/gaps" $window
+		[ ! -s "$W/gaps" ] || die "a gap outside of its window: $(head -n 1 "$W/gaps"), window $window"
+	done
+	gaps "$W/gaps" --tenant other
+	[ ! -s "$W/gaps" ] || die "a gap of tenant web in an answer about tenant other: $(head -n 1 "$W/gaps")"
+}
+
+# Past the heartbeat's deadline the program only counts (AC-09); bpftool moves the deadline here.
+heartbeat() {
+	local old new
+	reason='no collector (heartbeat expired)'
+	two_tenants
+	recorded_again
+	daemon_end KILL
+	old=$(bpftool map dump pinned "$PINS/control" -j | grep -oE '"value":\["[^]]*' | head -n 1 | tr -d '"' | sed 's/value:\[//; s/0x//g; s/,/ /g')
+	[ "$(wc -w <<<"$old")" -ge 32 ] || die "the control map is not as expected: $old"
+	# Bytes 8 to 15 are heartbeat_until_boot_ns (schema/event.h).
+	new=$(awk '{ for (i = 9; i <= 16; i++) $i = "00"; print }' <<<"$old")
+	# shellcheck disable=SC2086 # words
+	bpftool map update pinned "$PINS/control" key hex 00 00 00 00 value hex $new || die "bpftool map update failed"
+	flood 1200
+	daemon_start
+	balance "heartbeat expired"
+	[ "$(lost "$reason" web)" -eq 400 ] && [ "$(lost "$reason" other)" -eq 800 ] ||
+		die "lost $(lost "$reason" web) and $(lost "$reason" other), expected 400 and 800"
+	recorded_again
+}
+
+run_case AC-81_ring_overflow_stopped overflow_while_stopped
+run_case_once AC-81_ring_overflow_killed overflow_while_dead
+run_case_once AC-81_gap_found_by_window found_by_window
+run_case AC-09_heartbeat_expired heartbeat
+finish

@@ -1,0 +1,399 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# What the shell tests share. A script sources this, defines functions and runs each as a case:
+#
+#     . "$(dirname "$0")/../lib.sh"
+#     test_something() { world; ...; [ "$rows" -eq 5 ] || die "5 rows expected, $rows found"; }
+#     run_case AC-99_something test_something
+#     finish
+#
+# A case runs in a subshell and ends well unless it calls die, also from within $(...). It prints one
+# line: PASS, FAIL or SKIP and its name; lines that begin with # explain a failure. Programs are taken
+# from $SEKISHO_BIN (build/), so that a run can use a copy that does not change meanwhile.
+
+set -uo pipefail
+export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+BIN=${SEKISHO_BIN:-$ROOT/build}
+KERNEL=$(uname -r | cut -d. -f1,2)
+RUNG=set_state                      # of the cases that follow; part of their names
+# One name for all that a run makes outside of its directories, so that tests/run can sweep it.
+RUN_ID=sk${SEKISHO_RUN_ID:-$$}
+SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/sekisho-test.XXXXXX")
+FAILED=0
+
+# The virtual machines of scripts/run-in-vm emulate their processor: a tenth of the speed.
+in_vm() { [ -e /.vm/command ]; }
+if in_vm; then SLOW=1; else SLOW=0; fi
+
+# --- Reporting ---
+
+finish() { exit "$FAILED"; }
+end_script() {
+	trap '' INT TERM HUP
+	rm -rf "$SCRATCH"
+}
+trap end_script EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+die() {
+	printf '%s\n' "$*" | tr '\n' ' ' >>"$SCRATCH/why"
+	exit 1
+}
+
+skip() {
+	printf '%s\n' "$*" >"$SCRATCH/skip"
+	exit 0
+}
+
+name_of() { printf '%s/%s/%s' "$KERNEL" "$RUNG" "$1"; }
+
+# Within a case: what was running has passed, what follows has this name.
+next_case() {
+	[ ! -s "$SCRATCH/why" ] || exit 1
+	printf 'PASS %s\n' "$(name_of "$(cat "$SCRATCH/case")")"
+	printf '%s' "$1" >"$SCRATCH/case"
+}
+
+# run_case CASE FUNCTION [ARG...]
+run_case() {
+	local status=0 begun=$SECONDS
+	printf '%s' "$1" >"$SCRATCH/case"
+	: >"$SCRATCH/why"
+	rm -f "$SCRATCH/skip"
+	shift
+	(
+		trap world_end EXIT
+		trap 'exit 130' INT
+		trap 'exit 143' TERM HUP
+		world_begin
+		"$@"
+	) || status=$?
+	local name
+	name=$(name_of "$(cat "$SCRATCH/case")")
+	if [ -s "$SCRATCH/why" ]; then
+		printf 'FAIL %s: %s\n' "$name" "$(sed 's/ *$//' "$SCRATCH/why")"
+		FAILED=1
+	elif [ "$status" -ne 0 ]; then
+		printf 'FAIL %s: ended with status %d\n' "$name" "$status"
+		FAILED=1
+	elif [ -s "$SCRATCH/skip" ]; then
+		printf 'SKIP %s: %s\n' "$name" "$(cat "$SCRATCH/skip")"
+	else
+		printf 'PASS %s\n' "$name"
+	fi
+	[ -z "${SEKISHO_TIMES-}" ] || printf '# time: %s %d s\n' "$name" $((SECONDS - begun))
+}
+
+# What does not depend on the kernel, or is proven there by another case: left out where tests/run asks
+# only for what does depend on it, in the slow virtual machines. Alone a script runs everything anywhere.
+kernel_only() { [ "${SEKISHO_SCOPE-}" = kernel ]; }
+run_case_once() { kernel_only || run_case "$@"; }
+
+# --- A world: two network namespaces, a node and its clients, and all that a daemon needs ---
+#
+# $NODE has $NET4.1 to .20 and $NET6::1 to ::9, $CLIENT has $NET4.100 to .103 and $NET6::100 to ::103.
+# The daemon itself runs outside of both, as on a real node.
+
+world_begin() {
+	W=$(mktemp -d "$SCRATCH/w.XXXXXX")
+	CONF=$W/sekisho.conf STATE=$W/state RUN=$W/run LOG=$W/log
+	PINS=/sys/fs/bpf/$RUN_ID-$$ # no dots there
+	NODE=$RUN_ID-$$-node CLIENT=$RUN_ID-$$-client
+	# Two scripts at once must not record each other's connections.
+	NET4=10.$(($$ >> 8 & 255)).$(($$ & 255))
+	NET6=$(printf 'fd5e:%x:%x:' $(($$ >> 8 & 255)) $(($$ & 255)))
+	DAEMON=
+	PIDS=()
+	MOUNTS=()
+	: >"$LOG"
+	printf 'What the tenant was shown.\n' >"$W/text"
+}
+
+# Nothing that a case made may stay, however it ended.
+world_end() {
+	trap '' INT TERM HUP
+	local pid mount ns
+	if [ -s "$SCRATCH/why" ]; then
+		tail -n 12 "$LOG" | sed 's/^/# log: /'
+	fi
+	for pid in "${PIDS[@]}" $DAEMON; do
+		kill -CONT "$pid"
+		kill -KILL "$pid"
+		wait "$pid"
+	done 2>/dev/null
+	for mount in "${MOUNTS[@]}"; do
+		umount "$mount" 2>/dev/null || umount -l "$mount"
+	done
+	rm -rf "$PINS"
+	for ns in "$NODE" "$CLIENT"; do
+		[ ! -e "/run/netns/$ns" ] || ip netns del "$ns"
+	done
+	rm -rf "$W"
+}
+
+node() { ip netns exec "$NODE" "$@"; }
+client() { ip netns exec "$CLIENT" "$@"; }
+
+world() {
+	local ns i
+	"$ROOT/scripts/mount-bpf" 2>/dev/null || die "cannot mount bpffs"
+	{ ip netns add "$NODE" && ip netns add "$CLIENT" &&
+		ip link add veth0 netns "$NODE" type veth peer name veth0 netns "$CLIENT"; } ||
+		die "cannot make network namespaces"
+	for ns in "$NODE" "$CLIENT"; do
+		{
+			echo link set lo up
+			echo link set veth0 up
+			[ "$ns" = "$CLIENT" ] || for i in {1..20}; do
+				echo "addr add $NET4.$i/24 dev veth0"
+			done
+			[ "$ns" = "$CLIENT" ] || for i in {1..9}; do
+				echo "addr add $NET6:$i/64 dev veth0 nodad"
+			done
+			[ "$ns" = "$NODE" ] || for i in 100 101 102 103; do
+				echo "addr add $NET4.$i/24 dev veth0"
+				echo "addr add $NET6:$i/64 dev veth0 nodad"
+			done
+		} | ip -n "$ns" -batch - || die "cannot set addresses in $ns"
+		ip netns exec "$ns" sysctl -qw net.core.somaxconn=65535 net.ipv4.tcp_max_syn_backlog=65535 \
+			net.ipv4.ip_local_port_range='1024 65535' || die "cannot set sysctls in $ns"
+	done
+}
+
+# conf [LINE...]: begins the configuration anew.
+conf() {
+	{
+		printf 'state_dir = %s\nrun_dir = %s\npin_dir = %s\n' "$STATE" "$RUN" "$PINS"
+		[ $# -eq 0 ] || printf '%s\n' "$@"
+	} >"$CONF"
+}
+
+# conf_tenant ID ADDRESS...
+conf_tenant() {
+	{
+		printf '\n[tenant %s]\n' "$1"
+		shift
+		printf 'address = %s\n' "$@"
+	} >>"$CONF"
+}
+
+utc_now() { date -u +%Y-%m-%dT%H:%M:%S.%NZ; }
+utc_in() { date -u -d "+$1 seconds" +%Y-%m-%dT%H:%M:%S.%NZ; }
+
+sekisho() { "$BIN/sekisho" -c "$CONF" "$@"; }
+
+# try_grant TENANT [UNTIL]: the command's status.
+try_grant() {
+	sekisho consent grant "$1" --until "${2:-$(utc_in 86400)}" --text "$W/text" \
+		--fields src_addr,src_port,dst_addr,dst_port,t_accept,rtt --retention 30 \
+		--same-terms --revocable --actor test
+}
+
+grant() {
+	local said
+	said=$(try_grant "$@" 2>&1) || die "consent grant $1: $said"
+}
+
+# wait_until SECONDS COMMAND...: until the command succeeds.
+wait_until() {
+	local end=$((SECONDS + $1 + 1))
+	shift
+	while ! "$@"; do
+		[ "$SECONDS" -lt "$end" ] || return 1
+		sleep 0.05
+	done
+}
+
+daemon_live() { sekisho status >/dev/null 2>&1; }
+daemon_gone() { ! kill -0 "$DAEMON" 2>/dev/null; }
+daemon_up() { daemon_live || daemon_gone; }
+
+# In the foreground of its own, behind this script; sets DAEMON.
+daemon_spawn() {
+	"$BIN/sekishod" -c "$CONF" -f >>"$LOG" 2>&1 &
+	DAEMON=$!
+}
+
+# Live within 5 s is what sekishod promises.
+daemon_start() {
+	daemon_spawn
+	wait_until 5 daemon_up && daemon_live || die "sekishod is not live within 5 s: $(tail -n 1 "$LOG")"
+}
+
+# daemon_end [SIGNAL [early]]: ends it and leaves its exit status in STATUS. A start that has not come to
+# blocking signals yet ends by SIGTERM itself: early allows that.
+daemon_end() {
+	STATUS=0
+	kill "-${1:-TERM}" "$DAEMON" || die "sekishod has ended by itself: $(tail -n 1 "$LOG")"
+	{ wait "$DAEMON"; } 2>/dev/null || STATUS=$?
+	DAEMON=
+	[ "${2-}" != early ] || [ "$STATUS" -ne 143 ] || STATUS=0
+	[ "${1:-TERM}" != TERM ] || [ "$STATUS" -eq 0 ] || die "sekishod ended with status $STATUS after SIGTERM"
+}
+
+# simple_world [CONF-LINE...]: one tenant, "web", with $NET4.1 and $NET6:1, consent, a daemon that records.
+simple_world() {
+	world
+	conf "hook = $RUNG" "$@"
+	conf_tenant web "$NET4.1" "$NET6:1"
+	grant web
+	daemon_start
+}
+
+# --- Traffic ---
+
+# serve [OPTION...] ADDR:PORT...: a server on the node until the end of the case.
+serve() { serve_in "$NODE" "$@"; }
+serve_in() {
+	local ns=$1 ready=$W/ready.$RANDOM$RANDOM
+	shift
+	mkfifo "$ready"
+	ip netns exec "$ns" "$BIN/conns" serve --backlog 65535 "$@" >"$ready" 2>>"$LOG" &
+	PIDS+=($!)
+	SERVER=$!
+	read -r _ <"$ready" || die "conns serve $*: $(tail -n 1 "$LOG")"
+	rm "$ready"
+}
+
+# connect FILE ARG...: connections from the client; their tuples go to FILE. CPUS=MASK: from these processors.
+connect() { connect_in "$CLIENT" "$@"; }
+connect_in() {
+	local ns=$1 list=$2 status=0
+	shift 2
+	ip netns exec "$ns" ${CPUS:+taskset "$CPUS"} "$BIN/conns" connect --list "$list" "$@" 2>"$W/conns.err" || status=$?
+	cat "$W/conns.err" >>"$LOG"
+	[ "$status" -eq 0 ] || die "conns connect $* (status $status): $(tail -n 1 "$W/conns.err")"
+}
+
+# load FILE ARG...: the same in the background; load_end waits for it.
+load() {
+	local list=$1
+	shift
+	ip netns exec "$CLIENT" "$BIN/conns" connect --list "$list" "$@" 2>"$W/load.err" &
+	LOAD=$!
+	PIDS+=("$LOAD")
+	wait_until 10 test -s "$list" || die "no connection within 10 s: $(tail -n 1 "$W/load.err")"
+}
+
+# load_end [stop]: waits for the end of the load, or asks for it.
+load_end() {
+	local status=0
+	[ "${1-}" != stop ] || kill -TERM "$LOAD"
+	wait "$LOAD" || status=$?
+	cat "$W/load.err" >>"$LOG"
+	[ "$status" -eq 0 ] || die "the load failed (status $status): $(tail -n 1 "$W/load.err")"
+}
+
+# counter NAMESPACE GROUP NAME: one of the kernel's network counters, such as TcpExt ListenOverflows.
+counter() {
+	ip netns exec "$1" cat /proc/net/snmp /proc/net/netstat | awk -v group="$2:" -v name="$3" '
+		$1 == group && !(group in seen) { split($0, names); seen[group]; next }
+		$1 == group { for (i in names) if (names[i] == name) print $i }'
+}
+
+no_overflow() {
+	[ "$(counter "$NODE" TcpExt ListenOverflows)" = 0 ] || die "the listen queue overflowed: the test proves nothing"
+}
+
+# --- What was recorded ---
+
+EVER=(--from 2020-01-01T00:00:00Z --to 2100-01-01T00:00:00Z)
+
+# search FILE OPTION...: the rows found, as CSV without its header. EVER unless a window is given.
+search() {
+	local out=$1 status=0
+	shift
+	[[ " $* " = *" --from "* ]] || set -- "${EVER[@]}" "$@"
+	sekisho search --case TEST-1 --basis WARRANT --csv "$@" >"$out" 2>"$W/search.err" || status=$?
+	[ "$status" -le 1 ] || die "search $* (status $status): $(tail -n 1 "$W/search.err")"
+	local header=
+	read -r header <"$out"
+	[[ $header = row,kind,proto,src_ip,src_port,dst_ip,dst_port,t_utc,* ]] ||
+		die "search printed no CSV header: $header"
+	sed -i 1d "$out"
+	if [ "$status" -eq 0 ] && [ ! -s "$out" ]; then
+		die "search $*: status 0 without a row"
+	elif [ "$status" -eq 1 ] && [ -s "$out" ]; then
+		die "search $*: status 1 with rows"
+	fi
+}
+
+lines() { wc -l <"$1"; }
+tuples() { cut -d, -f4-7 "$1"; }
+column() { cut -d, -f"$1" "$2" | sort | uniq -c | awk '{ print $2 "=" $1 }' | paste -sd' '; }
+KIND=2 TIME=8 TENANT=10 FLAGS=13 CONSENT=14
+
+# same_rows LIST CSV WHAT: the client's list and the rows are equal as multisets.
+same_rows() {
+	local missing extra
+	sort "$1" >"$W/want"
+	tuples "$2" | sort >"$W/got"
+	[ -s "$W/want" ] || die "$3: the client's list is empty"
+	cmp -s "$W/want" "$W/got" && return
+	comm -23 "$W/want" "$W/got" >"$W/missing"
+	comm -13 "$W/want" "$W/got" >"$W/extra"
+	missing=$(lines "$W/missing") extra=$(lines "$W/extra")
+	die "$3: of $(lines "$W/want") connections $missing missing (first: $(head -n 1 "$W/missing")), $extra too many" \
+		"(first: $(head -n 1 "$W/extra"))"
+}
+
+# gaps FILE OPTION...: one line for each gap of the answer: reason|tenant|lost|from|to.
+gaps() {
+	local out=$1 status=0
+	shift
+	[[ " $* " = *" --from "* ]] || set -- "${EVER[@]}" "$@"
+	# No row has this source: only what the answer says besides.
+	sekisho search --case TEST-1 --basis WARRANT --json --src 192.0.2.255 "$@" >"$W/json" 2>"$W/search.err" || status=$?
+	[ "$status" -le 1 ] || die "search $* (status $status): $(tail -n 1 "$W/search.err")"
+	grep -q '^"gaps":\[' "$W/json" || die "search --json has no gaps"
+	sed -n 's/^"gaps":\[//p' "$W/json" | sed 's/},{/}\n{/g' | awk '
+		function value(key) {
+			if (!match($0, "\"" key "\":(\"[^\"]*\"|[^,}]*)"))
+				return "?"
+			text = substr($0, RSTART + length(key) + 3, RLENGTH - length(key) - 3)
+			gsub("\"", "", text)
+			return text
+		}
+		/^{/ { print value("reason") "|" value("tenant") "|" value("lost") "|" value("from") "|" value("to") }
+	' >"$out"
+}
+
+no_gap() {
+	gaps "$W/gaps" "$@"
+	[ ! -s "$W/gaps" ] || die "a gap where there was none: $(head -n 1 "$W/gaps")"
+}
+
+# lost REASON TENANT: the sum over a file that gaps() wrote ($W/gaps).
+lost() { awk -F'|' -v r="$1" -v t="$2" '$1 == r && $2 == t { n += $3 } END { print n + 0 }' "$W/gaps"; }
+
+# status_value SECTION KEY: a number or word of status --json ("" is the top). Drains the ring first.
+status_value() {
+	search "$W/unused" --src 192.0.2.255
+	sekisho status --json 2>/dev/null | awk -v section="$1" -v key="$2" '
+		/^  "[a-z_]+": [{[]$/ { now = $1; gsub("[\":]", "", now) }
+		/^  []}]/ { now = "" }
+		now == section && $1 == "\"" key "\":" { sub(/^[^:]*: */, ""); gsub(/[",]/, ""); print; exit }'
+}
+
+seal() {
+	local said
+	said=$(sekisho seal 2>&1) || die "seal: $said"
+}
+
+verify() {
+	local said
+	said=$(sekisho verify 2>&1) || die "verify: $said"
+}
+
+# Whether this kernel can attach a rung, judged without sekisho. The virtual machines' kernels can do all.
+kernel_has() {
+	case $1 in
+	set_state) true ;;
+	kretprobe) in_vm || [ -d /sys/bus/event_source/devices/kprobe ] ;;
+	fexit) in_vm || grep -qs '^inet_csk_accept$' /sys/kernel/tracing/available_filter_functions ;;
+	esac
+}
