@@ -63,7 +63,14 @@ static __always_inline void read_local(const struct sock *sk, bool typed, __u16 
 	__be32 words[4] = {};
 	__be32 v4 = 0;
 
-	FIELD(local->port, sk, __sk_common.skc_num);
+	if (typed) {
+		local->port = sk->__sk_common.skc_num;
+	} else {
+		/* accept() may return a connection that was reset already, and skc_num with it. */
+		__be16 port = BPF_CORE_READ((const struct inet_sock *)sk, inet_sport);
+
+		local->port = bpf_ntohs(port);
+	}
 	if (family == AF_INET) {
 		FIELD(v4, sk, __sk_common.skc_rcv_saddr);
 		store_v4(local->addr, v4);

@@ -56,6 +56,10 @@ struct sock {
 	__u16 sk_protocol;
 } KERNEL_STRUCT;
 
+struct inet_sock {
+	__be16 inet_sport; /* stays when skc_num is cleared (inet_put_port) */
+} KERNEL_STRUCT;
+
 struct tcp_sock {
 	__u32 srtt_us; /* eighths of a microsecond */
 	__u64 tcp_mstamp; /* when the last packet was processed */

@@ -259,12 +259,12 @@ serve_in() {
 	rm "$ready"
 }
 
-# connect FILE ARG...: connections from the client; their tuples go to FILE. CPUS=MASK: from these processors.
+# connect FILE ARG...: connections from the client; their tuples go to FILE.
 connect() { connect_in "$CLIENT" "$@"; }
 connect_in() {
 	local ns=$1 list=$2 status=0
 	shift 2
-	ip netns exec "$ns" ${CPUS:+taskset "$CPUS"} "$BIN/conns" connect --list "$list" "$@" 2>"$W/conns.err" || status=$?
+	ip netns exec "$ns" "$BIN/conns" connect --list "$list" "$@" 2>"$W/conns.err" || status=$?
 	cat "$W/conns.err" >>"$LOG"
 	[ "$status" -eq 0 ] || die "conns connect $* (status $status): $(tail -n 1 "$W/conns.err")"
 }

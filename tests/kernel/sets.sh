@@ -97,21 +97,6 @@ byte_order() {
 	[ "$(lines "$W/rows")" -eq 0 ] || die "the search for source port 20931 finds rows"
 }
 
-# Packets are handled on the processor where the server runs, so that they interrupt its close() calls: there
-# kernels since 6.2 skip a program that is running already.
-interrupted_server() {
-	local count=$((SLOW ? 5000 : 50000))
-	simple_world
-	serve '[::]:443'
-	{ taskset -p 2 "$SERVER" && node sh -c 'echo 2 >/sys/class/net/veth0/queues/rx-0/rps_cpus'; } >>"$LOG" 2>&1 ||
-		die "cannot pin the server and its packets to one processor: $(tail -n 1 "$LOG")"
-	CPUS=1 connect "$W/list" --count "$count" --from "$NET4.100,$NET6:100" "$NET4.1:443" "[$NET6:1]:443"
-	search "$W/rows" --tenant web
-	same_rows "$W/list" "$W/rows" "server and packets on one processor"
-	no_gap
-	[ "$(counter "$NODE" Tcp PassiveOpens)" -eq "$count" ] || die "the kernel counts $(counter "$NODE" Tcp PassiveOpens) passive opens"
-}
-
 # Both spellings of a v4-mapped address find the same rows, and a prefix finds its addresses only.
 spellings() {
 	simple_world
@@ -137,7 +122,6 @@ for RUNG in "$@"; do
 	esac
 	count=${SEKISHO_COUNT:-$count}
 	run_case "AC-16,17,19_equal_sets_live_$count" equal_sets "$count" "$kind"
-	run_case AC-76_server_and_packets_on_one_processor interrupted_server
 done
 RUNG=set_state
 run_case AC-17_byte_order byte_order

@@ -22,6 +22,7 @@ struct capture {
 	struct sekisho_control *control; /* shared with the programs */
 	struct ring *ring;
 	struct armed armed;
+	int lock; /* on the pin directory */
 };
 
 static int map_control(struct capture *c)
@@ -105,9 +106,10 @@ int capture_open(const struct capture_options *o, struct capture **ret_capture,
 		return problem(p, -ENOMEM, "out of memory");
 	c->maps = (struct capture_maps){ -1, -1, -1, -1, -1 };
 	c->armed = (struct armed)ARMED_NONE;
+	c->lock = -1;
 	snprintf(c->pin_dir, sizeof(c->pin_dir), "%s", o->pin_dir);
 	ladder_quiet_libbpf();
-	error = pins_prepare(o->pin_dir, &pinned, ret_notes, p);
+	error = pins_prepare(o->pin_dir, &c->lock, &pinned, ret_notes, p);
 	fresh = !error && !pinned.bytes;
 	if (pinned.bytes && pinned.bytes != ring_bytes) {
 		problem(ret_notes, 0, "ring_size: the pinned ring of %llu bytes stays until sekishod --disarm",
@@ -123,7 +125,7 @@ int capture_open(const struct capture_options *o, struct capture **ret_capture,
 	if (!error)
 		error = ladder_climb(c->pin_dir, o->hook, ring_size(c->ring), &c->armed, p);
 	if (error) {
-		if (fresh)
+		if (fresh && c->lock >= 0)
 			(void)pins_remove(o->pin_dir, &(struct problem){});
 		capture_close(c);
 		return error;
@@ -141,6 +143,8 @@ void capture_close(struct capture *c)
 		munmap(c->control, sizeof(*c->control));
 	capture_maps_close(&c->maps);
 	ladder_release(&c->armed);
+	if (c->lock >= 0)
+		close(c->lock);
 	free(c);
 }
 

@@ -3,13 +3,16 @@
 #include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 #include "pins.h"
 #include "schema/event.h"
@@ -29,6 +32,27 @@ int pin_path(char path[static PIN_PATH_MAX], const char *pin_dir, const char *na
 	int n = snprintf(path, PIN_PATH_MAX, "%s/%s", pin_dir, name);
 
 	return n > 0 && n < PIN_PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+#define LOCK_TRIES 40
+#define LOCK_PAUSE_NS 50000000L
+
+static int take_lock(const char *pin_dir, struct problem *p)
+{
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
+	int fd = open(pin_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return problem(p, -errno, "cannot open pin_dir %s: %s", pin_dir, strerror(errno));
+	for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+		if (errno == EWOULDBLOCK && i < LOCK_TRIES) {
+			nanosleep(&pause, NULL);
+			continue;
+		}
+		close(fd);
+		return problem(p, -EBUSY, "another sekishod uses pin_dir %s", pin_dir);
+	}
+	return fd;
 }
 
 static int on_bpffs(const char *path)
@@ -101,22 +125,6 @@ int pins_empty(const char *pin_dir)
 	return entries == 0;
 }
 
-int pins_prepare(const char *pin_dir, struct pinned_ring *ret_ring, struct problem *ret_notes,
-		 struct problem *p)
-{
-	int error = make_directory(pin_dir, p);
-
-	ret_ring->bytes = 0;
-	if (error || pins_empty(pin_dir) || usable(pin_dir, &ret_ring->bytes))
-		return error;
-	if (ret_notes)
-		problem(ret_notes, 0, "the pins in %s are incomplete or of another version: replaced",
-			pin_dir);
-	ret_ring->bytes = 0;
-	error = pins_remove(pin_dir, p);
-	return error < 0 ? error : make_directory(pin_dir, p);
-}
-
 void pins_end_grants(const char *pin_dir)
 {
 	char path[PIN_PATH_MAX];
@@ -131,7 +139,7 @@ void pins_end_grants(const char *pin_dir)
 	close(fd);
 }
 
-int pins_remove(const char *pin_dir, struct problem *p)
+static int pins_clear(const char *pin_dir, struct problem *p)
 {
 	char path[PIN_PATH_MAX];
 	int found = 0;
@@ -147,7 +155,36 @@ int pins_remove(const char *pin_dir, struct problem *p)
 		else if (error != -ENOENT)
 			return problem(p, error, "cannot remove pin %s: %s", path, strerror(-error));
 	}
-	if (rmdir(pin_dir) < 0 && errno != ENOENT)
+	return found;
+}
+
+int pins_prepare(const char *pin_dir, int *ret_lock, struct pinned_ring *ret_ring,
+		 struct problem *ret_notes, struct problem *p)
+{
+	int error = make_directory(pin_dir, p), lock;
+
+	ret_ring->bytes = 0;
+	if (error)
+		return error;
+	lock = take_lock(pin_dir, p);
+	if (lock < 0)
+		return lock;
+	*ret_lock = lock;
+	if (pins_empty(pin_dir) || usable(pin_dir, &ret_ring->bytes))
+		return 0;
+	if (ret_notes)
+		problem(ret_notes, 0, "the pins in %s are incomplete or of another version: replaced",
+			pin_dir);
+	ret_ring->bytes = 0;
+	error = pins_clear(pin_dir, p); /* the directory is locked, so it stays */
+	return error < 0 ? error : 0;
+}
+
+int pins_remove(const char *pin_dir, struct problem *p)
+{
+	int found = pins_clear(pin_dir, p);
+
+	if (found >= 0 && rmdir(pin_dir) < 0 && errno != ENOENT)
 		return problem(p, -errno, "cannot remove %s: %s", pin_dir, strerror(errno));
 	return found;
 }

@@ -17,10 +17,12 @@ struct pinned_ring {
 
 /*
  * Makes the directory (mounting bpffs on /sys/fs/bpf when that is missing) and looks at the pins.
- * Pins of another layout version, or not complete, are removed and mentioned in *ret_notes.
+ * Pins of another layout version, or not complete, are removed and mentioned in *ret_notes. The
+ * directory is taken for this process until *ret_lock (a descriptor) is closed: a ring has one
+ * consumer. -EBUSY and *p when another one has it for longer than 2 s.
  */
-int pins_prepare(const char *pin_dir, struct pinned_ring *ret_ring, struct problem *ret_notes,
-		 struct problem *p);
+int pins_prepare(const char *pin_dir, int *ret_lock, struct pinned_ring *ret_ring,
+		 struct problem *ret_notes, struct problem *p);
 
 void pins_end_grants(const char *pin_dir);
 /* Whether the directory is missing or holds nothing. */
