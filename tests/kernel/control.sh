@@ -62,6 +62,54 @@ added_tenant() {
 	same_rows "$W/late" "$W/rows" "rows of a dropped tenant"
 }
 
+# What changes for others must not cost a tenant that stays as it is a single connection.
+reload_under_load() {
+	local i
+	simple_world
+	conf_tenant other "$NET4.4" "$NET6:4"
+	conf_tenant wide "$NET4.0/24" "$NET6:/64"
+	kill -HUP "$DAEMON"
+	serve '[::]:443'
+	load "$W/list" --count 10000000 --rate $((SLOW ? 800 : 8000)) --from "$NET4.100,$NET6:100" "$NET4.1:443" "[$NET6:1]:443"
+	for i in {1..15}; do
+		grant other
+		grant wide
+		kill -HUP "$DAEMON"
+		sekisho consent withdraw wide >>"$LOG" 2>&1 || die "withdraw: $(tail -n 1 "$LOG")"
+		sekisho consent withdraw other >>"$LOG" 2>&1 || die "withdraw: $(tail -n 1 "$LOG")"
+		sed -i "s/^record_loopback = .*//; 1irecord_loopback = $([ $((i % 2)) -eq 0 ] && echo no || echo yes)" "$CONF"
+	done
+	load_end stop
+	[ "$(lines "$W/list")" -gt 500 ] || die "only $(lines "$W/list") connections under load"
+	search "$W/rows" --src "$NET4.100"
+	search "$W/rows6" --src "$NET6:100"
+	cat "$W/rows6" >>"$W/rows"
+	same_rows "$W/list" "$W/rows" "while others changed"
+	[ "$(column $TENANT "$W/rows")" = "web=$(lines "$W/list")" ] || die "rows of $(column $TENANT "$W/rows")"
+	no_gap
+}
+
+# Somebody removes our pins: said within a minute (AC-85), and the time until the next start is a gap.
+pins_removed() {
+	simple_world
+	serve "$NET4.1:443"
+	connect "$W/list" --count 50 "$NET4.1:443"
+	rm -rf "$PINS"
+	not_live() { ! daemon_live; }
+	wait_until 60 not_live || die "status is 0 a minute after the pins went"
+	sekisho status >"$W/status"
+	[ $? -eq 1 ] && grep -q '^Capture: *NOT LIVE' "$W/status" || die "status does not say NOT LIVE: $(head -n 1 "$W/status")"
+	connect "$W/unseen" --count 50 --from "$NET4.101" "$NET4.1:443"
+	daemon_end
+	daemon_start
+	connect "$W/more" --count 50 "$NET4.1:443"
+	cat "$W/more" >>"$W/list"
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "around the removal"
+	gaps "$W/gaps"
+	grep -q '^not recording|' "$W/gaps" || die "no gap for the time without pins: $(cat "$W/gaps")"
+}
+
 # Consent is for the addresses of its time: a new one is not covered, an old one that went is not recorded.
 changed_address() {
 	local before
@@ -119,11 +167,11 @@ status_of_daemon() {
 	sekisho status >"$W/said" 2>&1
 	[ $? -eq 3 ] || die "status after SIGTERM does not exit with 3"
 	# Without -f: back in the shell when it records.
-	timeout 10 "$BIN/sekishod" -c "$CONF" || die "a start in the background: status $?"
+	timeout 10 "$BIN/sekishod" -c "$CONF" 2>>"$LOG" || die "a start in the background: status $?"
 	sekisho status >"$W/said" 2>&1 || die "status after a start in the background: $(cat "$W/said")"
 	DAEMON=$(for process in /proc/[0-9]*; do
-		[ "$(tr '\0' ' ' <"$process/cmdline" 2>/dev/null)" != "$BIN/sekishod -c $CONF " ] || echo "${process#/proc/}"
-	done)
+		[ "$(tr '\0' ' ' 2>/dev/null <"$process/cmdline")" != "$BIN/sekishod -c $CONF " ] || echo "${process#/proc/}"
+	done 2>/dev/null)
 	[ "$(wc -w <<<"$DAEMON")" -eq 1 ] || die "the daemon in the background is not to be found: '$DAEMON'"
 	kill -TERM "$DAEMON"
 	wait_until 5 daemon_gone || die "the daemon in the background does not end"
@@ -163,6 +211,8 @@ same_pins() {
 run_case AC-02_reload_broken broken_reload
 run_case AC-01_reload_adds_tenant added_tenant
 run_case AC-02_reload_changed_address changed_address
+run_case AC-02_reload_under_load reload_under_load
+run_case AC-85_pins_removed pins_removed
 run_case AC-38_modes modes
 run_case AC-84_status_of_daemon status_of_daemon
 run_case AC-79_second_daemon_refused second_daemon

@@ -9,7 +9,7 @@ small_disk() {
 	mkdir "$STATE"
 	mount -t tmpfs -o size=4m,mode=0700 tmpfs "$STATE" || die "cannot mount a tmpfs"
 	MOUNTS+=("$STATE")
-	conf "hook = $RUNG"
+	conf "hook = $RUNG" "$@"
 	conf_tenant web "$NET4.1" "$NET6:1"
 	grant web
 }
@@ -121,7 +121,33 @@ full_while_sealing() {
 	verify
 }
 
+# The ring runs full as well: what no longer fits is counted, exactly.
+full_disk_and_ring() {
+	small_disk "ring_size = 64K"
+	daemon_start
+	serve "$NET4.1:443"
+	connect "$W/list" --count 100 "$NET4.1:443"
+	search "$W/rows" --tenant web
+	fill
+	connect "$W/more" --count 5000 --from "$NET4.100,$NET4.101" "$NET4.1:443"
+	cat "$W/more" >>"$W/list"
+	wait_until 5 told || die "status exits with 0 although the disk is full"
+	rm "$STATE/filler"
+	wait_until 5 daemon_live || die "status does not become 0 when there is room again: $(tail -n 1 "$LOG")"
+	sleep 1.3 # counters become gaps once a second
+	gaps "$W/gaps"
+	search "$W/rows" --tenant web
+	[ "$(lost 'ring full' web)" -gt 0 ] || die "nothing was lost: the test proves nothing"
+	[ "$(lines "$W/list")" -eq $(($(lines "$W/rows") + $(lost 'ring full' web))) ] ||
+		die "made $(lines "$W/list"), recorded $(lines "$W/rows"), lost $(lost 'ring full' web)"
+	tuples "$W/rows" | sort >"$W/got"
+	sort "$W/list" | comm -13 - "$W/got" >"$W/extra"
+	[ ! -s "$W/extra" ] || die "a row that the client did not make: $(head -n 1 "$W/extra")"
+	verify
+}
+
 run_case AC-35_disk_full_while_recording full_while_recording
 run_case AC-35_disk_full_at_start full_at_start
 run_case AC-35_disk_full_while_sealing full_while_sealing
+run_case AC-35,81_disk_and_ring_full full_disk_and_ring
 finish

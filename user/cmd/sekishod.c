@@ -72,6 +72,11 @@ static void run_until_stopped(struct node *node, int signals)
 	for (;;) {
 		if (read(signals, &info, sizeof(info)) != sizeof(info))
 			continue;
+		if (info.ssi_signo == NODE_SIGNAL_CLOCK) {
+			if (node_refresh(node, &p))
+				log_error("after the clock was set: %s", p.text);
+			continue;
+		}
 		if (info.ssi_signo != SIGHUP)
 			return;
 		if (node_reload(node, &p))
@@ -91,6 +96,7 @@ static int block_signals(void)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, NODE_SIGNAL_CLOCK);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	return signalfd(-1, &set, SFD_CLOEXEC);
@@ -164,7 +170,10 @@ static int run_detached(const char *conf_path, struct conf *conf)
 static int disarm(struct conf *conf)
 {
 	struct problem p;
-	int removed = node_disarm(conf, &p);
+	int removed;
+
+	signal(NODE_SIGNAL_CLOCK, SIG_IGN); /* whoever is recorded, it ends now */
+	removed = node_disarm(conf, &p);
 
 	if (removed < 0) {
 		log_error("%s", p.text);

@@ -73,6 +73,12 @@ static int make_roster(const struct node *n, const struct conf *conf, struct con
 	return 0;
 }
 
+/* The main thread does the rest: the recorder's may not wait for itself. */
+static void signal_clock(void)
+{
+	(void)kill(getpid(), NODE_SIGNAL_CLOCK);
+}
+
 static int start_threads(struct node *n, int64_t unarmed_from_ns, struct problem *p)
 {
 	struct recorder_parts parts = {
@@ -80,6 +86,7 @@ static int start_threads(struct node *n, int64_t unarmed_from_ns, struct problem
 		.capture = n->capture,
 		.rotate_interval_ns = n->conf.rotate_interval_ns,
 		.rotate_size = n->conf.rotate_size,
+		.clock_was_set = signal_clock,
 		.unarmed_from_ns = unarmed_from_ns,
 	};
 	struct consents consents;
@@ -250,6 +257,16 @@ int node_reload(struct node *n, struct problem *p)
 	error = apply(n, &conf, p);
 	pthread_mutex_unlock(&n->lock);
 	conf_done(&conf);
+	return error;
+}
+
+int node_refresh(struct node *n, struct problem *p)
+{
+	int error;
+
+	pthread_mutex_lock(&n->lock);
+	error = apply(n, &n->conf, p);
+	pthread_mutex_unlock(&n->lock);
 	return error;
 }
 

@@ -7,6 +7,7 @@
 #define SEKISHO_NODE_H
 
 #include <jansson.h>
+#include <signal.h>
 #include "base/conf.h"
 #include "base/problem.h"
 #include "seal/seal.h"
@@ -26,6 +27,9 @@ void node_stop(struct node *n);
 
 /* Reads configuration and ledger again. On an error the old state goes on. */
 int node_reload(struct node *n, struct problem *p);
+/* After the clock was set (NODE_SIGNAL_CLOCK arrives): who is recorded depends on the time. */
+#define NODE_SIGNAL_CLOCK SIGUSR1
+int node_refresh(struct node *n, struct problem *p);
 int node_drain(struct node *n, struct problem *p);
 int node_seal(struct node *n, struct seal_result *ret_result, struct problem *p);
 /* Ends a tenant's consent: kernel first, then the ring, then the ledger. -ESRCH: none in force. */

@@ -133,6 +133,7 @@ static void check_clock(struct recorder *r)
 	if (read(r->clock_set, &ticks, sizeof(ticks)) < 0 && errno == ECANCELED) {
 		watch_clock(r);
 		pump_clock_was_set(r->pump);
+		r->parts.clock_was_set();
 	}
 }
 

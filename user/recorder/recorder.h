@@ -32,6 +32,7 @@ struct recorder_parts {
 	struct syncer *syncer;
 	struct sealer *sealer;
 	uint64_t rotate_interval_ns, rotate_size;
+	void (*clock_was_set)(void); /* called on the recorder's thread; must not call back into it */
 	int64_t unarmed_from_ns; /* if the program was exchanged at start: since when; else 0 */
 };
 
