@@ -245,11 +245,11 @@ static __always_inline int record(const struct sock *sk, bool typed, __u8 kind)
 	return 0;
 }
 
-static __always_inline __u64 packet_time(const struct sock *sk)
+static __always_inline __u32 send_sequence(const struct sock *sk)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
 
-	return tp ? tp->tcp_mstamp : 0;
+	return tp ? tp->snd_una : 0;
 }
 
 /*
@@ -277,11 +277,12 @@ static __always_inline bool leaves_handshake(const struct sock *sk, int oldstate
 	return tp && !tp->fastopen_rsk;
 }
 
-static __always_inline int set_state(const struct sock *sk, int oldstate, int newstate)
+static __always_inline int set_state(const struct sock *sk, int oldstate, int newstate,
+				     bool first)
 {
 	struct last_handled *last;
 	__u32 zero = 0;
-	__u64 stamp;
+	__u32 snd_una;
 
 	if (newstate == TCP_SYN_RECV && oldstate == TCP_SYN_SENT)
 		bpf_sk_storage_get(&active_opens, (void *)sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
@@ -290,11 +291,11 @@ static __always_inline int set_state(const struct sock *sk, int oldstate, int ne
 	last = bpf_map_lookup_elem(&handled, &zero);
 	if (!last)
 		return 0;
-	stamp = packet_time(sk);
-	if (last->sk == (__u64)sk && last->stamp == stamp)
+	snd_una = send_sequence(sk);
+	if (!first && last->sk == (__u64)sk && last->snd_una == snd_una)
 		return 0; /* the first of the two has it */
 	last->sk = (__u64)sk;
-	last->stamp = stamp;
+	last->snd_una = snd_una;
 	return record(sk, true, SEKISHO_KIND_ESTABLISHED);
 }
 
@@ -313,13 +314,13 @@ static __always_inline int set_state(const struct sock *sk, int oldstate, int ne
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_set_state_1, const struct sock *sk, int oldstate, int newstate)
 {
-	return set_state(sk, oldstate, newstate);
+	return set_state(sk, oldstate, newstate, true);
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_set_state_2, const struct sock *sk, int oldstate, int newstate)
 {
-	return set_state(sk, oldstate, newstate);
+	return set_state(sk, oldstate, newstate, false);
 }
 
 /* Only the return value: the arguments changed in 6.10 (92ef0fd55ac8). */

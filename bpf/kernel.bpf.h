@@ -62,7 +62,7 @@ struct inet_sock {
 
 struct tcp_sock {
 	__u32 srtt_us; /* eighths of a microsecond */
-	__u64 tcp_mstamp; /* when the last packet was processed */
+	__u32 snd_una; /* first unacknowledged: from a random start in every connection (RFC 6528) */
 	void *fastopen_rsk; /* set until a Fast Open child's handshake ends */
 } KERNEL_STRUCT;
 

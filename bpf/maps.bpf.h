@@ -58,7 +58,7 @@ struct {
  */
 struct last_handled {
 	__u64 sk;
-	__u64 stamp; /* tcp_mstamp: a freed socket's address is soon used again */
+	__u64 snd_una; /* a freed socket's address is soon used again, with another number */
 };
 
 struct {

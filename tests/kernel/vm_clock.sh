@@ -4,7 +4,7 @@
 # nobody else's clock.
 . "$(dirname "$0")/../lib.sh"
 
-set_clock() { date -s "@$(($(date +%s) + $1))" >/dev/null || die "cannot set the clock"; }
+set_clock() { date -s "$(date -u -d "$1 seconds" '+%Y-%m-%d %H:%M:%S.%N UTC')" >/dev/null || die "cannot set the clock"; }
 
 time_of() { cut -d, -f$TIME "$1" | sort | "$2" -n 1; }
 
@@ -80,6 +80,20 @@ wrong_at_start() {
 	same_rows "$W/two" "$W/rows" "after the clock was set"
 }
 
+# Set to shortly before the consent's beginning, as a time service may do: it begins when its time comes.
+begins_after_step() {
+	simple_world
+	serve "$NET4.1:443"
+	connect "$W/one" --count 20 --from "$NET4.100" "$NET4.1:443"
+	set_clock -5
+	sleep 8
+	connect "$W/two" --count 50 --from "$NET4.101" "$NET4.1:443"
+	search "$W/rows" --src "$NET4.101"
+	[ "$(lines "$W/rows")" -eq 50 ] || die "of 50 connections $(lines "$W/rows") recorded, and status says: $(sekisho status | grep '^  web ')"
+	search "$W/rows" --src "$NET4.100"
+	same_rows "$W/one" "$W/rows" "before the step"
+}
+
 # The end of a consent is an instant of the clock: a step moves when it comes.
 end_moves() {
 	simple_world
@@ -100,5 +114,6 @@ in_vm || { printf 'this script sets the clock: it runs in a virtual machine only
 run_case AC-26_clock_set_forward step_forward
 run_case AC-26_clock_set_back step_back
 run_case AC-26_clock_wrong_at_start wrong_at_start
+run_case AC-26_consent_begins_after_step begins_after_step
 run_case AC-08,26_clock_set_past_the_end end_moves
 finish

@@ -9,21 +9,26 @@
 
 # Packets are handed over to the second processor, where the server is; the client has the first one.
 interrupts_where_the_server_runs() {
-	local skipped
+	local skipped round
 	[ "$(nproc)" -ge 2 ] || die "two processors are needed"
 	simple_world
 	node sh -c 'echo 2 >/sys/class/net/veth0/queues/rx-0/rps_cpus' || die "cannot steer packets"
 	serve "$NET4.1:443"
 	taskset -p 2 "$SERVER" >/dev/null || die "cannot bind the server to a processor"
-	client taskset 1 "$BIN/conns" connect --list "$W/list" \
-		--count "$((SLOW ? 20000 : 100000))" "$NET4.1:443" 2>"$W/conns.err" ||
-		die "conns connect: $(tail -n 1 "$W/conns.err")"
+	# Where the kernel skips a running program, it must have done so: the test would find one that is attached
+	# once. How often depends on the emulator's timing, so it goes on until it has happened.
+	for round in {1..8}; do
+		client taskset 1 "$BIN/conns" connect --list "$W/round" \
+			--count "$((SLOW ? 20000 : 100000))" "$NET4.1:443" 2>"$W/conns.err" ||
+			die "conns connect: $(tail -n 1 "$W/conns.err")"
+		cat "$W/round" >>"$W/list"
+		skipped=$(bpftool prog show 2>/dev/null | sed -n 's/.*on_set_state_1.*recursion_misses \([0-9]*\).*/\1/p' |
+			sort -n | tail -n 1)
+		[ "$KERNEL" != 6.1 ] && [ "${skipped:-0}" -eq 0 ] || break
+	done
 	search "$W/rows" --tenant web
-	same_rows "$W/list" "$W/rows" "interrupted server"
+	same_rows "$W/list" "$W/rows" "interrupted server ($round rounds)"
 	no_gap
-	# Where the kernel skips a running program, it has done so: the test would find one that is attached once.
-	skipped=$(bpftool prog show 2>/dev/null | sed -n 's/.*on_set_state_1.*recursion_misses \([0-9]*\).*/\1/p' |
-		sort -n | tail -n 1)
 	[ "$KERNEL" = 6.1 ] || [ "${skipped:-0}" -gt 0 ] || die "the program was never interrupted: the test proves nothing"
 }
 

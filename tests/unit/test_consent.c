@@ -510,6 +510,22 @@ static void withdrawing_needs_a_grant_in_force(void)
 	CHECK_INT(consent_withdraw(unit_temp_dir(), &act, &when, &p), -ESRCH);
 }
 
+/* With a clock that was set back a grant may lie ahead: when it begins is known. */
+static void the_next_start_is_the_earliest_ahead(void)
+{
+	struct consents c;
+
+	put_ledger(GRANT(1, "t1", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z")
+		   GRANT(2, "t2", "2026-02-05T00:00:00Z", "2026-03-01T00:00:00Z")
+		   GRANT(3, "t3", "2026-02-03T00:00:00Z", "2026-03-01T00:00:00Z"));
+	c = load();
+	CHECK_INT(consents_next_start(&c, a_time("2026-01-01T00:00:00Z")), c.list[0].from_ns);
+	CHECK_INT(consents_next_start(&c, c.list[0].from_ns), c.list[2].from_ns);
+	CHECK_INT(consents_next_start(&c, c.list[2].from_ns), c.list[1].from_ns);
+	CHECK_INT(consents_next_start(&c, c.list[1].from_ns), INT64_MAX);
+	consents_done(&c);
+}
+
 /* The clock was ahead and has been set back: no act may lie before the one it follows. */
 static void a_clock_that_went_back_is_refused(void)
 {
@@ -741,6 +757,7 @@ UNIT_SUITE(consent, TEST(a_missing_ledger_is_an_empty_one), TEST(a_grant_comes_b
 	   TEST(an_unterminated_last_line_is_no_tampering),
 	   TEST(the_next_act_after_a_torn_line_works), TEST(withdrawing_needs_a_grant_in_force),
 	   TEST(a_clock_that_went_back_is_refused),
+	   TEST(the_next_start_is_the_earliest_ahead),
 	   TEST(acts_that_could_not_be_read_are_not_written), TEST(a_tampered_ledger_takes_no_act),
 	   TEST(a_full_disk_leaves_the_ledger_as_it_was),
 	   TEST(concurrent_grants_get_distinct_numbers), TEST(field_lists),

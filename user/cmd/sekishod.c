@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,18 +64,31 @@ static int exit_status_of(int error)
 	return error == -EBADMSG ? EXIT_DAMAGED : EXIT_NO;
 }
 
-/* Waits for signals until one says stop. */
+static void refresh(struct node *node, const char *why)
+{
+	struct problem p;
+
+	if (node_refresh(node, &p))
+		log_error("%s: %s", why, p.text);
+}
+
+/* Waits for signals until one says stop; meanwhile consents may begin. */
 static void run_until_stopped(struct node *node, int signals)
 {
 	struct signalfd_siginfo info;
 	struct problem p;
 
 	for (;;) {
+		struct pollfd wait = { .fd = signals, .events = POLLIN };
+
+		if (poll(&wait, 1, node_refresh_due_ms(node)) == 0) {
+			refresh(node, "a consent begins");
+			continue;
+		}
 		if (read(signals, &info, sizeof(info)) != sizeof(info))
 			continue;
 		if (info.ssi_signo == NODE_SIGNAL_CLOCK) {
-			if (node_refresh(node, &p))
-				log_error("after the clock was set: %s", p.text);
+			refresh(node, "after the clock was set");
 			continue;
 		}
 		if (info.ssi_signo != SIGHUP)

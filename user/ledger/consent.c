@@ -251,6 +251,19 @@ const struct consent *consents_at(const struct consents *c, const char *tenant_i
 	return g && g->from_ns <= utc_ns && utc_ns < g->until_ns ? g : NULL;
 }
 
+int64_t consents_next_start(const struct consents *c, int64_t utc_ns)
+{
+	int64_t next = INT64_MAX;
+
+	for (size_t i = 0; i < c->count; i++) {
+		const struct consent *g = &c->list[i];
+
+		if (g->from_ns > utc_ns && g->from_ns < g->until_ns && g->from_ns < next)
+			next = g->from_ns;
+	}
+	return next;
+}
+
 static const struct consent *by_seq(const struct consents *c, uint32_t seq)
 {
 	size_t low = 0, high = c->count;

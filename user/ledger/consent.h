@@ -48,6 +48,8 @@ void consents_done(struct consents *c);
 
 /* The grant in force for a tenant at an instant, or NULL. */
 const struct consent *consents_at(const struct consents *c, const char *tenant_id, int64_t utc_ns);
+/* The earliest start of a grant that lies ahead (the clock was set back), or INT64_MAX. */
+int64_t consents_next_start(const struct consents *c, int64_t utc_ns);
 /* Whether grant `seq` of tenant number `tenant` covers this instant. */
 bool consents_cover(const struct consents *c, uint32_t seq, uint32_t tenant, int64_t utc_ns);
 

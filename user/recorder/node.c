@@ -270,6 +270,19 @@ int node_refresh(struct node *n, struct problem *p)
 	return error;
 }
 
+int node_refresh_due_ms(struct node *n)
+{
+	int64_t next, wait_ms;
+
+	pthread_mutex_lock(&n->lock);
+	next = consents_next_start(&n->consents, utc_now_ns());
+	pthread_mutex_unlock(&n->lock);
+	if (next == INT64_MAX)
+		return -1;
+	wait_ms = (next - utc_now_ns()) / 1000000 + 1;
+	return wait_ms < 0 ? 0 : wait_ms > 60000 ? 60000 : (int)wait_ms;
+}
+
 int node_drain(struct node *n, struct problem *p)
 {
 	return recorder_drain(n->recorder, p);

@@ -30,6 +30,9 @@ int node_reload(struct node *n, struct problem *p);
 /* After the clock was set (NODE_SIGNAL_CLOCK arrives): who is recorded depends on the time. */
 #define NODE_SIGNAL_CLOCK SIGUSR1
 int node_refresh(struct node *n, struct problem *p);
+/* Milliseconds until node_refresh() is due because a consent begins (its start lies ahead of a clock that
+ * was set back); -1 when none does. */
+int node_refresh_due_ms(struct node *n);
 int node_drain(struct node *n, struct problem *p);
 int node_seal(struct node *n, struct seal_result *ret_result, struct problem *p);
 /* Ends a tenant's consent: kernel first, then the ring, then the ledger. -ESRCH: none in force. */
