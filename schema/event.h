@@ -21,6 +21,7 @@
 enum sekisho_kind {
 	SEKISHO_KIND_ESTABLISHED = 1, /* passive child became ESTABLISHED (set_state) */
 	SEKISHO_KIND_ACCEPTED = 2, /* accept() returned the connection (fexit, kretprobe) */
+	SEKISHO_KIND_CLOSE = 3, /* a recorded connection ended */
 };
 
 /* The hook in use; stored in every journal and section, so numbers are never reused. */
@@ -35,6 +36,7 @@ enum sekisho_flag {
 	SEKISHO_FLAG_V6_SOCKET = 1 << 0, /* IPv4 peer on an AF_INET6 (v4-mapped) socket */
 	SEKISHO_FLAG_LOOPBACK = 1 << 1, /* source address local to the socket's namespace */
 	SEKISHO_FLAG_CLOCK_UNSYNC = 1 << 2, /* set in user space: STA_UNSYNC at that time */
+	SEKISHO_FLAG_IMPORTED = 1 << 3, /* set in user space: from `sekisho import`, not recorded here */
 };
 
 /* One accepted connection. Zeroed before it is filled: ring memory is not cleared. */

@@ -22,7 +22,7 @@ enum store_column {
 	STORE_COLUMN_PROTOCOL = 11, /* 1 byte, IP protocol number */
 	STORE_COLUMN_ORIG_DST_ADDR = 12, /* destination before translation; zero = none */
 	STORE_COLUMN_ORIG_DST_PORT = 13,
-	STORE_COLUMN_CLOSE_TIME = 14, /* UTC ns, 8 bytes; zero = not consented or not known */
+	STORE_COLUMN_LASTED = 14, /* ns, 8 bytes: rows of kind CLOSE, how long it was open */
 	STORE_BLOCK_ANCHORS = 64, /* segments: clock anchors, STORE_ANCHOR_BYTES each */
 	STORE_BLOCK_GAPS = 65, /* segments: gaps, STORE_GAP_BYTES each */
 };

@@ -23,7 +23,7 @@ TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 # 3.3: number -> name, width
 COLUMNS = {1: ("time", 8), 2: ("src", 16), 3: ("src_port", 2), 4: ("dst", 16), 5: ("dst_port", 2), 6: ("tenant", 4),
            7: ("consent", 4), 8: ("rtt_us", 4), 9: ("flags", 4), 10: ("kind", 1), 11: ("protocol", 1),
-           12: ("orig_dst", 16), 13: ("orig_dst_port", 2), 14: ("close", 8)}
+           12: ("orig_dst", 16), 13: ("orig_dst_port", 2), 14: ("lasted", 8)}
 ADDRESSES = ("src", "dst", "orig_dst")
 MODULO = 1 << 64
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Rows, files and stores for the tests. */
+#include "base/rtt.h"
 #include "fixture.h"
 
 #include <fcntl.h>
@@ -84,12 +85,12 @@ void random_rows(struct rng *r, struct record *rows, size_t count, int64_t from_
 		row->kind = 1 + (uint8_t)rng_below(r, 2);
 		row->protocol = IPPROTO_TCP;
 		if (rng_below(r, 2))
-			row->rtt_us = (uint32_t)rng_next(r);
+			row->rtt_us = rtt_quantise((uint32_t)rng_next(r));
 		row->flags = (uint32_t)rng_below(r, 8);
 		if (rng_below(r, 4) == 0) {
 			random_addr(r, &row->orig_dst);
 			row->orig_dst_port = (uint16_t)rng_next(r);
-			row->close_ns = row->time_ns + (int64_t)rng_below(r, 1u << 30);
+			row->lasted_ns = (int64_t)rng_below(r, 1u << 30);
 		}
 	}
 }

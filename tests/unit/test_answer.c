@@ -57,7 +57,7 @@ static void fill(struct fixed *f)
 	f->rows[2].record.flags = SEKISHO_FLAG_LOOPBACK | SEKISHO_FLAG_CLOCK_UNSYNC;
 	f->rows[2].record.orig_dst = an_addr("203.0.113.9");
 	f->rows[2].record.orig_dst_port = 8443;
-	f->rows[2].record.close_ns = DAY_NS + 20 * 3600 * NS_PER_SEC;
+	f->rows[2].close_ns = DAY_NS + 20 * 3600 * NS_PER_SEC;
 	f->gaps[0] = (struct gap){ .first_utc_ns = DAY_NS + 16 * 3600 * NS_PER_SEC,
 				   .last_utc_ns = DAY_NS + 16 * 3600 * NS_PER_SEC + 5, .count = 12,
 				   .tenant = 1, .reason = STORE_GAP_RING_FULL };

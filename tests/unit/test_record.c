@@ -25,7 +25,7 @@ static void columns_are_the_whole_record(void)
 		for (unsigned int i = 0; i < c->width; i++)
 			covered[c->offset + i]++;
 	}
-	CHECK_INT(last, STORE_COLUMN_CLOSE_TIME);
+	CHECK_INT(last, STORE_COLUMN_LASTED);
 	for (size_t i = 0; i < sizeof(covered); i++)
 		CHECK_ROW(covered[i] == 1, "byte %zu", i);
 	CHECK(record_column_find(0) == NULL);

@@ -25,7 +25,7 @@ const struct record_column record_columns[] = {
 	COLUMN(STORE_COLUMN_PROTOCOL, protocol),
 	COLUMN(STORE_COLUMN_ORIG_DST_ADDR, orig_dst),
 	COLUMN(STORE_COLUMN_ORIG_DST_PORT, orig_dst_port),
-	COLUMN(STORE_COLUMN_CLOSE_TIME, close_ns),
+	COLUMN(STORE_COLUMN_LASTED, lasted_ns),
 	{ .id = 0 },
 };
 
@@ -98,7 +98,7 @@ static int compare_rest(const struct record *x, const struct record *y)
 	ORDER(x->flags, y->flags);
 	ORDER(x->protocol, y->protocol);
 	ORDER(x->orig_dst_port, y->orig_dst_port);
-	ORDER(x->close_ns, y->close_ns);
+	ORDER(x->lasted_ns, y->lasted_ns);
 	return addr_compare(&x->orig_dst, &y->orig_dst);
 }
 

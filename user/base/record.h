@@ -14,7 +14,7 @@
 
 struct record {
 	int64_t time_ns; /* UTC; inside a journal CLOCK_BOOTTIME */
-	int64_t close_ns; /* UTC; 0 = not consented or not known */
+	int64_t lasted_ns; /* rows of kind CLOSE: how long it was open; else 0 */
 	struct addr src, dst, orig_dst; /* orig_dst all zero = none */
 	uint32_t tenant, consent, rtt_us, flags;
 	uint16_t src_port, dst_port, orig_dst_port;

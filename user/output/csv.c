@@ -23,7 +23,7 @@ static void put_row(size_t number, const struct found_row *f, const char *tenant
 		flags_text(r->flags, flags), r->consent, has_orig ? addr_format(&r->orig_dst, orig) : "");
 	if (r->orig_dst_port)
 		fprintf(out, "%u", r->orig_dst_port);
-	fprintf(out, ",%s\n", r->close_ns ? utc_format(r->close_ns, close_utc) : "");
+	fprintf(out, ",%s\n", f->close_ns ? utc_format(f->close_ns, close_utc) : "");
 }
 
 void answer_csv(const struct answer *a, FILE *out)

@@ -40,7 +40,7 @@ static json_t *row_json(size_t number, const struct found_row *f, const char *te
 		tenant, "rtt_us", number_json(r->rtt_us), "clock_err_ns",
 		(json_int_t)f->clock_error_ns, "flags", flags_text(r->flags, flags), "consent",
 		(json_int_t)r->consent, "orig_dst_ip", addr_json(&r->orig_dst), "orig_dst_port",
-		number_json(r->orig_dst_port), "t_close_utc", time_json(r->close_ns));
+		number_json(r->orig_dst_port), "t_close_utc", time_json(f->close_ns));
 }
 
 static json_t *gaps_json(const struct search_result *r)

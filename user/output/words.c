@@ -13,6 +13,8 @@ const char *kind_text(uint8_t kind)
 		return "established";
 	case SEKISHO_KIND_ACCEPTED:
 		return "accepted";
+	case SEKISHO_KIND_CLOSE:
+		return "close";
 	default:
 		return "unknown";
 	}
@@ -32,6 +34,7 @@ const char *flags_text(uint32_t flags, char buf[static FLAGS_TEXT_MAX])
 		{ SEKISHO_FLAG_V6_SOCKET, "v6_socket" },
 		{ SEKISHO_FLAG_LOOPBACK, "loopback" },
 		{ SEKISHO_FLAG_CLOCK_UNSYNC, "clock_unsync" },
+		{ SEKISHO_FLAG_IMPORTED, "imported" },
 	};
 	size_t n = 0;
 

@@ -58,7 +58,7 @@ static int add_row(struct search_result *out, const struct record *r, uint32_t t
 {
 	if (ARRAY_RESERVE(out->rows, out->count, out->capacity))
 		return -ENOMEM;
-	out->rows[out->count] = (struct found_row){ *r, clock_error_ns };
+	out->rows[out->count] = (struct found_row){ .record = *r, .clock_error_ns = clock_error_ns };
 	out->rows[out->count++].record.tenant = tenant;
 	return 0;
 }

@@ -29,6 +29,7 @@ struct query {
 
 struct found_row {
 	struct record record; /* time_ns is UTC; tenant is an index into tenants */
+	int64_t close_ns; /* UTC; 0 = not consented or not known */
 	uint64_t clock_error_ns; /* the kernel's own bound at that time (adjtimex maxerror) */
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "base/rtt.h"
 #include "base/utc.h"
 #include "pump.h"
 #include "recent.h"
@@ -292,7 +293,7 @@ static bool take_event(struct pump *pump, const void *data, uint32_t size, struc
 	row->dst_port = e->dst_port;
 	row->tenant = e->tenant;
 	row->consent = consent;
-	row->rtt_us = e->rtt_us;
+	row->rtt_us = rtt_quantise(e->rtt_us);
 	row->kind = e->kind;
 	row->protocol = e->protocol;
 	row->flags = e->flags;

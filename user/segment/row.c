@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Rows of a section and records. */
+#include <string.h>
+#include "base/rtt.h"
+#include "row.h"
+
+int row_compare_source(const struct addr *a, const struct addr *b)
+{
+	bool a_v4 = addr_is_v4(a), b_v4 = addr_is_v4(b);
+
+	if (a_v4 != b_v4)
+		return a_v4 ? -1 : 1;
+	return addr_compare(a, b);
+}
+
+void row_to_record(const struct row *r, const struct endpoint *e, uint32_t tenant,
+		   struct record *ret_record)
+{
+	*ret_record = (struct record){
+		.time_ns = r->time_ns,
+		.lasted_ns = r->lasted_ns,
+		.src = r->src,
+		.dst = e->dst,
+		.orig_dst = e->orig_dst,
+		.tenant = tenant,
+		.consent = e->consent,
+		.rtt_us = rtt_value_us(r->rtt),
+		.flags = e->flags,
+		.src_port = r->src_port,
+		.dst_port = e->dst_port,
+		.orig_dst_port = e->orig_dst_port,
+		.kind = e->kind,
+		.protocol = e->protocol,
+	};
+}
+
+void row_from_record(const struct record *record, uint32_t endpoint, struct row *ret_row,
+		     struct endpoint *ret_endpoint)
+{
+	*ret_row = (struct row){
+		.time_ns = record->time_ns,
+		.lasted_ns = record->lasted_ns,
+		.src = record->src,
+		.endpoint = endpoint,
+		.src_port = record->src_port,
+		.rtt = rtt_code(record->rtt_us),
+	};
+	*ret_endpoint = (struct endpoint){
+		.dst = record->dst,
+		.orig_dst = record->orig_dst,
+		.consent = record->consent,
+		.flags = record->flags,
+		.dst_port = record->dst_port,
+		.orig_dst_port = record->orig_dst_port,
+		.kind = record->kind,
+		.protocol = record->protocol,
+	};
+}

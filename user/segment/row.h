@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Rows as segments hold them: what repeats (destination, consent, kind, ...) is
+ * one entry of the section's endpoint table, a row names it by index. 40 bytes a
+ * row, so that sealing keeps millions of them in little memory.
+ */
+#ifndef SEKISHO_ROW_H
+#define SEKISHO_ROW_H
+
+#include <stdint.h>
+#include "base/addr.h"
+#include "base/record.h"
+
+struct endpoint {
+	struct addr dst, orig_dst; /* orig_dst all zero = none */
+	uint32_t consent, flags;
+	uint16_t dst_port, orig_dst_port;
+	uint8_t kind, protocol; /* enum sekisho_kind, IP protocol number */
+	uint8_t zero[2]; /* so that memcmp() compares endpoints */
+};
+
+struct row {
+	int64_t time_ns; /* UTC */
+	int64_t lasted_ns; /* kind CLOSE: how long it was open; else 0 */
+	struct addr src;
+	uint32_t endpoint; /* index */
+	uint16_t src_port;
+	uint8_t rtt; /* code of base/rtt.h; 0 = none */
+	uint8_t zero;
+};
+
+/* Order of the rows of a section: IPv4 sources before IPv6, then address, then time. */
+int row_compare_source(const struct addr *a, const struct addr *b);
+/* Both directions; a record's tenant is not part of a row. rtt_us must be one of rtt.h's values. */
+void row_to_record(const struct row *r, const struct endpoint *e, uint32_t tenant,
+		   struct record *ret_record);
+void row_from_record(const struct record *record, uint32_t endpoint, struct row *ret_row,
+		     struct endpoint *ret_endpoint);
+
+#endif
