@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Bytes of a segment: one tenant, one UTC day, a header and then sections, each
- * appended by one sealing run. Little-endian. FORMAT.md describes it in full.
+ * appended by one sealing run, and at last a trailer. Little-endian. FORMAT.md
+ * describes it in full.
  */
 #ifndef SEKISHO_SEGMENT_SCHEMA_H
 #define SEKISHO_SEGMENT_SCHEMA_H
@@ -19,59 +20,65 @@ enum segment_header_at {
 	SEGMENT_AT_DAY = 20, /* i32, days since 1970-01-01 UTC */
 	SEGMENT_AT_FILE_ID = 24, /* u64, random */
 	SEGMENT_AT_PART = 32, /* u32: 1, or N of "<day>.N.sks" */
-	SEGMENT_AT_TENANT_BYTES = 36, /* u32: length of the id */
-	SEGMENT_AT_CREATED_UTC = 40, /* i64 ns */
-	SEGMENT_AT_TENANT = 48, /* 64 bytes, zero padded */
-	SEGMENT_AT_RESERVED = 112, /* zero */
-	SEGMENT_AT_CRC = 124, /* u32 over the bytes before it, file id and offset 0 */
-	SEGMENT_HEADER_BYTES = 128,
+	SEGMENT_AT_CRC = 36, /* u32 over file id, offset 0 and the header without these four bytes */
+	SEGMENT_AT_SECRET = 40, /* 32 bytes, random: the salts of its Merkle trees come from it */
+	SEGMENT_AT_TENANT = 72, /* the tenant id, to the end of the header */
+	SEGMENT_HEADER_BYTES = 72, /* without the tenant id */
 };
+#define SEGMENT_HEADER_MAX (SEGMENT_HEADER_BYTES + 64)
 
 #define SECTION_MAGIC 0x43534b53u /* "SKSC" */
 
-/* Then the directory of SECTION_BLOCK_BYTES per block, then the blocks themselves. */
+/* Then facts, tables and index of variable length up to SECTION_AT_HEADER_SIZE, then the blocks. */
 enum section_header_at {
 	SECTION_AT_MAGIC = 0, /* u32 */
-	SECTION_AT_HEADER_SIZE = 4, /* u16: the directory starts here */
-	SECTION_AT_BLOCKS = 6, /* u16 */
-	SECTION_AT_BYTES = 8, /* u64: header, directory and blocks */
+	SECTION_AT_PREFIX_CRC = 4, /* u32 over file id, offset and bytes 8 to 63 */
+	SECTION_AT_HEADER_SIZE = 8, /* u32: the blocks start here */
+	SECTION_AT_BODY_SIZE = 12, /* u32: bytes of all blocks */
 	SECTION_AT_JOURNAL_ID = 16, /* u64: file id of the journal it was sealed from */
 	SECTION_AT_RUN = 24, /* u32: ordinal among that journal's sections of this tenant and day */
-	SECTION_AT_ROWS = 28, /* u32 */
-	SECTION_AT_FIRST_UTC = 32, /* i64 ns: base of the time column */
-	SECTION_AT_LAST_UTC = 40, /* i64 ns */
-	SECTION_AT_OPENED_UTC = 48, /* i64 ns: earliest opening time in it (close rows: earlier than FIRST) */
-	SECTION_AT_SPAN_FROM_UTC = 56, /* i64 ns: the journal it came from spoke of this time ... */
-	SECTION_AT_SPAN_TO_UTC = 64, /* i64 ns: ... to this */
-	SECTION_AT_SEALED_UTC = 72, /* i64 ns */
-	SECTION_AT_TENANT = 80, /* u32: the tenant's number in the ledger */
-	SECTION_AT_CONSENT_FIRST = 84, /* u32: least and ... */
-	SECTION_AT_CONSENT_LAST = 88, /* u32: ... greatest consent number of the rows */
-	SECTION_AT_COMPATIBLE = 92, /* u32 */
-	SECTION_AT_INCOMPATIBLE = 96, /* u32 */
-	SECTION_AT_RUNG = 100, /* u8, enum sekisho_rung */
-	SECTION_AT_ORDER = 101, /* u8: 1 = rows by (source, time) */
-	SECTION_AT_RESERVED = 102, /* zero */
-	SECTION_AT_ROOT = 104, /* 32 bytes: Merkle root over the rows; zero = none */
-	SECTION_AT_DIRECTORY_CRC = 136, /* u32 over file id, offset and bytes of the directory */
-	SECTION_AT_CRC = 140, /* u32 over file id, offset and the bytes before it */
-	SECTION_HEADER_BYTES = 144,
+	SECTION_AT_CRC = 28, /* u32 over file id, offset + 64 and the rest of the header */
+	SECTION_AT_ROOT = 32, /* 32 bytes: Merkle root over the rows; zero without rows */
+	SECTION_PREFIX_BYTES = 64,
 };
 
-enum section_block_at {
-	BLOCK_AT_ID = 0, /* u16, enum store_column; in ascending order */
-	BLOCK_AT_CODING = 2, /* u8, enum store_coding */
-	BLOCK_AT_WIDTH = 3, /* u8: bytes per row or entry */
-	BLOCK_AT_RAW_BYTES = 4, /* u32 */
-	BLOCK_AT_STORED_BYTES = 8, /* u32 */
-	BLOCK_AT_CRC = 12, /* u32 over file id, offset and stored bytes of the block */
-	SECTION_BLOCK_BYTES = 16,
+enum section_flag {
+	SECTION_FLAG_RTT = 1 << 0, /* some row has a round-trip time: blocks hold them */
+	SECTION_FLAG_CUSTODY = 1 << 1, /* imported: the reason follows */
+	SECTION_FLAG_GAPS = 1 << 2,
+	SECTION_FLAG_CLOSE = 1 << 3, /* some row is of kind CLOSE */
+};
+#define SECTION_FLAGS_KNOWN 15 /* unknown ones: refuse */
+
+enum section_endpoint_flag {
+	ENDPOINT_FLAG_V6 = 1 << 0, /* 16 bytes of destination address, else 4 */
+	ENDPOINT_FLAG_ORIG_DST = 1 << 1, /* original destination: 16 bytes and port */
+};
+#define ENDPOINT_FLAGS_KNOWN 3
+
+#define TRAILER_MAGIC 0x52544b53u /* "SKTR" */
+
+/* The last object of a part whose day is over; nothing follows. */
+enum segment_trailer_at {
+	TRAILER_AT_MAGIC = 0, /* u32 */
+	TRAILER_AT_CRC = 4, /* u32 over file id, offset and bytes 8 to 63 */
+	TRAILER_AT_SECTIONS = 8, /* u32 */
+	TRAILER_AT_RESERVED = 12, /* zero */
+	TRAILER_AT_ROWS = 16, /* u64 */
+	TRAILER_AT_CLOSED_UTC = 24, /* i64 ns */
+	TRAILER_AT_HASH = 32, /* SHA-256 of all bytes of the file before the trailer */
+	TRAILER_BYTES = 64,
 };
 
-#define SECTION_ORDER_SOURCE 1
 /* Bounds that a reader enforces before it allocates. */
 #define SECTION_ROWS_MAX (1u << 20)
-#define SECTION_BLOCKS_MAX 64
-#define SECTION_ENTRIES_MAX (1u << 20)
+#define SECTION_ENDPOINTS_MAX 65536
+#define SECTION_HEADER_MAX (16u << 20)
+#define SECTION_CUSTODY_MAX 1024
+/* What a block is cut at. A source with more rows goes on in the next block. */
+#define BLOCK_SOURCES_MAX 128
+#define BLOCK_ROWS_MAX 2048
+/* No block is larger than this, whatever its rows are. */
+#define BLOCK_BYTES_MAX (BLOCK_ROWS_MAX * 40 + BLOCK_SOURCES_MAX * 64)
 
 #endif

@@ -30,6 +30,30 @@ size_t cursor_left(const struct cursor *c)
 	return c->failed ? 0 : c->size - c->at;
 }
 
+uint64_t cursor_varint(struct cursor *c)
+{
+	uint64_t v = 0;
+
+	for (unsigned int shift = 0; shift < 64; shift += 7) {
+		uint8_t byte = cursor_u8(c);
+
+		if (shift == 63 && byte > 1)
+			break;
+		v |= (uint64_t)(byte & 0x7f) << shift;
+		if (!(byte & 0x80))
+			return c->failed ? 0 : v;
+	}
+	c->failed = true;
+	return 0;
+}
+
+int64_t cursor_zigzag(struct cursor *c)
+{
+	uint64_t v = cursor_varint(c);
+
+	return (int64_t)(v >> 1 ^ (0 - (v & 1)));
+}
+
 const uint8_t *cursor_bytes(struct cursor *c, size_t n)
 {
 	const uint8_t *p;
@@ -125,6 +149,18 @@ uint8_t *buffer_extend(struct buffer *b, size_t n)
 	memset(p, 0, n);
 	b->size += n;
 	return p;
+}
+
+void buffer_varint(struct buffer *b, uint64_t v)
+{
+	for (; v >= 0x80; v >>= 7)
+		buffer_u8(b, (uint8_t)(v | 0x80));
+	buffer_u8(b, (uint8_t)v);
+}
+
+void buffer_zigzag(struct buffer *b, int64_t v)
+{
+	buffer_varint(b, (uint64_t)v << 1 ^ (v < 0 ? UINT64_MAX : 0));
 }
 
 void buffer_bytes(struct buffer *b, const void *data, size_t n)

@@ -24,6 +24,9 @@ uint8_t cursor_u8(struct cursor *c);
 uint16_t cursor_le16(struct cursor *c);
 uint32_t cursor_le32(struct cursor *c);
 uint64_t cursor_le64(struct cursor *c);
+/* Seven bits a byte, lowest first (LEB128), at most ten bytes; zigzag for signed values. */
+uint64_t cursor_varint(struct cursor *c);
+int64_t cursor_zigzag(struct cursor *c);
 /* A pointer to n bytes inside the data (valid as long as it), or NULL. */
 const uint8_t *cursor_bytes(struct cursor *c, size_t n);
 void cursor_skip(struct cursor *c, size_t n);
@@ -42,6 +45,8 @@ void buffer_u8(struct buffer *b, uint8_t v);
 void buffer_le16(struct buffer *b, uint16_t v);
 void buffer_le32(struct buffer *b, uint32_t v);
 void buffer_le64(struct buffer *b, uint64_t v);
+void buffer_varint(struct buffer *b, uint64_t v);
+void buffer_zigzag(struct buffer *b, int64_t v);
 void buffer_bytes(struct buffer *b, const void *data, size_t n);
 /* n zero bytes to be filled in place; NULL on failure. Invalid after the next buffer call. */
 uint8_t *buffer_extend(struct buffer *b, size_t n);

@@ -2,36 +2,53 @@
 /*
  * Writing segments: appending one sealed section to the file of a tenant's day.
  * A section is durable when the call returns. What was written before is never
- * changed: after a torn section the day goes on in "<day>.2.sks" and so on.
+ * changed: after a torn section or a trailer the day goes on in "<day>.2.sks".
  */
 #ifndef SEKISHO_SEGMENT_H
 #define SEKISHO_SEGMENT_H
 
 #include <stddef.h>
 #include <stdint.h>
-#include "base/anchor.h"
+#include "base/clock_piece.h"
 #include "base/gap.h"
 #include "base/problem.h"
-#include "base/record.h"
+#include "row.h"
+#include "schema/segment.h"
 
 struct segment_section {
 	const char *tenant_id;
-	uint32_t tenant;
-	int32_t day; /* days since 1970-01-01 UTC; every row lies in it */
+	uint32_t tenant; /* number */
+	int32_t day; /* days since 1970-01-01 UTC; every row's time lies in it */
 	uint64_t journal_id; /* with run: names the section, so that a repeated run skips it */
 	uint32_t run;
 	uint8_t rung;
-	int64_t span_from_ns, span_to_ns;
-	const struct record *rows; /* in record_compare_source() order, time_ns is UTC */
+	int64_t span_from_ns, span_to_ns; /* what the journal spoke of; kept in whole seconds, outwards */
+	const struct row *rows; /* by row_compare_source(), then by time: else -EINVAL */
 	size_t row_count; /* 0..SECTION_ROWS_MAX */
-	const struct anchors *anchors;
+	const struct endpoint *endpoints; /* rows may use at most SECTION_ENDPOINTS_MAX of them */
+	size_t endpoint_count;
+	const struct clock_pieces *clock; /* of the whole journal: what no row needs is left out */
 	const struct gaps *gaps;
+	const char *custody; /* reason of an import, at most SECTION_CUSTODY_MAX bytes; else NULL */
+};
+
+/* Where a section lies: what the day catalog needs to know. */
+struct segment_place {
+	uint64_t file_id, offset, bytes;
+	uint32_t part, header_bytes;
 };
 
 /*
  * dir_fd: segments/<tenant>. 1: appended; 0: an intact section of that journal and run is there
- * already; negative errno and *p otherwise, with nothing of it left in the file.
+ * already (*ret_place says where); negative errno and *p otherwise, with nothing of it left in the file.
  */
-int segment_append(int dir_fd, const struct segment_section *s, struct problem *p);
+int segment_append(int dir_fd, const struct segment_section *s, struct segment_place *ret_place,
+		   struct problem *p);
+
+/*
+ * The day is over: puts a trailer behind the last part that has none. 1: written; 0: nothing to do
+ * (no such day, or closed already); negative errno and *p.
+ */
+int segment_close_day(int dir_fd, int32_t day, struct problem *p);
 
 #endif

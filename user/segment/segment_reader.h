@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Reading a segment. Opening walks the section headers and checks them; blocks
- * are checked when they are read. Bytes that are not an intact section are facts
- * in the reader. The file is never changed.
+ * are checked when they are read (section_reader.h). Bytes that are not an intact
+ * section are facts in the reader. The file is never changed.
  */
 #ifndef SEKISHO_SEGMENT_READER_H
 #define SEKISHO_SEGMENT_READER_H
@@ -10,41 +10,43 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "base/anchor.h"
-#include "base/gap.h"
 #include "base/problem.h"
-#include "base/record.h"
 #include "schema/segment.h"
 
-struct segment_block {
-	uint64_t offset;
-	uint32_t raw_bytes, stored_bytes, crc;
-	uint16_t id;
-	uint8_t coding, width;
-};
-
+/* What the header of a section says. */
 struct section {
-	uint64_t offset, bytes, journal_id;
-	int64_t first_utc_ns, last_utc_ns, span_from_ns, span_to_ns, sealed_utc_ns;
-	uint32_t run, rows, tenant, consent_first, consent_last;
+	uint64_t offset, bytes; /* header and blocks */
+	uint32_t header_bytes;
+	uint64_t journal_id;
+	uint32_t run, rows, tenant;
+	int64_t first_utc_ns, last_utc_ns; /* of the rows; without rows the day's begin */
+	int64_t opened_utc_ns; /* earliest opening: rows of kind CLOSE reach back before first_utc_ns */
+	int64_t span_from_ns, span_to_ns; /* the journal it came from spoke of this time */
+	int64_t sealed_utc_ns; /* in whole seconds */
 	uint8_t rung;
-	uint16_t block_count;
-	struct segment_block blocks[SECTION_BLOCKS_MAX];
+	bool has_close; /* some row is of kind CLOSE */
+	bool has_rtt;
+	bool imported; /* its custody statement says why */
+	uint8_t root[32]; /* of the Merkle tree over its rows */
 };
 
 struct segment_reader {
 	int fd;
 	char name[32];
 	uint64_t size, file_id;
+	uint32_t header_bytes;
 	int32_t day;
 	uint32_t part;
-	int64_t created_utc_ns;
 	char tenant_id[65];
+	uint8_t secret[32];
 	struct section *sections;
 	size_t section_count, section_capacity;
+	bool closed; /* has its trailer */
+	bool trailer_wrong; /* which does not count what stands before it */
+	uint64_t trailer_at;
 	bool torn; /* the file ends inside a section: an append that was cut off */
 	uint64_t torn_at;
-	uint64_t torn_journal_id; /* what was being sealed there, if its header is whole; else 0 */
+	uint64_t torn_journal_id; /* what was being sealed there, if its prefix is whole; else 0 */
 	uint32_t torn_run;
 	uint64_t damaged_bytes, damaged_at; /* not a section, and not the torn end */
 };
@@ -56,22 +58,14 @@ void segment_part_name(int32_t day, uint32_t part, char name[static SEGMENT_NAME
 /* Errors as journal_reader_open(); -EBADMSG also when the name is not that of the day and part inside. */
 int segment_reader_open(int dir_fd, const char *name, struct segment_reader *ret_reader,
 			struct problem *p);
+/* Without walking the sections, for those whose place is known; -ESTALE when it is another file. */
+int segment_reader_open_known(int dir_fd, const char *name, uint64_t file_id,
+			      struct segment_reader *ret_reader, struct problem *p);
 void segment_reader_close(struct segment_reader *r);
 
-/* Checks every block of a section against its checksum. -EBADMSG and the offset of the first bad one. */
-int section_check(struct segment_reader *r, const struct section *s, uint64_t *ret_bad_offset);
-
-/* Whether a damaged section stands intact a second time, in this or another part of its day: a sealing
- * run was cut off there and repeated. */
-bool section_superseded(int dir_fd, const struct segment_reader *r, const struct section *s);
-
-/* Decodes one column (others untouched); an absent one becomes zero (time: the base). */
-int section_read_column(struct segment_reader *r, const struct section *s, unsigned int column,
-			struct record *rows);
-/* Decodes all columns into rows[0..s->rows-1]. */
-int section_read_rows(struct segment_reader *r, const struct section *s, struct record *rows);
-/* Append to the lists. */
-int section_read_anchors(struct segment_reader *r, const struct section *s, struct anchors *out);
-int section_read_gaps(struct segment_reader *r, const struct section *s, struct gaps *out);
+/* SHA-256 of the first `size` bytes of a file. 0, -ENODATA when it is shorter, or an I/O error. */
+int segment_hash(int fd, uint64_t size, uint8_t ret_hash[static 32]);
+/* Checks the trailer's hash over the whole file. 0, -EBADMSG, or an I/O error. */
+int segment_reader_check_trailer(struct segment_reader *r);
 
 #endif

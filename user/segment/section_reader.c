@@ -1,0 +1,513 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The header of a section, and its blocks. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/block.h"
+#include "base/fs.h"
+#include "base/utc.h"
+#include "schema/event.h"
+#include "schema/store.h"
+#include "section_reader.h"
+
+/* Most headers are smaller; one read gets them. */
+#define FIRST_READ 4096
+/* Least bytes of an entry in the header: bounds the counts that a header may claim. */
+#define ENDPOINT_LEAST_BYTES 11
+#define INDEX_LEAST_BYTES 3
+#define CLOCK_LEAST_BYTES 6
+
+/* The checked bytes of a header; facts has place, size, journal and run. */
+static int load_header(struct segment_reader *r, uint64_t offset, struct buffer *h,
+		       struct section *facts)
+{
+	uint64_t left = r->size - offset;
+	size_t n = left < FIRST_READ ? left : FIRST_READ;
+	uint8_t *p;
+	int error;
+
+	*facts = (struct section){ .offset = offset };
+	if (offset > r->size || left < SECTION_PREFIX_BYTES)
+		return -ENODATA;
+	p = buffer_extend(h, n);
+	if (!p)
+		return -ENOMEM;
+	error = fs_pread_all(r->fd, p, n, (off_t)offset);
+	if (error)
+		return error;
+	if (get_le32(p + SECTION_AT_MAGIC) != SECTION_MAGIC ||
+	    get_le32(p + SECTION_AT_PREFIX_CRC) !=
+		    block_crc(r->file_id, offset, NULL, 0, p + SECTION_AT_HEADER_SIZE,
+			      SECTION_PREFIX_BYTES - SECTION_AT_HEADER_SIZE))
+		return -EBADMSG;
+	facts->header_bytes = get_le32(p + SECTION_AT_HEADER_SIZE);
+	facts->bytes = (uint64_t)facts->header_bytes + get_le32(p + SECTION_AT_BODY_SIZE);
+	facts->journal_id = get_le64(p + SECTION_AT_JOURNAL_ID);
+	facts->run = get_le32(p + SECTION_AT_RUN);
+	memcpy(facts->root, p + SECTION_AT_ROOT, sizeof(facts->root));
+	if (facts->header_bytes < SECTION_PREFIX_BYTES || facts->header_bytes > SECTION_HEADER_MAX)
+		return -EBADMSG;
+	/* The prefix is as it was written: if the file ends before the section, it was cut off. */
+	if (facts->bytes > left)
+		return -ENODATA;
+	if (facts->header_bytes > n) {
+		if (!buffer_extend(h, facts->header_bytes - n))
+			return -ENOMEM;
+		error = fs_pread_all(r->fd, h->data + n, facts->header_bytes - n, (off_t)(offset + n));
+		if (error)
+			return error;
+	}
+	h->size = facts->header_bytes;
+	if (get_le32(h->data + SECTION_AT_CRC) !=
+	    block_crc(r->file_id, offset + SECTION_PREFIX_BYTES, NULL, 0,
+		      h->data + SECTION_PREFIX_BYTES, h->size - SECTION_PREFIX_BYTES))
+		return -EBADMSG;
+	return 0;
+}
+
+static int parse_times(struct cursor *c, int64_t day_ns, struct section *facts)
+{
+	uint64_t first = cursor_varint(c), span = cursor_varint(c), opened = cursor_varint(c);
+
+	if (first >= (uint64_t)NS_PER_DAY || span >= (uint64_t)NS_PER_DAY - first)
+		return -EBADMSG;
+	facts->first_utc_ns = day_ns + (int64_t)first;
+	facts->last_utc_ns = facts->first_utc_ns + (int64_t)span;
+	/* The difference of two i64 that were told apart as u64. */
+	facts->opened_utc_ns = (int64_t)((uint64_t)facts->first_utc_ns - opened);
+	return facts->opened_utc_ns <= facts->first_utc_ns ? 0 : -EBADMSG;
+}
+
+/* Whole seconds after the day's begin, as nanoseconds; the far ends of time are bent inwards. */
+static int64_t parse_second(struct cursor *c, int64_t day_ns)
+{
+	int64_t ns = cursor_zigzag(c);
+
+	if (__builtin_mul_overflow(ns, NS_PER_SEC, &ns) || __builtin_add_overflow(ns, day_ns, &ns))
+		return ns < 0 ? INT64_MIN : INT64_MAX;
+	return ns;
+}
+
+/* Facts up to the custody statement and the gaps, which s (may be NULL) takes. */
+static int parse_facts(struct segment_reader *r, struct cursor *c, struct section *facts,
+		       uint8_t *ret_flags)
+{
+	int64_t day_ns;
+	uint64_t rows = cursor_varint(c), tenant = cursor_varint(c);
+	uint8_t flags;
+
+	if (__builtin_mul_overflow((int64_t)r->day, NS_PER_DAY, &day_ns) ||
+	    day_ns > INT64_MAX - NS_PER_DAY)
+		return -EBADMSG;
+	facts->rung = cursor_u8(c);
+	flags = cursor_u8(c);
+	facts->span_from_ns = parse_second(c, day_ns);
+	facts->span_to_ns = parse_second(c, day_ns);
+	facts->sealed_utc_ns = parse_second(c, day_ns);
+	facts->first_utc_ns = facts->last_utc_ns = facts->opened_utc_ns = day_ns;
+	if (!cursor_ok(c) || rows > SECTION_ROWS_MAX || tenant > UINT32_MAX)
+		return -EBADMSG;
+	if (flags & ~SECTION_FLAGS_KNOWN)
+		return -ENOTSUP;
+	facts->rows = (uint32_t)rows;
+	facts->tenant = (uint32_t)tenant;
+	facts->has_rtt = flags & SECTION_FLAG_RTT;
+	facts->has_close = flags & SECTION_FLAG_CLOSE;
+	facts->imported = flags & SECTION_FLAG_CUSTODY;
+	*ret_flags = flags;
+	if (rows && parse_times(c, day_ns, facts))
+		return -EBADMSG;
+	return cursor_ok(c) ? 0 : -EBADMSG;
+}
+
+int section_read_facts(struct segment_reader *r, uint64_t offset, struct section *ret_facts)
+{
+	struct buffer h = {};
+	struct cursor c;
+	uint8_t flags;
+	int error = load_header(r, offset, &h, ret_facts);
+
+	if (!error) {
+		cursor_init(&c, h.data, h.size);
+		cursor_skip(&c, SECTION_PREFIX_BYTES);
+		error = parse_facts(r, &c, ret_facts, &flags);
+	}
+	buffer_done(&h);
+	return error;
+}
+
+static int parse_custody(struct cursor *c, struct section_reader *s)
+{
+	uint64_t n = cursor_varint(c);
+	const uint8_t *text = n && n <= SECTION_CUSTODY_MAX ? cursor_bytes(c, n) : NULL;
+
+	if (!text || memchr(text, 0, n))
+		return -EBADMSG;
+	s->custody = strndup((const char *)text, n);
+	return s->custody ? 0 : -ENOMEM;
+}
+
+static int parse_gaps(struct cursor *c, struct section_reader *s)
+{
+	uint64_t n = cursor_varint(c);
+	struct gap g;
+
+	if (n > cursor_left(c) / STORE_GAP_BYTES)
+		return -EBADMSG;
+	for (uint64_t i = 0; i < n; i++) {
+		gap_read(c, &g);
+		if (gaps_add(&s->gaps, &g))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int parse_clock(struct cursor *c, struct section_reader *s)
+{
+	uint64_t n = cursor_varint(c), boot = 0, utc = (uint64_t)s->facts.first_utc_ns;
+
+	if (n > cursor_left(c) / CLOCK_LEAST_BYTES)
+		return -EBADMSG;
+	s->clock.list = n ? calloc(n, sizeof(*s->clock.list)) : NULL;
+	if (n && !s->clock.list)
+		return -ENOMEM;
+	s->clock.capacity = n;
+	for (uint64_t i = 0; i < n; i++) {
+		struct clock_piece *piece = &s->clock.list[i];
+		uint64_t gap = cursor_varint(c), length = cursor_varint(c), status;
+		uint8_t code;
+
+		if (__builtin_add_overflow(boot, gap, &piece->boot_from) ||
+		    __builtin_add_overflow(piece->boot_from, length, &piece->boot_to))
+			return -EBADMSG;
+		piece->utc_from = (int64_t)(utc + (uint64_t)cursor_zigzag(c));
+		piece->drift_ns = cursor_zigzag(c);
+		code = cursor_u8(c);
+		status = cursor_varint(c);
+		if (!cursor_ok(c) || code > 64 || status > UINT32_MAX)
+			return -EBADMSG;
+		piece->max_error_ns = code ? UINT64_C(1) << (code - 1) : 0;
+		piece->status = (uint32_t)status;
+		boot = piece->boot_to;
+		utc = (uint64_t)piece->utc_from + length + (uint64_t)piece->drift_ns;
+		s->clock.count++;
+	}
+	return 0;
+}
+
+static int parse_endpoint(struct cursor *c, struct endpoint *e)
+{
+	uint8_t flags = cursor_u8(c);
+	uint64_t row_flags, consent;
+	const uint8_t *addr, *orig = NULL;
+	size_t addr_bytes = flags & ENDPOINT_FLAG_V6 ? 16 : 4;
+
+	if (flags & ~ENDPOINT_FLAGS_KNOWN)
+		return -EBADMSG;
+	e->kind = cursor_u8(c);
+	e->protocol = cursor_u8(c);
+	row_flags = cursor_varint(c);
+	consent = cursor_varint(c);
+	e->dst_port = cursor_le16(c);
+	addr = cursor_bytes(c, addr_bytes);
+	if (flags & ENDPOINT_FLAG_ORIG_DST) {
+		orig = cursor_bytes(c, 16);
+		e->orig_dst_port = cursor_le16(c);
+	}
+	if (!cursor_ok(c) || row_flags > UINT32_MAX || consent > UINT32_MAX)
+		return -EBADMSG;
+	e->flags = (uint32_t)row_flags;
+	e->consent = (uint32_t)consent;
+	if (addr_bytes == 4)
+		memset(e->dst.bytes + 10, 0xff, 2);
+	memcpy(e->dst.bytes + 16 - addr_bytes, addr, addr_bytes);
+	if (orig)
+		memcpy(e->orig_dst.bytes, orig, 16);
+	return 0;
+}
+
+static int parse_endpoints(struct cursor *c, struct section_reader *s)
+{
+	uint64_t n = cursor_varint(c);
+
+	if (!n || n > SECTION_ENDPOINTS_MAX || n > cursor_left(c) / ENDPOINT_LEAST_BYTES)
+		return -EBADMSG;
+	s->endpoints = calloc(n, sizeof(*s->endpoints));
+	s->is_close = calloc(n, sizeof(*s->is_close));
+	if (!s->endpoints || !s->is_close)
+		return -ENOMEM;
+	s->endpoint_count = (uint32_t)n;
+	for (uint64_t i = 0; i < n; i++) {
+		if (parse_endpoint(c, &s->endpoints[i]))
+			return -EBADMSG;
+		s->is_close[i] = s->endpoints[i].kind == SEKISHO_KIND_CLOSE;
+	}
+	return 0;
+}
+
+static int parse_tables(struct cursor *c, struct section_reader *s)
+{
+	uint64_t given = cursor_varint(c);
+
+	if (given >> CODING_TABLES)
+		return -EBADMSG;
+	s->codes = malloc(sizeof(*s->codes));
+	if (!s->codes)
+		return -ENOMEM;
+	for (unsigned int t = 0; t < CODING_TABLES; t++) {
+		int constant = -1;
+
+		s->codes->made[t] = false;
+		if (!(given >> t & 1))
+			coding_default_lengths(t, s->codes->lengths[t]);
+		else if (coding_read_lengths(c, coding_symbols[t], s->codes->lengths[t], &constant))
+			return -EBADMSG;
+		s->codes->constant[t] = (int16_t)constant;
+	}
+	return 0;
+}
+
+static void set_be64(uint8_t *p, uint64_t v)
+{
+	v = __builtin_bswap64(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+/* Entry i of the index; *key is that of the entry before. */
+static int parse_entry(struct cursor *c, bool v4, uint64_t *key, struct section_block *b)
+{
+	uint64_t rows, bytes;
+	const uint8_t *host;
+
+	if (__builtin_add_overflow(*key, cursor_varint(c), key) || (v4 && *key > UINT32_MAX))
+		return -EBADMSG;
+	if (v4) {
+		set_be64(b->first.bytes + 8, *key | UINT64_C(0xffff) << 32);
+	} else {
+		host = cursor_bytes(c, 8);
+		if (!host)
+			return -EBADMSG;
+		set_be64(b->first.bytes, *key);
+		memcpy(b->first.bytes + 8, host, 8);
+		if (addr_is_v4(&b->first))
+			return -EBADMSG;
+	}
+	rows = cursor_varint(c);
+	bytes = cursor_varint(c);
+	if (rows >= BLOCK_ROWS_MAX || bytes < 5 || bytes > BLOCK_BYTES_MAX)
+		return -EBADMSG;
+	b->rows = (uint16_t)(rows + 1);
+	b->bytes = (uint32_t)bytes;
+	return cursor_ok(c) ? 0 : -EBADMSG;
+}
+
+static int parse_index(struct cursor *c, struct section_reader *s)
+{
+	uint64_t v4 = cursor_varint(c), v6 = cursor_varint(c), key = 0;
+	uint64_t row = 0, offset = s->facts.offset + s->facts.header_bytes;
+	size_t most = cursor_left(c) / INDEX_LEAST_BYTES;
+
+	if (v4 > most || v6 > most - v4)
+		return -EBADMSG;
+	s->blocks = calloc(v4 + v6 + 1, sizeof(*s->blocks));
+	if (!s->blocks)
+		return -ENOMEM;
+	s->block_count = (uint32_t)(v4 + v6);
+	for (uint64_t i = 0; i < v4 + v6; i++) {
+		struct section_block *b = &s->blocks[i];
+
+		if (i == v4)
+			key = 0;
+		if (parse_entry(c, i < v4, &key, b) ||
+		    (i && row_compare_source(&s->blocks[i - 1].first, &b->first) > 0))
+			return -EBADMSG;
+		b->first_row = (uint32_t)row;
+		b->offset = offset;
+		row += b->rows;
+		offset += b->bytes;
+		if (row > s->facts.rows)
+			return -EBADMSG;
+	}
+	return row == s->facts.rows && offset == s->facts.offset + s->facts.bytes ? 0 : -EBADMSG;
+}
+
+static int parse_header(struct segment_reader *r, const struct buffer *h, struct section_reader *s)
+{
+	struct cursor c;
+	uint8_t flags = 0;
+	int error;
+
+	cursor_init(&c, h->data, h->size);
+	cursor_skip(&c, SECTION_PREFIX_BYTES);
+	error = parse_facts(r, &c, &s->facts, &flags);
+	if (!error && flags & SECTION_FLAG_CUSTODY)
+		error = parse_custody(&c, s);
+	if (!error && flags & SECTION_FLAG_GAPS)
+		error = parse_gaps(&c, s);
+	if (error)
+		return error;
+	if (!s->facts.rows)
+		return cursor_ok(&c) && !cursor_left(&c) &&
+			       s->facts.bytes == s->facts.header_bytes ? 0 : -EBADMSG;
+	s->first_time_shift = coding_first_time_shift(
+		(uint64_t)(s->facts.last_utc_ns - s->facts.first_utc_ns));
+	error = parse_clock(&c, s);
+	if (!error)
+		error = parse_endpoints(&c, s);
+	if (!error)
+		error = parse_tables(&c, s);
+	if (!error)
+		error = parse_index(&c, s);
+	return error ? error : cursor_ok(&c) && !cursor_left(&c) ? 0 : -EBADMSG;
+}
+
+int section_open(struct segment_reader *r, uint64_t offset, struct section_reader **ret_section)
+{
+	struct section_reader *s = calloc(1, sizeof(*s));
+	struct buffer h = {};
+	int error = s ? load_header(r, offset, &h, &s->facts) : -ENOMEM;
+
+	if (!error)
+		error = parse_header(r, &h, s);
+	buffer_done(&h);
+	if (error)
+		section_close(s);
+	else
+		*ret_section = s;
+	return error;
+}
+
+void section_close(struct section_reader *s)
+{
+	if (!s)
+		return;
+	free(s->blocks);
+	free(s->endpoints);
+	free(s->is_close);
+	free(s->clock.list);
+	gaps_done(&s->gaps);
+	free(s->custody);
+	free(s->codes);
+	free(s);
+}
+
+void section_find(const struct section_reader *s, const struct addr *low, const struct addr *high,
+		  uint32_t *ret_first, uint32_t *ret_end)
+{
+	uint32_t from = 0, to = s->block_count;
+
+	/* The last block that begins below `low` may hold it too: a source may go on in the next block. */
+	while (from < to) {
+		uint32_t middle = from + (to - from) / 2;
+
+		if (row_compare_source(&s->blocks[middle].first, low) < 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	*ret_first = from ? from - 1 : 0;
+	to = s->block_count;
+	while (from < to) {
+		uint32_t middle = from + (to - from) / 2;
+
+		if (row_compare_source(&s->blocks[middle].first, high) <= 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	*ret_end = from;
+}
+
+/* The checked bytes of a block, without the checksum, in b->bytes. */
+static int load_block(struct segment_reader *r, const struct section_block *block,
+		      struct block_rows *b)
+{
+	uint8_t crc[4];
+	int error = fs_pread_all(r->fd, crc, sizeof(crc), (off_t)block->offset);
+
+	if (!error)
+		error = fs_pread_all(r->fd, b->bytes, block->bytes - 4, (off_t)block->offset + 4);
+	if (error)
+		return error;
+	return get_le32(crc) == block_crc(r->file_id, block->offset, NULL, 0, b->bytes,
+					  block->bytes - 4) ? 0 : -EBADMSG;
+}
+
+int section_read_block(struct segment_reader *r, const struct section_reader *s, uint32_t i,
+		       enum block_stage stage, struct block_rows *b)
+{
+	const struct section_block *block = &s->blocks[i];
+	int error = load_block(r, block, b);
+
+	if (error)
+		return error;
+	block_reader_start(b, block->bytes - 4, block->rows, block->first_row, &block->first);
+	return section_decode_more(s, stage, b);
+}
+
+int section_decode_more(const struct section_reader *s, enum block_stage stage,
+			struct block_rows *b)
+{
+	const struct block_section context = {
+		.codes = s->codes,
+		.first_utc_ns = s->facts.first_utc_ns,
+		.last_utc_ns = s->facts.last_utc_ns,
+		.first_time_shift = s->first_time_shift,
+		.has_rtt = s->facts.has_rtt,
+		.endpoint_count = s->endpoint_count,
+		.is_close = s->is_close,
+	};
+
+	return block_reader_decode(&context, stage, b);
+}
+
+uint32_t block_source_of(const struct block_rows *b, uint32_t i)
+{
+	uint32_t low = 0, high = b->sources - 1;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (b->source_end[middle] <= i)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+void section_record(const struct section_reader *s, const struct block_rows *b, uint32_t i,
+		    struct record *ret_record)
+{
+	const struct row row = {
+		.time_ns = b->time_ns[i],
+		.lasted_ns = b->lasted_ns[i],
+		.src = b->source[block_source_of(b, i)],
+		.src_port = b->src_port[i],
+		.rtt = b->rtt[i],
+	};
+
+	row_to_record(&row, &s->endpoints[b->endpoint[i]], s->facts.tenant, ret_record);
+}
+
+int section_check(struct segment_reader *r, const struct section *s, uint64_t *ret_bad_offset)
+{
+	struct section_reader *section;
+	struct block_rows *b = malloc(sizeof(*b));
+	int error = b ? section_open(r, s->offset, &section) : -ENOMEM;
+
+	if (error == -EBADMSG)
+		*ret_bad_offset = s->offset;
+	if (error) {
+		free(b);
+		return error;
+	}
+	for (uint32_t i = 0; i < section->block_count && !error; i++) {
+		error = load_block(r, &section->blocks[i], b);
+		if (error)
+			*ret_bad_offset = section->blocks[i].offset;
+	}
+	section_close(section);
+	free(b);
+	return error;
+}

@@ -1,0 +1,471 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Counting, choosing codes, coding, and the header around it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/block.h"
+#include "base/utc.h"
+#include "block_writer.h"
+#include "schema/event.h"
+#include "section_writer.h"
+
+/* Clock pieces are kept when a row lies in one of this many parts of the section's time. */
+#define CLOCK_SLOTS 4096
+
+struct draft {
+	const struct segment_section *s;
+	struct block_writer coder;
+	struct block_plan *plans;
+	uint32_t plan_count;
+	uint32_t *sizes; /* of each block, with its checksum */
+	uint32_t *rank, *order; /* endpoint -> number in the section, and back */
+	uint32_t *uses; /* rows of each endpoint */
+	bool *is_close;
+	int64_t first_ns, last_ns, opened_ns;
+	bool has_close;
+	struct buffer tables, index, body;
+};
+
+static void draft_done(struct draft *d)
+{
+	free(d->plans);
+	free(d->sizes);
+	free(d->rank);
+	free(d->order);
+	free(d->uses);
+	free(d->is_close);
+	buffer_done(&d->tables);
+	buffer_done(&d->index);
+	buffer_done(&d->body);
+	free(d);
+}
+
+static bool in_order(const struct row *a, const struct row *b)
+{
+	int order = memcmp(&a->src, &b->src, sizeof(a->src));
+
+	if (order)
+		order = row_compare_source(&a->src, &b->src);
+	return order < 0 || (order == 0 && a->time_ns <= b->time_ns);
+}
+
+/* Ranges of the rows, and that they are what a section may hold. */
+static int survey(struct draft *d)
+{
+	const struct segment_section *s = d->s;
+	int64_t from = (int64_t)s->day * NS_PER_DAY;
+
+	d->first_ns = d->last_ns = d->opened_ns = s->row_count ? s->rows[0].time_ns : from;
+	for (size_t i = 0; i < s->row_count; i++) {
+		const struct row *r = &s->rows[i];
+		int64_t opened;
+
+		if (r->endpoint >= s->endpoint_count || r->lasted_ns < 0 ||
+		    (uint64_t)r->time_ns - (uint64_t)from >= (uint64_t)NS_PER_DAY ||
+		    __builtin_sub_overflow(r->time_ns, r->lasted_ns, &opened) ||
+		    (i && !in_order(r - 1, r)))
+			return -EINVAL;
+		if (r->time_ns < d->first_ns)
+			d->first_ns = r->time_ns;
+		if (r->time_ns > d->last_ns)
+			d->last_ns = r->time_ns;
+		if (opened < d->opened_ns)
+			d->opened_ns = opened;
+		d->coder.has_rtt |= r->rtt != 0;
+		d->uses[r->endpoint]++;
+	}
+	return 0;
+}
+
+static int compare_uses(const void *a, const void *b, void *uses)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	const uint32_t *n = uses;
+
+	if (n[x] != n[y])
+		return n[x] > n[y] ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+/* The section's own table of endpoints: those in use, the frequent ones first. */
+static int rank_endpoints(struct draft *d)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < d->s->endpoint_count; i++)
+		if (d->uses[i])
+			d->order[count++] = i;
+	if (count > SECTION_ENDPOINTS_MAX)
+		return -EINVAL;
+	qsort_r(d->order, count, sizeof(*d->order), compare_uses, d->uses);
+	for (uint32_t i = 0; i < count; i++) {
+		d->rank[d->order[i]] = i;
+		d->is_close[i] = d->s->endpoints[d->order[i]].kind == SEKISHO_KIND_CLOSE;
+		d->has_close |= d->is_close[i];
+	}
+	d->coder.endpoint_count = count;
+	return 0;
+}
+
+static int plan_blocks(struct draft *d)
+{
+	size_t capacity = 0;
+
+	for (size_t at = 0; at < d->s->row_count; at += d->plans[d->plan_count++].rows) {
+		if (d->plan_count == capacity) {
+			size_t more = capacity ? capacity * 2 : 64;
+			void *plans = realloc(d->plans, more * sizeof(*d->plans));
+
+			if (!plans)
+				return -ENOMEM;
+			d->plans = plans;
+			capacity = more;
+		}
+		d->plans[d->plan_count] = block_plan_next(d->s->rows, d->s->row_count, at);
+	}
+	d->sizes = calloc(d->plan_count + 1, sizeof(*d->sizes));
+	return d->sizes ? 0 : -ENOMEM;
+}
+
+static uint64_t cost_bits(const uint32_t *counts, const uint8_t *lengths, unsigned int symbols)
+{
+	uint64_t bits = 0;
+
+	for (unsigned int s = 0; s < symbols; s++)
+		bits += (uint64_t)counts[s] * lengths[s];
+	return bits;
+}
+
+/* Codes of its own for each table where they pay for their lengths in the header. */
+static void choose_codes(struct draft *d, struct section_report *report)
+{
+	struct buffer own = {}, lists = {};
+	uint32_t given = 0;
+
+	for (unsigned int t = 0; t < CODING_TABLES; t++) {
+		const uint32_t *counts = d->coder.counts[t];
+		uint8_t lengths[HUFFMAN_SYMBOLS_MAX], usual[HUFFMAN_SYMBOLS_MAX];
+		unsigned int symbols = coding_symbols[t], used = 0, last = 0;
+
+		for (unsigned int s = 0; s < symbols; s++) {
+			used += counts[s] != 0;
+			last = counts[s] ? s : last;
+		}
+		if (!used)
+			continue;
+		huffman_lengths(counts, symbols, lengths);
+		coding_default_lengths(t, usual);
+		buffer_clear(&own);
+		coding_write_lengths(lengths, symbols, last, &own);
+		if (own.size * 8 + cost_bits(counts, lengths, symbols) <
+		    cost_bits(counts, usual, symbols)) {
+			given |= 1u << t;
+			buffer_bytes(&lists, own.data, own.size);
+		} else {
+			memcpy(lengths, usual, symbols);
+		}
+		huffman_encoder(lengths, symbols, &d->coder.codes[t]);
+		if (report) {
+			report->symbol_bits[t] += cost_bits(counts, lengths, symbols);
+			report->extra_bits[t] += d->coder.extra_bits[t];
+		}
+	}
+	buffer_varint(&d->tables, given);
+	buffer_bytes(&d->tables, lists.data, lists.size);
+	d->tables.failed |= lists.failed || own.failed;
+	buffer_done(&lists);
+	buffer_done(&own);
+}
+
+static int code_blocks(struct draft *d)
+{
+	for (uint32_t i = 0; i < d->plan_count; i++) {
+		size_t at = d->body.size;
+		uint8_t *room = buffer_extend(&d->body, 4 + BLOCK_BYTES_MAX + 8);
+
+		if (!room)
+			return -ENOMEM;
+		d->sizes[i] = 4 + (uint32_t)block_writer_put(&d->coder, &d->plans[i], room + 4);
+		d->body.size = at + d->sizes[i];
+	}
+	return d->body.size <= UINT32_MAX ? 0 : -EINVAL;
+}
+
+static uint64_t be64_at(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return __builtin_bswap64(v);
+}
+
+/* Per block its first source, rows and bytes; IPv4 blocks come first. */
+static void write_index(struct draft *d)
+{
+	uint64_t v4 = 0, before = 0;
+
+	while (v4 < d->plan_count && d->plans[v4].v4)
+		v4++;
+	buffer_varint(&d->index, v4);
+	buffer_varint(&d->index, d->plan_count - v4);
+	for (uint32_t i = 0; i < d->plan_count; i++) {
+		const uint8_t *src = d->s->rows[d->plans[i].first_row].src.bytes;
+		uint64_t key = d->plans[i].v4 ? be64_at(src + 8) & 0xffffffffu : be64_at(src);
+
+		if (i == v4)
+			before = 0;
+		buffer_varint(&d->index, key - before);
+		if (!d->plans[i].v4)
+			buffer_bytes(&d->index, src + 8, 8);
+		buffer_varint(&d->index, d->plans[i].rows - 1);
+		buffer_varint(&d->index, d->sizes[i]);
+		before = key;
+	}
+}
+
+static void write_endpoints(const struct draft *d, struct buffer *out)
+{
+	static const struct addr none;
+
+	buffer_varint(out, d->coder.endpoint_count);
+	for (uint32_t i = 0; i < d->coder.endpoint_count; i++) {
+		const struct endpoint *e = &d->s->endpoints[d->order[i]];
+		bool v6 = !addr_is_v4(&e->dst);
+		bool orig = e->orig_dst_port || addr_compare(&e->orig_dst, &none) != 0;
+
+		buffer_u8(out, (uint8_t)((v6 ? ENDPOINT_FLAG_V6 : 0) | (orig ? ENDPOINT_FLAG_ORIG_DST : 0)));
+		buffer_u8(out, e->kind);
+		buffer_u8(out, e->protocol);
+		buffer_varint(out, e->flags);
+		buffer_varint(out, e->consent);
+		buffer_le16(out, e->dst_port);
+		buffer_bytes(out, e->dst.bytes + (v6 ? 0 : 12), v6 ? 16 : 4);
+		if (orig) {
+			buffer_bytes(out, e->orig_dst.bytes, 16);
+			buffer_le16(out, e->orig_dst_port);
+		}
+	}
+}
+
+/* Which slots of the section's time hold a row. */
+static void mark_slots(const struct draft *d, unsigned int shift, uint8_t slots[static CLOCK_SLOTS])
+{
+	memset(slots, 0, CLOCK_SLOTS);
+	for (size_t i = 0; i < d->s->row_count; i++)
+		slots[(uint64_t)(d->s->rows[i].time_ns - d->first_ns) >> shift] = 1;
+}
+
+static bool piece_needed(const struct draft *d, const struct clock_piece *piece, unsigned int shift,
+			 const uint8_t slots[static CLOCK_SLOTS])
+{
+	int64_t from = piece->utc_from, to;
+
+	if (__builtin_add_overflow(from, (int64_t)(piece->boot_to - piece->boot_from), &to) ||
+	    __builtin_add_overflow(to, piece->drift_ns, &to))
+		to = INT64_MAX;
+	if (from > d->last_ns || to < d->first_ns)
+		return false;
+	from = from < d->first_ns ? d->first_ns : from;
+	to = to > d->last_ns ? d->last_ns : to;
+	for (uint64_t i = (uint64_t)(from - d->first_ns) >> shift;
+	     i <= (uint64_t)(to - d->first_ns) >> shift; i++)
+		if (slots[i])
+			return true;
+	return false;
+}
+
+static uint8_t error_code(uint64_t max_error_ns)
+{
+	if (max_error_ns < 2)
+		return (uint8_t)max_error_ns;
+	return (uint8_t)(65 - (unsigned int)__builtin_clzll(max_error_ns - 1));
+}
+
+static void write_clock(const struct draft *d, struct buffer *out)
+{
+	const struct clock_pieces *clock = d->s->clock;
+	uint8_t slots[CLOCK_SLOTS];
+	uint64_t span = (uint64_t)(d->last_ns - d->first_ns), boot = 0, kept = 0;
+	unsigned int shift = 0;
+	int64_t utc = d->first_ns;
+	struct buffer pieces = {};
+
+	while (span >> shift >= CLOCK_SLOTS)
+		shift++;
+	mark_slots(d, shift, slots);
+	for (size_t i = 0; clock && d->s->row_count && i < clock->count; i++) {
+		const struct clock_piece *c = &clock->list[i];
+		uint64_t length = c->boot_to - c->boot_from;
+
+		if (!piece_needed(d, c, shift, slots))
+			continue;
+		buffer_varint(&pieces, c->boot_from - boot);
+		buffer_varint(&pieces, length);
+		buffer_zigzag(&pieces, (int64_t)((uint64_t)c->utc_from - (uint64_t)utc));
+		buffer_zigzag(&pieces, c->drift_ns);
+		buffer_u8(&pieces, error_code(c->max_error_ns));
+		buffer_varint(&pieces, c->status);
+		boot = c->boot_to;
+		utc = (int64_t)((uint64_t)c->utc_from + length + (uint64_t)c->drift_ns);
+		kept++;
+	}
+	buffer_varint(out, kept);
+	buffer_bytes(out, pieces.data, pieces.size);
+	if (!buffer_ok(&pieces))
+		out->failed = true;
+	buffer_done(&pieces);
+}
+
+/* Whole seconds after the day's begin, rounded down. */
+static int64_t seconds_of_day(const struct segment_section *s, int64_t utc_ns)
+{
+	int64_t seconds = utc_ns / NS_PER_SEC - (utc_ns % NS_PER_SEC < 0);
+
+	return seconds - (int64_t)s->day * 86400;
+}
+
+static void write_facts(const struct draft *d, struct buffer *out)
+{
+	const struct segment_section *s = d->s;
+	int64_t day_ns = (int64_t)s->day * NS_PER_DAY, to = s->span_to_ns;
+	bool gaps = s->gaps && s->gaps->count;
+
+	if (__builtin_add_overflow(to, NS_PER_SEC - 1, &to))
+		to = s->span_to_ns;
+	buffer_varint(out, s->row_count);
+	buffer_varint(out, s->tenant);
+	buffer_u8(out, s->rung);
+	buffer_u8(out, (uint8_t)((d->coder.has_rtt ? SECTION_FLAG_RTT : 0) |
+				 (s->custody ? SECTION_FLAG_CUSTODY : 0) | (gaps ? SECTION_FLAG_GAPS : 0) |
+				 (d->has_close ? SECTION_FLAG_CLOSE : 0)));
+	buffer_zigzag(out, seconds_of_day(s, s->span_from_ns));
+	buffer_zigzag(out, seconds_of_day(s, to));
+	buffer_zigzag(out, seconds_of_day(s, utc_now_ns()));
+	if (s->row_count) {
+		buffer_varint(out, (uint64_t)(d->first_ns - day_ns));
+		buffer_varint(out, (uint64_t)(d->last_ns - d->first_ns));
+		buffer_varint(out, (uint64_t)d->first_ns - (uint64_t)d->opened_ns);
+	}
+	if (s->custody) {
+		buffer_varint(out, strlen(s->custody));
+		buffer_bytes(out, s->custody, strlen(s->custody));
+	}
+	if (gaps) {
+		buffer_varint(out, s->gaps->count);
+		for (size_t i = 0; i < s->gaps->count; i++)
+			gap_write(&s->gaps->list[i], out);
+	}
+}
+
+/* Prefix, facts, clock, endpoints, tables, index; the checksums are filled in when all is there. */
+static int write_header(struct draft *d, uint64_t file_id, uint64_t offset,
+			const uint8_t root[static 32], struct buffer *out)
+{
+	size_t begin = out->size;
+	uint8_t *h = buffer_extend(out, SECTION_PREFIX_BYTES);
+	size_t size;
+
+	if (!h)
+		return -ENOMEM;
+	write_facts(d, out);
+	if (d->s->row_count) {
+		write_clock(d, out);
+		write_endpoints(d, out);
+		buffer_bytes(out, d->tables.data, d->tables.size);
+		buffer_bytes(out, d->index.data, d->index.size);
+	}
+	size = out->size - begin;
+	if (!buffer_ok(out) || !buffer_ok(&d->tables) || !buffer_ok(&d->index))
+		return -ENOMEM;
+	if (size > SECTION_HEADER_MAX)
+		return -EINVAL;
+	h = out->data + begin;
+	put_le32(h + SECTION_AT_MAGIC, SECTION_MAGIC);
+	put_le32(h + SECTION_AT_HEADER_SIZE, (uint32_t)size);
+	put_le32(h + SECTION_AT_BODY_SIZE, (uint32_t)d->body.size);
+	put_le64(h + SECTION_AT_JOURNAL_ID, d->s->journal_id);
+	put_le32(h + SECTION_AT_RUN, d->s->run);
+	put_le32(h + SECTION_AT_CRC,
+		 block_crc(file_id, offset + SECTION_PREFIX_BYTES, NULL, 0, h + SECTION_PREFIX_BYTES,
+			   size - SECTION_PREFIX_BYTES));
+	memcpy(h + SECTION_AT_ROOT, root, 32);
+	put_le32(h + SECTION_AT_PREFIX_CRC,
+		 block_crc(file_id, offset, NULL, 0, h + SECTION_AT_HEADER_SIZE,
+			   SECTION_PREFIX_BYTES - SECTION_AT_HEADER_SIZE));
+	return 0;
+}
+
+static int write_body(struct draft *d, uint64_t file_id, uint64_t offset, struct buffer *out)
+{
+	size_t at = 0;
+
+	for (uint32_t i = 0; i < d->plan_count; i++) {
+		uint8_t *block = d->body.data + at;
+
+		put_le32(block, block_crc(file_id, offset + at, NULL, 0, block + 4, d->sizes[i] - 4));
+		at += d->sizes[i];
+	}
+	buffer_bytes(out, d->body.data, d->body.size);
+	return buffer_ok(out) ? 0 : -ENOMEM;
+}
+
+static int code_rows(struct draft *d, struct section_report *report)
+{
+	int error = rank_endpoints(d);
+
+	if (error || !d->s->row_count)
+		return error;
+	error = plan_blocks(d);
+	if (error)
+		return error;
+	d->coder.rows = d->s->rows;
+	d->coder.endpoints = d->s->endpoints;
+	d->coder.rank = d->rank;
+	d->coder.is_close = d->is_close;
+	d->coder.first_utc_ns = d->first_ns;
+	d->coder.first_time_shift = coding_first_time_shift((uint64_t)(d->last_ns - d->first_ns));
+	for (uint32_t i = 0; i < d->plan_count; i++)
+		block_writer_count(&d->coder, &d->plans[i]);
+	choose_codes(d, report);
+	error = code_blocks(d);
+	if (!error)
+		write_index(d);
+	return error;
+}
+
+int section_write(const struct segment_section *s, uint64_t file_id, uint64_t offset,
+		  const uint8_t secret[static 32], struct buffer *out,
+		  struct section_report *report)
+{
+	struct draft *d = calloc(1, sizeof(*d));
+	size_t endpoints = s->endpoint_count + 1, begin = out->size;
+	uint8_t root[32] = {};
+	int error = -ENOMEM;
+
+	if (!d)
+		return -ENOMEM;
+	d->s = s;
+	d->rank = calloc(endpoints, sizeof(*d->rank));
+	d->order = calloc(endpoints, sizeof(*d->order));
+	d->uses = calloc(endpoints, sizeof(*d->uses));
+	d->is_close = calloc(endpoints, sizeof(*d->is_close));
+	if (d->rank && d->order && d->uses && d->is_close)
+		error = s->row_count > SECTION_ROWS_MAX ? -EINVAL : survey(d);
+	if (!error)
+		error = code_rows(d, report);
+	(void)secret;
+	if (!error)
+		error = write_header(d, file_id, offset, root, out);
+	if (!error)
+		error = write_body(d, file_id, offset + (out->size - begin), out);
+	if (!error && report) {
+		report->table_bytes += d->tables.size;
+		report->index_bytes += d->index.size;
+		report->block_crc_bytes += 4 * (uint64_t)d->plan_count;
+		report->other_header_bytes += out->size - begin - d->body.size - d->tables.size - d->index.size;
+	}
+	if (error)
+		out->size = begin;
+	draft_done(d);
+	return error;
+}
