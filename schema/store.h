@@ -7,7 +7,7 @@
 #ifndef SEKISHO_STORE_SCHEMA_H
 #define SEKISHO_STORE_SCHEMA_H
 
-/* Columns of a row, and blocks beside them. Numbers are never reused. */
+/* Columns of a row in a journal. Numbers are never reused. */
 enum store_column {
 	STORE_COLUMN_TIME = 1, /* ns after the base time of frame or section, 8 bytes */
 	STORE_COLUMN_SRC_ADDR = 2, /* 16 bytes, network order, IPv4 as ::ffff:a.b.c.d */
@@ -23,8 +23,6 @@ enum store_column {
 	STORE_COLUMN_ORIG_DST_ADDR = 12, /* destination before translation; zero = none */
 	STORE_COLUMN_ORIG_DST_PORT = 13,
 	STORE_COLUMN_LASTED = 14, /* ns, 8 bytes: rows of kind CLOSE, how long it was open */
-	STORE_BLOCK_ANCHORS = 64, /* segments: clock anchors, STORE_ANCHOR_BYTES each */
-	STORE_BLOCK_GAPS = 65, /* segments: gaps, STORE_GAP_BYTES each */
 };
 
 enum store_coding {

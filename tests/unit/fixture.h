@@ -16,6 +16,8 @@
 #include "base/store_dir.h"
 #include "base/utc.h"
 #include "journal/journal.h"
+#include "segment/section_reader.h"
+#include "segment/segment.h"
 
 /* 2026-03-10T00:00:00Z, and what CLOCK_BOOTTIME is then in every fixture. */
 #define DAY_NUMBER 20522
@@ -69,9 +71,18 @@ void set_created(int dir_fd, const char *name, int64_t utc_ns);
 /* Closes it, created at DAY_NS, and gives its name. */
 void end_journal(int dir_fd, struct journal *j, char ret_name[static 64]);
 
-/* Recomputes a journal's or segment's header checksum after an edit. */
+/* Makes the rows those of the section; they live as long as the next few dozen of calls. */
+void set_rows(struct segment_section *s, const struct record *rows, size_t count);
+/* All rows of a section as records, its gaps (added to *out), its clock (*out is the caller's). */
+int read_section(struct segment_reader *r, const struct section *s, struct record *rows);
+int read_gaps(struct segment_reader *r, const struct section *s, struct gaps *out);
+int read_clock(struct segment_reader *r, const struct section *s, struct clock_pieces *out);
+
+/* Recomputes a journal's header checksum after an edit. */
 void fix_header(uint8_t *file);
-/* The same for a section's header and directory; `offset` is where it lies in its file. */
+/* The same for a segment's header. */
+void fix_segment_header(uint8_t *file);
+/* The same for a section's header; `offset` is where it lies in its file. */
 void fix_section_header(uint8_t *section, uint64_t file_id, uint64_t offset);
 
 #endif

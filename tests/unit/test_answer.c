@@ -348,7 +348,7 @@ static void words(void)
 		{ 0, "" }, { SEKISHO_FLAG_V6_SOCKET, "v6_socket" }, { SEKISHO_FLAG_LOOPBACK, "loopback" },
 		{ SEKISHO_FLAG_CLOCK_UNSYNC, "clock_unsync" },
 		{ 7, "v6_socket+loopback+clock_unsync" }, { 0x10, "0x10" }, { 0x11, "v6_socket+0x10" },
-		{ UINT32_MAX, "v6_socket+loopback+clock_unsync+0xfffffff8" },
+		{ UINT32_MAX, "v6_socket+loopback+clock_unsync+imported+0xfffffff0" },
 	};
 	char buf[FLAGS_TEXT_MAX];
 
@@ -356,6 +356,7 @@ static void words(void)
 		CHECK_STR(flags_text(flags[i].flags, buf), flags[i].text);
 	CHECK_STR(kind_text(SEKISHO_KIND_ESTABLISHED), "established");
 	CHECK_STR(kind_text(SEKISHO_KIND_ACCEPTED), "accepted");
+	CHECK_STR(kind_text(SEKISHO_KIND_CLOSE), "close");
 	CHECK_STR(kind_text(0), "unknown");
 	CHECK_STR(kind_text(255), "unknown");
 	CHECK_STR(protocol_text(6), "tcp");

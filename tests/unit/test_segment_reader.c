@@ -14,12 +14,12 @@
 #include "base/block.h"
 #include "base/cursor.h"
 #include "fixture.h"
-#include "schema/store.h"
 #include "segment/segment.h"
 #include "unit.h"
 
 #define NAME "2026-03-10.sks"
 #define SECTIONS 3
+#define HEADER (SEGMENT_HEADER_BYTES + 2) /* tenant "t1" */
 
 static const size_t section_rows[SECTIONS] = { 3, 1, 6 };
 
@@ -34,28 +34,30 @@ struct sample {
 /* Three sections of journals 1 to 3, the last with an anchor and a gap. */
 static struct sample make_sample(uint64_t seed)
 {
-	struct anchor anchor = { .boot_ns = BOOT_NS, .utc_ns = DAY_NS };
+	struct clock_piece piece = { .boot_from = BOOT_NS, .boot_to = BOOT_NS + NS_PER_DAY, .utc_from = DAY_NS };
 	struct gap gap = { .first_utc_ns = DAY_NS, .last_utc_ns = DAY_NS + 9, .count = 4, .reason = 1 };
-	const struct anchors anchors = { .list = &anchor, .count = 1 }, no_anchors = { 0 };
+	const struct clock_pieces clock = { .list = &piece, .count = 1 }, no_clock = { 0 };
 	const struct gaps gaps = { .list = &gap, .count = 1 }, no_gaps = { 0 };
 	struct rng rng = { seed };
-	struct sample s = { .at = { SEGMENT_HEADER_BYTES } };
+	struct sample s = { .at = { HEADER } };
 	struct problem p;
 
 	(void)unlinkat(unit_temp_dir(), NAME, 0);
 	for (size_t i = 0; i < SECTIONS; i++) {
+		struct segment_place place;
 		struct segment_section sec = {
 			.tenant_id = "t1", .tenant = 1, .day = DAY_NUMBER, .journal_id = i + 1,
-			.rows = s.rows[i], .row_count = section_rows[i],
 			.span_from_ns = DAY_NS, .span_to_ns = DAY_NS + 9,
-			.anchors = i == 2 ? &anchors : &no_anchors, .gaps = i == 2 ? &gaps : &no_gaps,
+			.clock = i == 2 ? &clock : &no_clock, .gaps = i == 2 ? &gaps : &no_gaps,
 		};
 
 		random_rows(&rng, s.rows[i], section_rows[i], DAY_NS, NS_PER_DAY);
 		for (size_t k = 0; k < section_rows[i]; k++)
 			s.rows[i][k].tenant = 1;
 		qsort(s.rows[i], section_rows[i], sizeof(struct record), record_compare_source);
-		REQUIRE(segment_append(unit_temp_dir(), &sec, &p) == 1);
+		set_rows(&sec, s.rows[i], section_rows[i]);
+		REQUIRE(segment_append(unit_temp_dir(), &sec, &place, &p) == 1);
+		REQUIRE(place.offset == s.at[i] && place.file_id);
 		s.at[i + 1] = (size_t)size_of(unit_temp_dir(), NAME);
 	}
 	s.bytes = read_file(unit_temp_dir(), NAME, &s.size);
@@ -78,18 +80,18 @@ static size_t intact_sections(struct segment_reader *r, const struct sample *s)
 	for (size_t i = 0; i < r->section_count; i++) {
 		const struct section *sec = &r->sections[i];
 		size_t k = sec->journal_id - 1;
-		struct anchors anchors = { 0 };
+		struct clock_pieces clock = { 0 };
 		struct gaps gaps = { 0 };
 		struct record got[6];
+		uint32_t blocks;
 		uint64_t bad;
 
 		intact += k < SECTIONS && sec->offset == s->at[k] && sec->rows == section_rows[k] &&
-			  section_check(r, sec, &bad) == 0 && section_read_rows(r, sec, got) == 0 &&
-			  same_rows(got, s->rows[k], sec->rows) &&
-			  section_read_anchors(r, sec, &anchors) == 0 &&
-			  section_read_gaps(r, sec, &gaps) == 0 && anchors.count == (k == 2) &&
+			  section_check(r, sec, &blocks, &bad) == 0 && read_section(r, sec, got) == 0 &&
+			  same_rows(got, s->rows[k], sec->rows) && read_clock(r, sec, &clock) == 0 &&
+			  read_gaps(r, sec, &gaps) == 0 && clock.count == (k == 2) &&
 			  gaps.count == (k == 2);
-		anchors_done(&anchors);
+		clock_pieces_done(&clock);
 		gaps_done(&gaps);
 	}
 	return intact;
@@ -102,9 +104,10 @@ static size_t bad_sections(struct segment_reader *r, size_t flipped_at)
 
 	for (size_t i = 0; i < r->section_count; i++) {
 		const struct section *sec = &r->sections[i];
+		uint32_t blocks;
 		uint64_t bad = 0;
 
-		if (section_check(r, sec, &bad) == -EBADMSG) {
+		if (section_check(r, sec, &blocks, &bad) == -EBADMSG) {
 			CHECK_ROW(bad > sec->offset && bad <= flipped_at, "byte %zu", flipped_at);
 			bad_count++;
 		}
@@ -133,7 +136,7 @@ static void every_flipped_bit_is_found(void)
 		REQUIRE(pwrite(fd, &flipped, 1, (off_t)at) == 1);
 		error = segment_reader_open(unit_temp_dir(), NAME, &r, &p);
 		if (error) {
-			refused += error == -EBADMSG && at < SEGMENT_HEADER_BYTES;
+			refused += error == -EBADMSG && at < HEADER;
 		} else {
 			size_t bad_here = bad_sections(&r, at);
 
@@ -151,7 +154,7 @@ static void every_flipped_bit_is_found(void)
 		}
 		REQUIRE(pwrite(fd, &s.bytes[at], 1, (off_t)at) == 1);
 	}
-	CHECK_INT(refused, 8 * SEGMENT_HEADER_BYTES);
+	CHECK_INT(refused, 8 * HEADER);
 	CHECK_INT(refused + damaged + bad, 8 * s.size);
 	CHECK_INT(torn, 0);
 	CHECK_INT(wrong, 0);
@@ -171,7 +174,7 @@ static void truncation_at_every_byte(void)
 		size_t whole = 0;
 		int error = open_bytes(s.bytes, size, &r, &p);
 
-		if (size < SEGMENT_HEADER_BYTES) {
+		if (size < HEADER) {
 			CHECK_ROW(error == -ENODATA, "size %zu: %d", size, error);
 			continue;
 		}
@@ -185,7 +188,7 @@ static void truncation_at_every_byte(void)
 		torn += r.torn;
 		segment_reader_close(&r);
 	}
-	CHECK_INT(torn, s.size - SEGMENT_HEADER_BYTES - SECTIONS);
+	CHECK_INT(torn, s.size - HEADER - SECTIONS);
 	free(s.bytes);
 }
 
@@ -259,30 +262,20 @@ static void fix_section(struct sample *s, uint8_t *file)
 	fix_section_header(file + s->at[0], s->file_id, s->at[0]);
 }
 
-static void lying_directories_are_damage(void)
+static void lying_prefixes_are_damage(void)
 {
 	static const struct {
 		const char *what;
-		size_t at; /* in the section; the first directory entry begins at 144 */
-		unsigned int bytes;
+		size_t at;
 		uint32_t value;
 	} table[] = {
-		{ "block longer", 144 + BLOCK_AT_STORED_BYTES, 4, 1000 },
-		{ "block of 4G", 144 + BLOCK_AT_STORED_BYTES, 4, UINT32_MAX },
-		{ "block empty", 144 + BLOCK_AT_STORED_BYTES, 4, 0 },
-		{ "rows do not fit", 144 + BLOCK_AT_RAW_BYTES, 4, 23 },
-		{ "raw of 4G", 144 + BLOCK_AT_RAW_BYTES, 4, UINT32_MAX },
-		{ "width", 144 + BLOCK_AT_WIDTH, 1, 7 },
-		{ "no column, width 0", 144 + BLOCK_AT_WIDTH, 1, 0 },
-		{ "rows", SECTION_AT_ROWS, 4, 4 },
-		{ "too many rows", SECTION_AT_ROWS, 4, SECTION_ROWS_MAX + 1 },
-		{ "rows 4G", SECTION_AT_ROWS, 4, UINT32_MAX },
-		{ "directory longer than the section", SECTION_AT_BLOCKS, 2, 40 },
-		{ "longer than the file", SECTION_AT_BYTES, 4, 1u << 30 },
-		{ "no blocks", SECTION_AT_BLOCKS, 2, 0 },
-		{ "shorter", SECTION_AT_BYTES, 4, 144 },
-		{ "nothing at all", SECTION_AT_BYTES, 4, 0 },
-		{ "header size", SECTION_AT_HEADER_SIZE, 2, 145 },
+		{ "header empty", SECTION_AT_HEADER_SIZE, 0 },
+		{ "header is the prefix", SECTION_AT_HEADER_SIZE, SECTION_PREFIX_BYTES },
+		{ "header shorter", SECTION_AT_HEADER_SIZE, SECTION_PREFIX_BYTES - 1 },
+		{ "header longer than allowed", SECTION_AT_HEADER_SIZE, SECTION_HEADER_MAX + 1 },
+		{ "header of 4G", SECTION_AT_HEADER_SIZE, UINT32_MAX },
+		{ "header longer than the section", SECTION_AT_HEADER_SIZE, 600 },
+		{ "body of 4G", SECTION_AT_BODY_SIZE, UINT32_MAX },
 	};
 	struct sample s = make_sample(34);
 	uint8_t *file = malloc(s.size);
@@ -290,16 +283,13 @@ static void lying_directories_are_damage(void)
 	struct problem p;
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-		uint8_t *field = file + s.at[0] + table[i].at;
+		uint8_t *h = file + s.at[0];
 
 		memcpy(file, s.bytes, s.size);
-		if (table[i].bytes == 1)
-			*field = (uint8_t)table[i].value;
-		else if (table[i].bytes == 2)
-			put_le16(field, (uint16_t)table[i].value);
-		else
-			put_le32(field, table[i].value);
-		fix_section(&s, file);
+		put_le32(h + table[i].at, table[i].value);
+		put_le32(h + SECTION_AT_PREFIX_CRC,
+			 block_crc(s.file_id, s.at[0], NULL, 0, h + SECTION_AT_HEADER_SIZE,
+				   SECTION_PREFIX_BYTES - SECTION_AT_HEADER_SIZE));
 		REQUIRE(open_bytes(file, s.size, &r, &p) == 0);
 		CHECK_ROW(r.section_count == SECTIONS - 1, "%s: %zu", table[i].what, r.section_count);
 		CHECK_ROW(r.damaged_at == s.at[0] && r.damaged_bytes == s.at[1] - s.at[0], "%s",
@@ -319,131 +309,83 @@ static void lying_directories_are_damage(void)
 	free(s.bytes);
 }
 
-/* As many blocks as a reader takes, and one more; each of them empty and all else right. */
-static void the_number_of_blocks_is_bounded(void)
+/*
+ * AC-63: behind the prefix each byte takes each of a few values, with good checksums: what is read is a
+ * section of as many rows, or none; the others are untouched.
+ */
+static void lying_headers_never_crash(void)
 {
-	struct sample s = make_sample(39);
-	struct segment_reader r;
-	struct problem p;
-
-	for (unsigned int count = SECTION_BLOCKS_MAX; count <= SECTION_BLOCKS_MAX + 1; count++) {
-		size_t bytes = SECTION_HEADER_BYTES + (size_t)count * SECTION_BLOCK_BYTES;
-		uint8_t *file = calloc(1, SEGMENT_HEADER_BYTES + bytes), *h = file + SEGMENT_HEADER_BYTES;
-
-		memcpy(file, s.bytes, SEGMENT_HEADER_BYTES + SECTION_HEADER_BYTES);
-		put_le16(h + SECTION_AT_BLOCKS, (uint16_t)count);
-		put_le64(h + SECTION_AT_BYTES, bytes);
-		for (unsigned int i = 0; i < count; i++) {
-			uint8_t *entry = h + SECTION_HEADER_BYTES + (size_t)i * SECTION_BLOCK_BYTES;
-
-			put_le16(entry + BLOCK_AT_ID, (uint16_t)(1000 + i));
-			entry[BLOCK_AT_WIDTH] = 1;
-			put_le32(entry + BLOCK_AT_CRC, block_crc(s.file_id, SEGMENT_HEADER_BYTES + bytes,
-								 NULL, 0, NULL, 0));
-		}
-		fix_section_header(h, s.file_id, SEGMENT_HEADER_BYTES);
-		REQUIRE(open_bytes(file, SEGMENT_HEADER_BYTES + bytes, &r, &p) == 0);
-		CHECK_INT(r.section_count, count == SECTION_BLOCKS_MAX);
-		CHECK_INT(r.damaged_bytes, count == SECTION_BLOCKS_MAX ? 0 : bytes);
-		if (r.section_count) {
-			uint64_t bad;
-
-			CHECK_INT(section_check(&r, &r.sections[0], &bad), 0);
-			CHECK_INT(r.sections[0].block_count, SECTION_BLOCKS_MAX);
-		}
-		segment_reader_close(&r);
-		free(file);
-	}
-	free(s.bytes);
-}
-
-/* Rows of which no column is stored cost no bytes: their number is bounded by itself. */
-static void the_number_of_rows_is_bounded(void)
-{
-	static const uint32_t counts[] = { SECTION_ROWS_MAX, SECTION_ROWS_MAX + 1, UINT32_MAX };
-	struct sample s = make_sample(40);
-	uint8_t file[SEGMENT_HEADER_BYTES + SECTION_HEADER_BYTES], *h = file + SEGMENT_HEADER_BYTES;
-
-	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
-		struct segment_reader r;
-		struct problem p;
-
-		memcpy(file, s.bytes, sizeof(file));
-		put_le16(h + SECTION_AT_BLOCKS, 0);
-		put_le64(h + SECTION_AT_BYTES, SECTION_HEADER_BYTES);
-		put_le32(h + SECTION_AT_ROWS, counts[i]);
-		fix_section_header(h, s.file_id, SEGMENT_HEADER_BYTES);
-		REQUIRE(open_bytes(file, sizeof(file), &r, &p) == 0);
-		CHECK_ROW(r.section_count == (i == 0), "%u rows", counts[i]);
-		CHECK_ROW(!r.damaged_bytes == (i == 0), "%u rows", counts[i]);
-		segment_reader_close(&r);
-	}
-	free(s.bytes);
-}
-
-/* The longest block of anything but a column is bounded before memory is asked for. */
-static void blocks_of_unknown_kind_are_bounded_and_passed_over(void)
-{
-	static const struct {
-		uint32_t raw_bytes;
-		uint8_t width;
-		bool accepted;
-	} table[] = {
-		{ 24, 8, true }, { SECTION_ENTRIES_MAX * 8, 8, true },
-		{ (SECTION_ENTRIES_MAX + 1) * 8, 8, false }, { UINT32_MAX, 1, false },
-		{ 24, 0, false },
-	};
+	static const uint8_t values[] = { 0, 1, 0x7f, 0x80, 0xff };
 	struct sample s = make_sample(35);
+	uint8_t *file = malloc(s.size);
+	size_t end = s.at[2] + get_le32(s.bytes + s.at[2] + SECTION_AT_HEADER_SIZE);
+	size_t read = 0, refused = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-		uint8_t *file = malloc(s.size), *entry = file + s.at[0] + SECTION_HEADER_BYTES;
+	for (size_t at = s.at[2] + SECTION_PREFIX_BYTES; at < end; at++) {
+		for (size_t i = 0; i < 2 * ARRAY_SIZE(values); i++) {
+			struct segment_reader r;
+			struct record *rows;
+			struct problem p;
+
+			memcpy(file, s.bytes, s.size);
+			file[at] = i < ARRAY_SIZE(values) ? values[i] :
+							    (uint8_t)(file[at] + values[i - ARRAY_SIZE(values)]);
+			fix_section_header(file + s.at[2], s.file_id, s.at[2]);
+			if (open_bytes(file, s.size, &r, &p)) {
+				refused++; /* flags of a later version */
+				continue;
+			}
+			CHECK_ROW(intact_sections(&r, &s) >= SECTIONS - 1, "byte %zu", at);
+			if (r.section_count == SECTIONS) {
+				rows = calloc(r.sections[2].rows + 1, sizeof(*rows));
+				read += read_section(&r, &r.sections[2], rows) == 0;
+				free(rows);
+			} else {
+				refused++;
+			}
+			segment_reader_close(&r);
+		}
+	}
+	CHECK_ROW(read > 100 && refused > 30, "%zu read, %zu refused", read, refused);
+	free(file);
+	free(s.bytes);
+}
+
+/* The same for the bits of a block: endless codes, endpoints and times that are not there. */
+static void lying_blocks_never_crash(void)
+{
+	struct sample s = make_sample(36);
+	uint8_t *file = malloc(s.size);
+	size_t block = s.at[2] + get_le32(s.bytes + s.at[2] + SECTION_AT_HEADER_SIZE);
+	struct rng rng = { 360 };
+	size_t read = 0, refused = 0;
+
+	for (size_t round = 0; round < 20000; round++) {
 		struct record rows[6];
 		struct segment_reader r;
 		struct problem p;
 
 		memcpy(file, s.bytes, s.size);
-		put_le16(entry + BLOCK_AT_ID, 1000);
-		entry[BLOCK_AT_WIDTH] = table[i].width;
-		put_le32(entry + BLOCK_AT_RAW_BYTES, table[i].raw_bytes);
-		fix_section(&s, file);
-		REQUIRE(open_bytes(file, s.size, &r, &p) == 0);
-		CHECK_ROW(r.section_count == SECTIONS - 1u + table[i].accepted, "%zu", i);
-		CHECK_ROW(!table[i].accepted == (r.damaged_bytes > 0), "%zu", i);
-		if (table[i].accepted) {
-			uint64_t bad;
-
-			CHECK_INT(section_check(&r, &r.sections[0], &bad), 0);
-			/* The block was the time column: without it all rows are at the base. */
-			CHECK_INT(section_read_rows(&r, &r.sections[0], rows), 0);
-			CHECK_INT(rows[0].time_ns, r.sections[0].first_utc_ns);
+		for (size_t i = 0; i <= rng_below(&rng, 4); i++)
+			file[block + 4 + rng_below(&rng, s.size - block - 4)] = (uint8_t)rng_next(&rng);
+		put_le32(file + block, block_crc(s.file_id, block, NULL, 0, file + block + 4,
+						 s.size - block - 4));
+		if (round == 0) {
+			REQUIRE(open_bytes(file, s.size, &r, &p) == 0);
+			segment_reader_close(&r);
 		}
-		segment_reader_close(&r);
-		free(file);
-	}
-	free(s.bytes);
-}
-
-/* Blocks with good checksums whose bytes are not what the directory says. */
-static void lying_blocks_are_not_decoded(void)
-{
-	struct sample s = make_sample(36);
-	uint8_t *file = malloc(s.size), *entry = file + s.at[0] + SECTION_HEADER_BYTES;
-	static const uint8_t codings[] = { 1, 2, 255 };
-	struct record rows[6];
-	struct segment_reader r;
-	struct problem p;
-
-	for (size_t i = 0; i < ARRAY_SIZE(codings); i++) {
-		memcpy(file, s.bytes, s.size);
-		REQUIRE(entry[BLOCK_AT_CODING] == STORE_CODING_PLAIN);
-		entry[BLOCK_AT_CODING] = codings[i];
-		fix_section(&s, file);
-		REQUIRE(open_bytes(file, s.size, &r, &p) == 0);
+		write_file(unit_temp_dir(), NAME, file, s.size);
+		REQUIRE(segment_reader_open(unit_temp_dir(), NAME, &r, &p) == 0);
 		REQUIRE(r.section_count == SECTIONS);
-		CHECK_INT(section_read_rows(&r, &r.sections[0], rows), -EBADMSG);
-		CHECK_INT(section_read_rows(&r, &r.sections[1], rows), 0);
+		if (read_section(&r, &r.sections[2], rows))
+			refused++;
+		else
+			read++;
 		segment_reader_close(&r);
+		if (round > 300 && read > 50 && refused > 50)
+			break;
 	}
+	CHECK_ROW(read > 20 && refused > 20, "%zu read, %zu refused", read, refused);
 	free(file);
 	free(s.bytes);
 }
@@ -458,17 +400,16 @@ static void other_versions_are_refused_with_a_message(void)
 		const char *text;
 	} table[] = {
 		{ SEGMENT_AT_VERSION, 2, -ENOTSUP, NAME ": version 2, flags 0; this program reads version 1" },
-		{ SEGMENT_AT_HEADER_SIZE, 96, -ENOTSUP,
-		  NAME ": version 1, flags 0; this program reads version 1" },
 		{ SEGMENT_AT_INCOMPATIBLE, 0x10, -ENOTSUP,
 		  NAME ": version 1, flags 0x10; this program reads version 1" },
 		{ SEGMENT_AT_COMPATIBLE, 0x10, 0, "" },
-		{ SEGMENT_AT_RESERVED, 1, 0, "" },
-		{ SEGMENT_AT_TENANT_BYTES, 65, -EBADMSG, NAME ": tenant id is not one (offset 48)" },
-		{ SEGMENT_AT_TENANT_BYTES, 0, -EBADMSG, NAME ": tenant id is not one (offset 48)" },
-		{ SEGMENT_AT_TENANT_BYTES, 3, -EBADMSG, NAME ": tenant id is not one (offset 48)" },
-		{ SEGMENT_AT_TENANT, '/', -EBADMSG, NAME ": tenant id is not one (offset 48)" },
-		{ SEGMENT_AT_TENANT, '.', -EBADMSG, NAME ": tenant id is not one (offset 48)" },
+		{ SEGMENT_AT_HEADER_SIZE, 72, -EBADMSG, NAME ": no header of a segment (offset 10)" },
+		{ SEGMENT_AT_HEADER_SIZE, 137, -EBADMSG, NAME ": no header of a segment (offset 10)" },
+		{ SEGMENT_AT_DAY, 1, -EBADMSG,
+		  NAME ": holds another day or part than its name says (offset 20)" },
+		{ SEGMENT_AT_TENANT, '/', -EBADMSG, NAME ": tenant id is not one (offset 72)" },
+		{ SEGMENT_AT_TENANT, '.', -EBADMSG, NAME ": tenant id is not one (offset 72)" },
+		{ SEGMENT_AT_TENANT + 1, 0, -EBADMSG, NAME ": tenant id is not one (offset 72)" },
 	};
 	struct sample s = make_sample(37);
 
@@ -479,7 +420,8 @@ static void other_versions_are_refused_with_a_message(void)
 		int error;
 
 		s.bytes[table[i].at] = table[i].value;
-		fix_header(s.bytes);
+		if (table[i].at != SEGMENT_AT_HEADER_SIZE)
+			fix_segment_header(s.bytes);
 		error = open_bytes(s.bytes, s.size, &r, &p);
 		CHECK_ROW(error == table[i].error, "%zu = %u: %d", table[i].at, table[i].value, error);
 		CHECK_ROW(strcmp(p.text, table[i].text) == 0, "%zu = %u: %s", table[i].at,
@@ -487,6 +429,7 @@ static void other_versions_are_refused_with_a_message(void)
 		if (!error)
 			segment_reader_close(&r);
 		s.bytes[table[i].at] = old;
+		fix_segment_header(s.bytes);
 	}
 	free(s.bytes);
 }
@@ -497,16 +440,11 @@ static void a_section_of_a_later_version_is_named(void)
 	struct segment_reader r;
 	struct problem p;
 
-	s.bytes[s.at[0] + SECTION_AT_INCOMPATIBLE] = 1;
+	/* Rows and tenant number are one byte each here, then the rung, then the flags. */
+	s.bytes[s.at[0] + SECTION_PREFIX_BYTES + 3] |= 0x80;
 	fix_section(&s, s.bytes);
 	CHECK_INT(open_bytes(s.bytes, s.size, &r, &p), -ENOTSUP);
 	CHECK_STR(p.text, "cannot read " NAME ": it has a section of a later version");
-	s.bytes[s.at[0] + SECTION_AT_INCOMPATIBLE] = 0;
-	s.bytes[s.at[0] + SECTION_AT_COMPATIBLE] = 1;
-	fix_section(&s, s.bytes);
-	REQUIRE(open_bytes(s.bytes, s.size, &r, &p) == 0);
-	CHECK_INT(intact_sections(&r, &s), SECTIONS);
-	segment_reader_close(&r);
 	free(s.bytes);
 }
 
@@ -527,8 +465,6 @@ static void what_is_no_segment_is_refused(void)
 
 UNIT_SUITE(segment_reader, TEST(every_flipped_bit_is_found), TEST(truncation_at_every_byte),
 	   TEST(blocks_that_were_never_written_are_torn), TEST(sections_from_elsewhere_are_refused),
-	   TEST(lying_directories_are_damage), TEST(the_number_of_blocks_is_bounded),
-	   TEST(the_number_of_rows_is_bounded),
-	   TEST(blocks_of_unknown_kind_are_bounded_and_passed_over),
-	   TEST(lying_blocks_are_not_decoded), TEST(other_versions_are_refused_with_a_message),
+	   TEST(lying_prefixes_are_damage), TEST(lying_headers_never_crash),
+	   TEST(lying_blocks_never_crash), TEST(other_versions_are_refused_with_a_message),
 	   TEST(a_section_of_a_later_version_is_named), TEST(what_is_no_segment_is_refused));

@@ -166,7 +166,7 @@ static void the_first_bad_offset(void)
 	add_journal(&store, rows + 1, 1, name);
 	seal(&store);
 	bytes = read_file(store.segments, "t1/2026-03-10.sks", &size);
-	bytes[second + SECTION_AT_ROWS] ^= 1;
+	bytes[second + SECTION_PREFIX_BYTES] ^= 1;
 	write_file(store.segments, "t1/2026-03-10.sks", bytes, size);
 	f = run(&store);
 	CHECK_INT(f.bad, 1);
@@ -174,7 +174,7 @@ static void the_first_bad_offset(void)
 	snprintf(want, sizeof(want), "segments/t1/2026-03-10.sks offset %zu: section fails its checksum",
 		 second);
 	CHECK_STR(f.first_bad.text, want);
-	bytes[second + SECTION_AT_ROWS] ^= 1;
+	bytes[second + SECTION_PREFIX_BYTES] ^= 1;
 	bytes[second - 1] ^= 1; /* the last block of the first section */
 	write_file(store.segments, "t1/2026-03-10.sks", bytes, size);
 	f = run(&store);

@@ -42,6 +42,8 @@
 	X(seal)           \
 	X(sealer)         \
 	X(search)         \
+	X(merkle)         \
+	X(coding)         \
 	X(segment)        \
 	X(segment_reader) \
 	X(server)         \

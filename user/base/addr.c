@@ -16,14 +16,18 @@
 
 static const uint8_t v4_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
-bool addr_is_v4(const struct addr *a)
-{
-	return memcmp(a->bytes, v4_prefix, sizeof(v4_prefix)) == 0;
-}
-
 int addr_compare(const struct addr *a, const struct addr *b)
 {
 	return memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+}
+
+int addr_compare_source(const struct addr *a, const struct addr *b)
+{
+	bool a_v4 = addr_is_v4(a), b_v4 = addr_is_v4(b);
+
+	if (a_v4 != b_v4)
+		return a_v4 ? -1 : 1;
+	return addr_compare(a, b);
 }
 
 static bool is_v6_text(const char *s)

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 struct addr {
 	uint8_t bytes[16];
@@ -30,8 +31,18 @@ struct selector {
 #define PREFIX_TEXT_MAX 50
 #define SELECTOR_TEXT_MAX 60
 
-bool addr_is_v4(const struct addr *a);
+static inline bool addr_is_v4(const struct addr *a)
+{
+	uint64_t high;
+	uint32_t next;
+
+	memcpy(&high, a->bytes, sizeof(high));
+	memcpy(&next, a->bytes + 8, sizeof(next));
+	return high == 0 && next == __builtin_bswap32(0xffff);
+}
 int addr_compare(const struct addr *a, const struct addr *b); /* memcmp order */
+/* The order of sources in a section: IPv4 first, then by address. */
+int addr_compare_source(const struct addr *a, const struct addr *b);
 
 /* 0 or -EINVAL. No zone ids, no names, no octal or short IPv4 forms. */
 int addr_parse(const char *s, struct addr *ret_addr);

@@ -29,7 +29,14 @@ void anchor_sample(struct anchor *ret_anchor)
 	if (adjtimex(&tx) < 0)
 		tx.status = STA_UNSYNC;
 	ret_anchor->status = (uint32_t)tx.status;
-	ret_anchor->max_error_ns = tx.maxerror > 0 ? (uint64_t)tx.maxerror * 1000 : 0;
+	ret_anchor->max_error_ns = tx.maxerror > 0 ? anchor_error_bound((uint64_t)tx.maxerror * 1000) : 0;
+}
+
+uint64_t anchor_error_bound(uint64_t max_error_ns)
+{
+	if (max_error_ns < 2 || max_error_ns > UINT64_C(1) << 62)
+		return max_error_ns;
+	return UINT64_C(1) << (64 - __builtin_clzll(max_error_ns - 1));
 }
 
 bool anchor_synchronised(const struct anchor *a)

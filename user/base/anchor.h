@@ -16,7 +16,7 @@
 struct anchor {
 	uint64_t boot_ns;
 	int64_t utc_ns;
-	uint64_t max_error_ns; /* adjtimex maxerror */
+	uint64_t max_error_ns; /* adjtimex maxerror, rounded up by anchor_error_bound() */
 	uint32_t status; /* adjtimex status bits (STA_UNSYNC, ...) */
 };
 
@@ -27,6 +27,9 @@ struct anchors {
 
 /* Takes the two clocks back to back (the best of a few tries) and adjtimex. */
 void anchor_sample(struct anchor *ret_anchor);
+/* The next power of two. The kernel's bound grows with every second; rounded up it stays a bound and
+ * changes seldom, so that a day's clock takes a few bytes (clock_piece.h). */
+uint64_t anchor_error_bound(uint64_t max_error_ns);
 bool anchor_synchronised(const struct anchor *a);
 
 /* Inserts in order of boot time; an identical anchor is kept once. 0 or -ENOMEM. */

@@ -105,7 +105,7 @@ static int compare_rest(const struct record *x, const struct record *y)
 int record_compare_source(const void *a, const void *b)
 {
 	const struct record *x = a, *y = b;
-	int order = addr_compare(&x->src, &y->src);
+	int order = addr_compare_source(&x->src, &y->src);
 
 	if (order)
 		return order;

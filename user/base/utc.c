@@ -283,6 +283,13 @@ const char *utc_format(int64_t ns, char buf[static UTC_TEXT_MAX])
 	return buf;
 }
 
+int64_t utc_within_days(int64_t utc_ns)
+{
+	const int64_t most = INT64_MAX / NS_PER_DAY * NS_PER_DAY - 1;
+
+	return utc_ns > most ? most : utc_ns < -most ? -most : utc_ns;
+}
+
 int32_t utc_day(int64_t ns)
 {
 	return (int32_t)floor_div(ns, NS_PER_DAY);

@@ -27,6 +27,10 @@ int64_t boot_now_ns(void); /* CLOCK_BOOTTIME */
 /* "2026-11-21T07:54:35.909087123Z", always nine digits; returns buf. */
 const char *utc_format(int64_t ns, char buf[static UTC_TEXT_MAX]);
 
+/* Bent inwards so that the whole UTC day of it can be told in nanoseconds: only a damaged clock is that
+ * far off. */
+int64_t utc_within_days(int64_t utc_ns);
+
 /* Days since 1970-01-01 (floor), and "YYYY-MM-DD". day_parse: 0 or -EINVAL. */
 int32_t utc_day(int64_t ns);
 const char *day_format(int32_t day, char buf[static DAY_TEXT_MAX]);

@@ -124,6 +124,7 @@ static int add_row_frame(struct journal_reader *r, const struct frame *f)
 		.first_boot_ns = f->first_boot_ns,
 		.last_boot_ns = f->last_boot_ns,
 		.rows = f->entries,
+		.has_lasted = f->columns & 1u << STORE_COLUMN_LASTED,
 	};
 	r->rows += f->entries;
 	return 0;

@@ -8,7 +8,7 @@
 #include "journal/journal_reader.h"
 #include "ledger/consent.h"
 #include "schema/journal.h"
-#include "segment/segment_reader.h"
+#include "segment/section_reader.h"
 #include "verify.h"
 
 struct verify {
@@ -84,6 +84,7 @@ static int verify_segment(struct verify *v, int dir, const char *tenant, const c
 	struct segment_reader r;
 	struct problem why;
 	char file[160];
+	uint32_t blocks = 0;
 	uint64_t at = 0;
 	int error;
 
@@ -110,15 +111,22 @@ static int verify_segment(struct verify *v, int dir, const char *tenant, const c
 		torn_at(v, file, r.torn_at);
 	for (size_t i = 0; i < r.section_count && !error; i++) {
 		v->facts.sections++;
-		v->facts.blocks += r.sections[i].block_count;
 		v->facts.section_rows += r.sections[i].rows;
-		error = section_check(&r, &r.sections[i], &at);
+		error = section_check(&r, &r.sections[i], &blocks, &at);
+		v->facts.blocks += blocks;
 		if (is_damage(error)) {
 			error = 0;
 			if (section_superseded(dir, &r, &r.sections[i]))
 				torn_at(v, file, r.sections[i].offset);
 			else
 				bad_at(v, file, at, "block fails its checksum");
+		}
+	}
+	if (!error && r.closed) {
+		error = segment_reader_check_trailer(&r);
+		if (is_damage(error)) {
+			error = 0;
+			bad_at(v, file, r.trailer_at, "the trailer is not that of what stands before it");
 		}
 	}
 	segment_reader_close(&r);

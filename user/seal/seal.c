@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "base/fs.h"
 #include "base/utc.h"
+#include "harvest.h"
 #include "journal/journal_reader.h"
 #include "schema/journal.h"
 #include "schema/store.h"
@@ -22,72 +23,26 @@
 struct job {
 	const struct store_dir *store;
 	struct journal_reader reader;
-	struct record *rows; /* all of the journal, UTC, in seal order */
-	size_t row_count;
+	struct harvest *harvest;
+	struct clock_pieces clock; /* of the whole journal */
 	struct gaps gaps; /* of the journal, with damage added */
 	struct seal_result done;
 	struct problem *p;
 };
 
-/* Tenant, then day, then the order inside a section. */
-static int compare_seal(const void *a, const void *b)
-{
-	const struct record *x = a, *y = b;
-	int32_t day_x, day_y;
-
-	if (x->tenant != y->tenant)
-		return x->tenant < y->tenant ? -1 : 1;
-	day_x = utc_day(x->time_ns);
-	day_y = utc_day(y->time_ns);
-	if (day_x != day_y)
-		return day_x < day_y ? -1 : 1;
-	return record_compare_source(x, y);
-}
-
-/*
- * Rows whose tenant no frame names have nowhere to go. With a damaged file that is part of the
- * damage: they stay in it when it is set aside, and the gap says so. Otherwise it is a fault.
- */
-static int drop_unnamed(struct job *job)
+/* The clock over the time of all rows. */
+static int load_clock(struct job *job)
 {
 	const struct journal_reader *r = &job->reader;
-	size_t kept = 0;
+	uint64_t first = UINT64_MAX, last = 0;
 
-	for (size_t i = 0; i < job->row_count; i++) {
-		if (journal_reader_tenant(r, job->rows[i].tenant))
-			job->rows[kept++] = job->rows[i];
-		else if (!r->damaged_bytes)
-			return problem(job->p, -EBADMSG, "journal/%s: rows of tenant %u, which it does not name",
-				       r->name, job->rows[i].tenant);
-	}
-	job->row_count = kept;
-	return 0;
-}
-
-static int load_rows(struct job *job)
-{
-	struct journal_reader *r = &job->reader;
-	int error;
-
-	job->rows = r->rows ? calloc(r->rows, sizeof(*job->rows)) : NULL;
-	if (r->rows && !job->rows)
-		return problem(job->p, -ENOMEM, "journal/%s: no memory for %llu rows", r->name,
-			       (unsigned long long)r->rows);
 	for (size_t i = 0; i < r->frame_count; i++) {
-		error = journal_reader_rows(r, i, job->rows + job->row_count);
-		if (error)
-			return problem(job->p, error, "journal/%s offset %llu: %s", r->name,
-				       (unsigned long long)r->frames[i].offset, strerror(-error));
-		job->row_count += r->frames[i].rows;
+		if (r->frames[i].first_boot_ns < first)
+			first = r->frames[i].first_boot_ns;
+		if (r->frames[i].last_boot_ns > last)
+			last = r->frames[i].last_boot_ns;
 	}
-	if (job->row_count && !r->anchors.count)
-		return problem(job->p, -EBADMSG, "journal/%s has rows but no clock anchor", r->name);
-	for (size_t i = 0; i < job->row_count; i++)
-		job->rows[i].time_ns = anchors_utc(&r->anchors, (uint64_t)job->rows[i].time_ns);
-	error = drop_unnamed(job);
-	if (!error && job->row_count)
-		qsort(job->rows, job->row_count, sizeof(*job->rows), compare_seal);
-	return error;
+	return clock_pieces_fit(&r->anchors, first, last, &job->clock);
 }
 
 /* The journal's gaps, and one for bytes that could not be read. */
@@ -95,14 +50,19 @@ static int load_gaps(struct job *job)
 {
 	const struct journal_reader *r = &job->reader;
 	struct gap damage = {
-		.first_utc_ns = r->created_utc_ns,
-		.last_utc_ns = r->last_utc_ns,
+		.first_utc_ns = utc_within_days(r->created_utc_ns),
+		.last_utc_ns = utc_within_days(r->last_utc_ns),
 		.reason = STORE_GAP_DAMAGED,
 	};
 
-	for (size_t i = 0; i < r->gaps.count; i++)
-		if (gap_is_loss(&r->gaps.list[i]) && gaps_add(&job->gaps, &r->gaps.list[i]))
+	for (size_t i = 0; i < r->gaps.count; i++) {
+		struct gap g = r->gaps.list[i];
+
+		g.first_utc_ns = utc_within_days(g.first_utc_ns);
+		g.last_utc_ns = utc_within_days(g.last_utc_ns);
+		if (gap_is_loss(&g) && gaps_add(&job->gaps, &g))
 			return -ENOMEM;
+	}
 	return r->damaged_bytes ? gaps_add(&job->gaps, &damage) : 0;
 }
 
@@ -141,27 +101,6 @@ static int clip_gaps(const struct job *job, uint32_t tenant, int32_t day, struct
 	return 0;
 }
 
-/* The anchors needed to redo the conversion: thinned to steps and one a minute. */
-static int thin_anchors(const struct anchors *all, struct anchors *out)
-{
-	const struct anchor *last = NULL;
-
-	for (size_t i = 0; i < all->count; i++) {
-		const struct anchor *a = &all->list[i];
-		/* Unsigned: a damaged anchor may hold any value. */
-		int64_t drift = last ? (int64_t)(((uint64_t)a->utc_ns - (uint64_t)last->utc_ns) -
-						 (a->boot_ns - last->boot_ns)) : 0;
-
-		if (last && i + 1 < all->count && a->status == last->status && drift > -1000 &&
-		    drift < 1000 && a->boot_ns - last->boot_ns < 60 * (uint64_t)NS_PER_SEC)
-			continue;
-		if (anchors_add(out, a))
-			return -ENOMEM;
-		last = a;
-	}
-	return 0;
-}
-
 static int open_tenant_dir(const struct job *job, const char *tenant_id)
 {
 	int fd = fs_open_dir(job->store->segments, tenant_id, 1);
@@ -171,12 +110,35 @@ static int open_tenant_dir(const struct job *job, const char *tenant_id)
 	return fd;
 }
 
-/* Appends the rows of one tenant and day, in as many sections as the limit asks for. */
-static int seal_day(struct job *job, uint32_t tenant, int32_t day, const struct record *rows,
-		    size_t count)
+/* Appends one section; run 0 of a tenant's day carries its gaps. */
+static int append_section(struct job *job, int dir, struct segment_section *s)
+{
+	struct segment_place place;
+	struct gaps gaps = {};
+	int appended, error = s->run ? 0 : clip_gaps(job, s->tenant, s->day, &gaps);
+
+	s->gaps = &gaps;
+	if (error)
+		appended = problem(job->p, error, "out of memory");
+	else if (!s->row_count && !gaps.count)
+		appended = 0;
+	else
+		appended = segment_append(dir, s, &place, job->p);
+	if (appended >= 0) {
+		job->done.sections += appended > 0;
+		job->done.skipped_sections += !appended && (s->row_count || gaps.count);
+		job->done.rows += s->row_count;
+		job->done.gaps += gaps.count;
+	}
+	gaps_done(&gaps);
+	return appended < 0 ? appended : 0;
+}
+
+static struct segment_section section_of(const struct job *job, uint32_t tenant, int32_t day)
 {
 	const struct journal_reader *r = &job->reader;
-	struct segment_section s = {
+
+	return (struct segment_section){
 		.tenant_id = journal_reader_tenant(r, tenant),
 		.tenant = tenant,
 		.day = day,
@@ -184,76 +146,85 @@ static int seal_day(struct job *job, uint32_t tenant, int32_t day, const struct 
 		.rung = r->rung,
 		.span_from_ns = r->created_utc_ns,
 		.span_to_ns = r->last_utc_ns,
+		.clock = &job->clock,
 	};
-	struct anchors anchors = {};
-	struct gaps gaps = {}, none = {};
-	size_t at = 0;
+}
+
+/* The rows that the present range has of a group, in as many sections as the limits ask for. */
+static int seal_group(struct job *job, size_t i)
+{
+	struct harvest_group *g = harvest_group(job->harvest, i);
+	struct segment_section s = section_of(job, g->tenant, g->day);
 	int dir = open_tenant_dir(job, s.tenant_id), error = dir < 0 ? dir : 0;
+	uint32_t count;
 
-	if (!error)
-		error = thin_anchors(&r->anchors, &anchors);
-	if (!error)
-		error = clip_gaps(job, tenant, day, &gaps);
-	s.anchors = &anchors;
-	for (; !error && (at < count || s.run == 0) && (count || gaps.count); s.run++) {
-		int appended;
-
-		s.rows = rows + at;
-		s.row_count = count - at < SECTION_ROWS_MAX ? count - at : SECTION_ROWS_MAX;
-		s.gaps = s.run == 0 ? &gaps : &none;
-		appended = segment_append(dir, &s, job->p);
-		if (appended < 0)
-			error = appended;
-		else if (appended)
-			job->done.sections++;
-		else
-			job->done.skipped_sections++;
-		job->done.rows += s.row_count;
-		job->done.gaps += s.gaps->count;
-		at += s.row_count;
+	s.endpoints = harvest_endpoints(job->harvest, &s.endpoint_count);
+	for (uint32_t at = 0; at < g->rows && !error; at += count) {
+		count = 0;
+		error = harvest_rows(job->harvest, i, at, &s.rows, &count);
+		if (error) {
+			problem(job->p, error, "journal/%s: out of memory", job->reader.name);
+			break;
+		}
+		s.row_count = count;
+		s.run = g->runs++;
+		error = append_section(job, dir, &s);
 	}
-	anchors_done(&anchors);
-	gaps_done(&gaps);
 	if (dir >= 0)
 		close(dir);
 	return error;
 }
 
-/* Whether the rows hold this tenant and day. */
+/* A section that states gaps alone. */
+static int seal_empty_day(struct job *job, uint32_t tenant, int32_t day)
+{
+	struct segment_section s = section_of(job, tenant, day);
+	int dir = open_tenant_dir(job, s.tenant_id), error;
+
+	if (dir < 0)
+		return dir;
+	error = append_section(job, dir, &s);
+	close(dir);
+	return error;
+}
+
+/* Whether the journal has rows of this tenant and day. */
 static bool has_rows(const struct job *job, uint32_t tenant, int32_t day)
 {
-	struct record key = { .tenant = tenant };
-	size_t low = 0, high = job->row_count;
-	int64_t to;
+	for (size_t i = 0; i < harvest_group_count(job->harvest); i++) {
+		const struct harvest_group *g = harvest_group(job->harvest, i);
 
-	day_bounds(day, &key.time_ns, &to);
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (compare_seal(&job->rows[middle], &key) < 0)
-			low = middle + 1;
-		else
-			high = middle;
+		if (g->tenant == tenant && g->day == day)
+			return true;
 	}
-	return low < job->row_count && job->rows[low].tenant == tenant &&
-	       utc_day(job->rows[low].time_ns) == day;
+	return false;
+}
+
+static int seal_range(struct job *job)
+{
+	uint32_t *list;
+	size_t count;
+	int error = harvest_list(job->harvest, &list, &count);
+
+	if (error)
+		return problem(job->p, error, "journal/%s: out of memory", job->reader.name);
+	for (size_t i = 0; i < count && !error; i++)
+		error = seal_group(job, list[i]);
+	free(list);
+	return error;
 }
 
 static int seal_rows(struct job *job)
 {
-	int error = 0;
+	int error;
 
-	for (size_t at = 0; at < job->row_count && !error;) {
-		uint32_t tenant = job->rows[at].tenant;
-		int32_t day = utc_day(job->rows[at].time_ns);
-		size_t end = at + 1;
-
-		while (end < job->row_count && job->rows[end].tenant == tenant &&
-		       utc_day(job->rows[end].time_ns) == day)
-			end++;
-		error = seal_day(job, tenant, day, job->rows + at, end - at);
-		at = end;
-	}
+	do {
+		error = harvest_load(job->harvest, job->p);
+		if (error > 0)
+			error = seal_range(job);
+		else
+			return error;
+	} while (!error);
 	return error;
 }
 
@@ -297,7 +268,7 @@ static int seal_gap_days(struct job *job, const struct journal_tenant *t)
 			if (!gap_states_day(g, day))
 				day = last;
 			if (!day_is_done(job, t, i, day))
-				error = seal_day(job, t->number, day, NULL, 0);
+				error = seal_empty_day(job, t->number, day);
 		}
 	}
 	return error;
@@ -353,6 +324,25 @@ static int retire(struct job *job)
 	return error;
 }
 
+static int seal_opened(struct job *job)
+{
+	int error = load_clock(job);
+
+	job->harvest = harvest_new(&job->reader, 0);
+	if (!error)
+		error = job->harvest ? load_gaps(job) : -ENOMEM;
+	if (error)
+		return problem(job->p, error, "journal/%s: out of memory", job->reader.name);
+	error = seal_rows(job);
+	if (!error)
+		error = seal_gaps(job);
+	if (error)
+		return error;
+	error = retire(job);
+	return error ? problem(job->p, error, "cannot remove journal/%s: %s", job->reader.name,
+			       strerror(-error)) : 0;
+}
+
 int seal_journal(const struct store_dir *store, const char *name, struct seal_result *result,
 		 struct problem *p)
 {
@@ -361,20 +351,7 @@ int seal_journal(const struct store_dir *store, const char *name, struct seal_re
 
 	if (error)
 		return error;
-	error = load_rows(&job);
-	if (!error) {
-		error = load_gaps(&job);
-		if (!error)
-			error = seal_rows(&job);
-		if (!error)
-			error = seal_gaps(&job);
-		if (!error) {
-			error = retire(&job);
-			if (error)
-				problem(p, error, "cannot remove journal/%s: %s", name,
-					strerror(-error));
-		}
-	}
+	error = seal_opened(&job);
 	if (!error) {
 		result->journals++;
 		result->rows += job.done.rows;
@@ -383,7 +360,8 @@ int seal_journal(const struct store_dir *store, const char *name, struct seal_re
 		result->gaps += job.done.gaps;
 		result->damaged_bytes += job.done.damaged_bytes;
 	}
-	free(job.rows);
+	harvest_free(job.harvest);
+	clock_pieces_done(&job.clock);
 	gaps_done(&job.gaps);
 	journal_reader_close(&job.reader);
 	return error;

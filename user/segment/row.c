@@ -4,15 +4,6 @@
 #include "base/rtt.h"
 #include "row.h"
 
-int row_compare_source(const struct addr *a, const struct addr *b)
-{
-	bool a_v4 = addr_is_v4(a), b_v4 = addr_is_v4(b);
-
-	if (a_v4 != b_v4)
-		return a_v4 ? -1 : 1;
-	return addr_compare(a, b);
-}
-
 void row_to_record(const struct row *r, const struct endpoint *e, uint32_t tenant,
 		   struct record *ret_record)
 {

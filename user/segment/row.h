@@ -29,8 +29,6 @@ struct row {
 	uint8_t zero;
 };
 
-/* Order of the rows of a section: IPv4 sources before IPv6, then address, then time. */
-int row_compare_source(const struct addr *a, const struct addr *b);
 /* Both directions; a record's tenant is not part of a row. rtt_us must be one of rtt.h's values. */
 void row_to_record(const struct row *r, const struct endpoint *e, uint32_t tenant,
 		   struct record *ret_record);

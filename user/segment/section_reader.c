@@ -15,7 +15,7 @@
 /* Least bytes of an entry in the header: bounds the counts that a header may claim. */
 #define ENDPOINT_LEAST_BYTES 11
 #define INDEX_LEAST_BYTES 3
-#define CLOCK_LEAST_BYTES 6
+#define CLOCK_LEAST_BYTES 5
 
 /* The checked bytes of a header; facts has place, size, journal and run. */
 static int load_header(struct segment_reader *r, uint64_t offset, struct buffer *h,
@@ -181,7 +181,6 @@ static int parse_clock(struct cursor *c, struct section_reader *s)
 		    __builtin_add_overflow(piece->boot_from, length, &piece->boot_to))
 			return -EBADMSG;
 		piece->utc_from = (int64_t)(utc + (uint64_t)cursor_zigzag(c));
-		piece->drift_ns = cursor_zigzag(c);
 		code = cursor_u8(c);
 		status = cursor_varint(c);
 		if (!cursor_ok(c) || code > 64 || status > UINT32_MAX)
@@ -189,7 +188,7 @@ static int parse_clock(struct cursor *c, struct section_reader *s)
 		piece->max_error_ns = code ? UINT64_C(1) << (code - 1) : 0;
 		piece->status = (uint32_t)status;
 		boot = piece->boot_to;
-		utc = (uint64_t)piece->utc_from + length + (uint64_t)piece->drift_ns;
+		utc = (uint64_t)piece->utc_from + length;
 		s->clock.count++;
 	}
 	return 0;
@@ -319,7 +318,7 @@ static int parse_index(struct cursor *c, struct section_reader *s)
 		if (i == v4)
 			key = 0;
 		if (parse_entry(c, i < v4, &key, b) ||
-		    (i && row_compare_source(&s->blocks[i - 1].first, &b->first) > 0))
+		    (i && addr_compare_source(&s->blocks[i - 1].first, &b->first) > 0))
 			return -EBADMSG;
 		b->first_row = (uint32_t)row;
 		b->offset = offset;
@@ -400,7 +399,7 @@ void section_find(const struct section_reader *s, const struct addr *low, const 
 	while (from < to) {
 		uint32_t middle = from + (to - from) / 2;
 
-		if (row_compare_source(&s->blocks[middle].first, low) < 0)
+		if (addr_compare_source(&s->blocks[middle].first, low) < 0)
 			from = middle + 1;
 		else
 			to = middle;
@@ -410,7 +409,7 @@ void section_find(const struct section_reader *s, const struct addr *low, const 
 	while (from < to) {
 		uint32_t middle = from + (to - from) / 2;
 
-		if (row_compare_source(&s->blocks[middle].first, high) <= 0)
+		if (addr_compare_source(&s->blocks[middle].first, high) <= 0)
 			from = middle + 1;
 		else
 			to = middle;
@@ -490,7 +489,8 @@ void section_record(const struct section_reader *s, const struct block_rows *b, 
 	row_to_record(&row, &s->endpoints[b->endpoint[i]], s->facts.tenant, ret_record);
 }
 
-int section_check(struct segment_reader *r, const struct section *s, uint64_t *ret_bad_offset)
+int section_check(struct segment_reader *r, const struct section *s, uint32_t *ret_blocks,
+		  uint64_t *ret_bad_offset)
 {
 	struct section_reader *section;
 	struct block_rows *b = malloc(sizeof(*b));
@@ -502,6 +502,7 @@ int section_check(struct segment_reader *r, const struct section *s, uint64_t *r
 		free(b);
 		return error;
 	}
+	*ret_blocks = section->block_count;
 	for (uint32_t i = 0; i < section->block_count && !error; i++) {
 		error = load_block(r, &section->blocks[i], b);
 		if (error)

@@ -42,7 +42,7 @@ int section_read_facts(struct segment_reader *r, uint64_t offset, struct section
 int section_open(struct segment_reader *r, uint64_t offset, struct section_reader **ret_section);
 void section_close(struct section_reader *s);
 
-/* Blocks [*ret_first, *ret_end) that can hold a source from low to high (row_compare_source() order). */
+/* Blocks [*ret_first, *ret_end) that can hold a source from low to high (addr_compare_source() order). */
 void section_find(const struct section_reader *s, const struct addr *low, const struct addr *high,
 		  uint32_t *ret_first, uint32_t *ret_end);
 
@@ -60,8 +60,10 @@ void section_record(const struct section_reader *s, const struct block_rows *b, 
 /* The source number of row i. */
 uint32_t block_source_of(const struct block_rows *b, uint32_t i);
 
-/* Checks all of a section against its checksums. -EBADMSG and the offset of the first bad piece. */
-int section_check(struct segment_reader *r, const struct section *s, uint64_t *ret_bad_offset);
+/* Checks all of a section against its checksums and counts its blocks. -EBADMSG and the offset of the
+ * first bad piece. */
+int section_check(struct segment_reader *r, const struct section *s, uint32_t *ret_blocks,
+		  uint64_t *ret_bad_offset);
 
 /* Whether a damaged section stands intact a second time, in this or another part of its day: a sealing
  * run was cut off there and repeated. */

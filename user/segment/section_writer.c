@@ -6,6 +6,7 @@
 #include "base/block.h"
 #include "base/utc.h"
 #include "block_writer.h"
+#include "merkle.h"
 #include "schema/event.h"
 #include "section_writer.h"
 
@@ -45,7 +46,7 @@ static bool in_order(const struct row *a, const struct row *b)
 	int order = memcmp(&a->src, &b->src, sizeof(a->src));
 
 	if (order)
-		order = row_compare_source(&a->src, &b->src);
+		order = addr_compare_source(&a->src, &b->src);
 	return order < 0 || (order == 0 && a->time_ns <= b->time_ns);
 }
 
@@ -53,8 +54,10 @@ static bool in_order(const struct row *a, const struct row *b)
 static int survey(struct draft *d)
 {
 	const struct segment_section *s = d->s;
-	int64_t from = (int64_t)s->day * NS_PER_DAY;
+	int64_t from;
 
+	if (__builtin_mul_overflow((int64_t)s->day, NS_PER_DAY, &from))
+		return -EINVAL;
 	d->first_ns = d->last_ns = d->opened_ns = s->row_count ? s->rows[0].time_ns : from;
 	for (size_t i = 0; i < s->row_count; i++) {
 		const struct row *r = &s->rows[i];
@@ -258,11 +261,8 @@ static void mark_slots(const struct draft *d, unsigned int shift, uint8_t slots[
 static bool piece_needed(const struct draft *d, const struct clock_piece *piece, unsigned int shift,
 			 const uint8_t slots[static CLOCK_SLOTS])
 {
-	int64_t from = piece->utc_from, to;
+	int64_t from = piece->utc_from, to = clock_piece_utc_to(piece);
 
-	if (__builtin_add_overflow(from, (int64_t)(piece->boot_to - piece->boot_from), &to) ||
-	    __builtin_add_overflow(to, piece->drift_ns, &to))
-		to = INT64_MAX;
 	if (from > d->last_ns || to < d->first_ns)
 		return false;
 	from = from < d->first_ns ? d->first_ns : from;
@@ -302,11 +302,10 @@ static void write_clock(const struct draft *d, struct buffer *out)
 		buffer_varint(&pieces, c->boot_from - boot);
 		buffer_varint(&pieces, length);
 		buffer_zigzag(&pieces, (int64_t)((uint64_t)c->utc_from - (uint64_t)utc));
-		buffer_zigzag(&pieces, c->drift_ns);
 		buffer_u8(&pieces, error_code(c->max_error_ns));
 		buffer_varint(&pieces, c->status);
 		boot = c->boot_to;
-		utc = (int64_t)((uint64_t)c->utc_from + length + (uint64_t)c->drift_ns);
+		utc = (int64_t)((uint64_t)c->utc_from + length);
 		kept++;
 	}
 	buffer_varint(out, kept);
@@ -327,7 +326,7 @@ static int64_t seconds_of_day(const struct segment_section *s, int64_t utc_ns)
 static void write_facts(const struct draft *d, struct buffer *out)
 {
 	const struct segment_section *s = d->s;
-	int64_t day_ns = (int64_t)s->day * NS_PER_DAY, to = s->span_to_ns;
+	int64_t day_ns = (int64_t)s->day * NS_PER_DAY, to = s->span_to_ns; /* survey() has tried it */
 	bool gaps = s->gaps && s->gaps->count;
 
 	if (__builtin_add_overflow(to, NS_PER_SEC - 1, &to))
@@ -433,6 +432,19 @@ static int code_rows(struct draft *d, struct section_report *report)
 	return error;
 }
 
+static void hash_rows(const struct segment_section *s, const uint8_t file_secret[static 32],
+		      uint8_t ret_root[static 32])
+{
+	uint8_t secret[32];
+	struct merkle m;
+
+	merkle_secret(file_secret, s->journal_id, s->run, secret);
+	merkle_begin(&m, secret);
+	for (size_t i = 0; i < s->row_count; i++)
+		merkle_add(&m, &s->rows[i], &s->endpoints[s->rows[i].endpoint]);
+	merkle_end(&m, ret_root);
+}
+
 int section_write(const struct segment_section *s, uint64_t file_id, uint64_t offset,
 		  const uint8_t secret[static 32], struct buffer *out,
 		  struct section_report *report)
@@ -453,7 +465,8 @@ int section_write(const struct segment_section *s, uint64_t file_id, uint64_t of
 		error = s->row_count > SECTION_ROWS_MAX ? -EINVAL : survey(d);
 	if (!error)
 		error = code_rows(d, report);
-	(void)secret;
+	if (!error)
+		hash_rows(s, secret, root);
 	if (!error)
 		error = write_header(d, file_id, offset, root, out);
 	if (!error)

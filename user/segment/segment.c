@@ -18,13 +18,14 @@
 static int part_has(struct segment_reader *r, const struct segment_section *s,
 		    struct segment_place *ret_place)
 {
+	uint32_t blocks;
 	uint64_t bad;
 
 	for (size_t i = 0; i < r->section_count; i++) {
 		const struct section *old = &r->sections[i];
 
 		if (old->journal_id == s->journal_id && old->run == s->run) {
-			int error = section_check(r, old, &bad);
+			int error = section_check(r, old, &blocks, &bad);
 
 			if (error == -EBADMSG)
 				continue;

@@ -23,7 +23,7 @@ struct segment_section {
 	uint32_t run;
 	uint8_t rung;
 	int64_t span_from_ns, span_to_ns; /* what the journal spoke of; kept in whole seconds, outwards */
-	const struct row *rows; /* by row_compare_source(), then by time: else -EINVAL */
+	const struct row *rows; /* by addr_compare_source(), then by time: else -EINVAL */
 	size_t row_count; /* 0..SECTION_ROWS_MAX */
 	const struct endpoint *endpoints; /* rows may use at most SECTION_ENDPOINTS_MAX of them */
 	size_t endpoint_count;

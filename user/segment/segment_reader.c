@@ -2,7 +2,7 @@
 /* Reading segments: their headers, sections and trailers; everything bounded before it is believed. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sodium.h>
+#include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,20 +203,20 @@ int segment_reader_open(int dir_fd, const char *name, struct segment_reader *ret
 /* SHA-256 of the first `size` bytes of a file. */
 int segment_hash(int fd, uint64_t size, uint8_t ret_hash[static 32])
 {
-	crypto_hash_sha256_state state;
+	struct sha256_ctx sha;
 	uint8_t *chunk = malloc(HASH_CHUNK);
 	int error = chunk ? 0 : -ENOMEM;
 
-	crypto_hash_sha256_init(&state);
+	sha256_init(&sha);
 	for (uint64_t at = 0; !error && at < size; at += HASH_CHUNK) {
 		size_t n = size - at < HASH_CHUNK ? size - at : HASH_CHUNK;
 
 		error = fs_pread_all(fd, chunk, n, (off_t)at);
 		if (!error)
-			crypto_hash_sha256_update(&state, chunk, n);
+			sha256_update(&sha, n, chunk);
 	}
 	if (!error)
-		crypto_hash_sha256_final(&state, ret_hash);
+		sha256_digest(&sha, 32, ret_hash);
 	free(chunk);
 	return error;
 }
@@ -256,11 +256,12 @@ void segment_reader_close(struct segment_reader *r)
 
 static bool has_intact(struct segment_reader *r, const struct section *s)
 {
+	uint32_t blocks;
 	uint64_t bad;
 
 	for (size_t i = 0; i < r->section_count; i++)
 		if (r->sections[i].journal_id == s->journal_id && r->sections[i].run == s->run &&
-		    section_check(r, &r->sections[i], &bad) == 0)
+		    section_check(r, &r->sections[i], &blocks, &bad) == 0)
 			return true;
 	return false;
 }

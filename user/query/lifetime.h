@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Joining the close of a connection to its opening. Between the two no other
+ * connection of that network namespace has the same addresses and ports, so the
+ * opening nearest to where the close row says it was is the one. Both times are
+ * converted to UTC by the clock of their own moment: a clock that was set in between
+ * moves them apart.
+ */
+#ifndef SEKISHO_LIFETIME_H
+#define SEKISHO_LIFETIME_H
+
+#include "search.h"
+
+/* How far the opening may lie from where the close row says: a second, or a thousandth of the time. */
+static inline int64_t lifetime_tolerance(int64_t lasted_ns)
+{
+	int64_t least = INT64_C(1000000000);
+
+	return lasted_ns / 1000 > least ? lasted_ns / 1000 : least;
+}
+
+/*
+ * Gives openings their close_ns and takes the close rows out; rows end up in the order of time.
+ * Close rows without opening are dropped: their connection began outside of the window.
+ */
+int lifetime_join(struct found_row *rows, size_t *count);
+
+#endif

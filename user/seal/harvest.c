@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Decoding, converting, interning and grouping the rows of a journal. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/array.h"
+#include "base/utc.h"
+#include "harvest.h"
+#include "row_sort.h"
+#include "schema/journal.h"
+#include "schema/segment.h"
+
+/* A range ends before its endpoints could outgrow their memory: whatever a frame holds fits in. */
+#define ENDPOINTS_MAX (1u << 20)
+#define SLOTS (1u << 22)
+
+struct harvest {
+	struct journal_reader *reader;
+	size_t rows_max, next_frame;
+	struct record *frame; /* JOURNAL_FRAME_ROWS_MAX */
+	struct row *rows;
+	uint32_t *row_group, *order; /* group of each row; rows by group */
+	size_t row_count, row_capacity;
+	struct harvest_group *groups;
+	size_t group_count, group_capacity;
+	uint32_t *group_slots, group_slot_count; /* hash table: 1 + index of a group */
+	struct endpoint *endpoints;
+	size_t endpoint_count, endpoint_capacity;
+	uint32_t *slots; /* hash table: 1 + index of an endpoint */
+	uint32_t *seen; /* by endpoint: stamp of the section that has it */
+	uint32_t stamp;
+	struct row_sorter sorter;
+	struct row *sorted;
+	/* The row before: its neighbours are mostly alike. */
+	uint32_t last_group, last_endpoint;
+	size_t anchor; /* that counted for it */
+};
+
+struct harvest *harvest_new(struct journal_reader *r, size_t rows_max)
+{
+	struct harvest *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return NULL;
+	h->reader = r;
+	h->rows_max = rows_max ? rows_max : HARVEST_ROWS_MAX;
+	h->frame = malloc(JOURNAL_FRAME_ROWS_MAX * sizeof(*h->frame));
+	h->slots = calloc(SLOTS, sizeof(*h->slots));
+	if (!h->frame || !h->slots) {
+		harvest_free(h);
+		return NULL;
+	}
+	return h;
+}
+
+void harvest_free(struct harvest *h)
+{
+	if (!h)
+		return;
+	free(h->frame);
+	free(h->rows);
+	free(h->row_group);
+	free(h->order);
+	free(h->groups);
+	free(h->group_slots);
+	free(h->endpoints);
+	free(h->slots);
+	free(h->seen);
+	row_sorter_done(&h->sorter);
+	free(h->sorted);
+	free(h);
+}
+
+static uint32_t endpoint_hash(const struct endpoint *e)
+{
+	uint64_t words[sizeof(*e) / 8], hash = 0;
+
+	_Static_assert(sizeof(*e) % 8 == 0, "endpoints are hashed by words");
+	memcpy(words, e, sizeof(*e));
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		hash = (hash ^ words[i]) * UINT64_C(0x9e3779b97f4a7c15) ^ hash >> 29;
+	return (uint32_t)(hash >> 32);
+}
+
+static int intern(struct harvest *h, const struct endpoint *e, uint32_t *ret_index)
+{
+	uint32_t slot;
+
+	if (h->endpoint_count && !memcmp(&h->endpoints[h->last_endpoint], e, sizeof(*e))) {
+		*ret_index = h->last_endpoint;
+		return 0;
+	}
+	for (slot = endpoint_hash(e) % SLOTS; h->slots[slot]; slot = (slot + 1) % SLOTS) {
+		uint32_t index = h->slots[slot] - 1;
+
+		if (memcmp(&h->endpoints[index], e, sizeof(*e)) == 0) {
+			*ret_index = h->last_endpoint = index;
+			return 0;
+		}
+	}
+	if (ARRAY_RESERVE(h->endpoints, h->endpoint_count, h->endpoint_capacity))
+		return -ENOMEM;
+	h->endpoints[h->endpoint_count] = *e;
+	*ret_index = h->last_endpoint = (uint32_t)h->endpoint_count++;
+	h->slots[slot] = *ret_index + 1;
+	return 0;
+}
+
+static uint32_t group_hash(uint32_t tenant, int32_t day)
+{
+	uint64_t key = (uint64_t)tenant << 32 | (uint32_t)day;
+
+	return (uint32_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+}
+
+static int grow_group_slots(struct harvest *h)
+{
+	uint32_t more = h->group_slot_count ? h->group_slot_count * 2 : 1024;
+	uint32_t *slots = calloc(more, sizeof(*slots));
+
+	if (!slots)
+		return -ENOMEM;
+	for (size_t i = 0; i < h->group_count; i++) {
+		uint32_t at = group_hash(h->groups[i].tenant, h->groups[i].day) & (more - 1);
+
+		while (slots[at])
+			at = (at + 1) & (more - 1);
+		slots[at] = (uint32_t)i + 1;
+	}
+	free(h->group_slots);
+	h->group_slots = slots;
+	h->group_slot_count = more;
+	return 0;
+}
+
+/* -ENOENT: the journal does not name this tenant. */
+static int find_group(struct harvest *h, uint32_t tenant, int32_t day, uint32_t *ret_group)
+{
+	const struct harvest_group *g = h->group_count ? &h->groups[h->last_group] : NULL;
+	uint32_t at;
+
+	if (g && g->tenant == tenant && g->day == day) {
+		*ret_group = h->last_group;
+		return 0;
+	}
+	if (h->group_count * 2 >= h->group_slot_count && grow_group_slots(h))
+		return -ENOMEM;
+	at = group_hash(tenant, day) & (h->group_slot_count - 1);
+	for (; h->group_slots[at]; at = (at + 1) & (h->group_slot_count - 1)) {
+		g = &h->groups[h->group_slots[at] - 1];
+		if (g->tenant == tenant && g->day == day) {
+			*ret_group = h->last_group = h->group_slots[at] - 1;
+			return 0;
+		}
+	}
+	if (!journal_reader_tenant(h->reader, tenant))
+		return -ENOENT;
+	if (ARRAY_RESERVE(h->groups, h->group_count, h->group_capacity))
+		return -ENOMEM;
+	h->groups[h->group_count] = (struct harvest_group){ .tenant = tenant, .day = day };
+	*ret_group = h->last_group = (uint32_t)h->group_count++;
+	h->group_slots[at] = h->last_group + 1;
+	return 0;
+}
+
+/* As anchors_utc(), starting from the anchor of the row before. */
+static int64_t to_utc(struct harvest *h, uint64_t boot_ns)
+{
+	const struct anchors *a = &h->reader->anchors;
+	size_t i = h->anchor < a->count ? h->anchor : 0;
+
+	if (a->list[i].boot_ns > boot_ns || (i + 1 < a->count && a->list[i + 1].boot_ns <= boot_ns))
+		i = (size_t)(anchors_find(a, boot_ns) - a->list);
+	h->anchor = i;
+	return (int64_t)((uint64_t)a->list[i].utc_ns + (boot_ns - a->list[i].boot_ns));
+}
+
+static int reserve_rows(struct harvest *h, size_t count)
+{
+	size_t more = h->row_capacity ? h->row_capacity : 1 << 16;
+	void *rows, *groups;
+
+	while (more < count)
+		more *= 2;
+	if (more > h->rows_max + JOURNAL_FRAME_ROWS_MAX)
+		more = h->rows_max + JOURNAL_FRAME_ROWS_MAX;
+	if (more <= h->row_capacity)
+		return 0;
+	rows = realloc(h->rows, more * sizeof(*h->rows));
+	if (rows)
+		h->rows = rows;
+	groups = realloc(h->row_group, more * sizeof(*h->row_group));
+	if (groups)
+		h->row_group = groups;
+	if (!rows || !groups)
+		return -ENOMEM;
+	h->row_capacity = more;
+	return 0;
+}
+
+/* A lasted_ns that reaches before time would have no opening. */
+static bool row_is_sound(const struct row *row)
+{
+	int64_t opened;
+
+	return row->lasted_ns >= 0 && !__builtin_sub_overflow(row->time_ns, row->lasted_ns, &opened);
+}
+
+static int take_row(struct harvest *h, struct record *record, struct problem *p)
+{
+	const struct journal_reader *r = h->reader;
+	struct row *row = &h->rows[h->row_count];
+	struct endpoint endpoint;
+	uint32_t group;
+	int error;
+
+	record->time_ns = utc_within_days(to_utc(h, (uint64_t)record->time_ns));
+	row_from_record(record, 0, row, &endpoint);
+	if (!row_is_sound(row))
+		row->lasted_ns = 0;
+	error = find_group(h, record->tenant, utc_day(record->time_ns), &group);
+	if (error == -ENOENT && r->damaged_bytes)
+		return 0;
+	if (error == -ENOENT)
+		return problem(p, -EBADMSG, "journal/%s: rows of tenant %u, which it does not name",
+			       r->name, record->tenant);
+	if (!error)
+		error = intern(h, &endpoint, &row->endpoint);
+	if (error)
+		return problem(p, error, "journal/%s: out of memory", r->name);
+	h->row_group[h->row_count++] = group;
+	h->groups[group].rows++;
+	return 0;
+}
+
+static int take_frame(struct harvest *h, struct problem *p)
+{
+	struct journal_reader *r = h->reader;
+	const struct journal_row_frame *f = &r->frames[h->next_frame];
+	int error = journal_reader_rows(r, h->next_frame, h->frame);
+
+	if (error)
+		return problem(p, error, "journal/%s offset %llu: %s", r->name,
+			       (unsigned long long)f->offset, strerror(-error));
+	if (reserve_rows(h, h->row_count + f->rows))
+		return problem(p, -ENOMEM, "journal/%s: no memory for %zu rows", r->name,
+			       h->row_count + f->rows);
+	for (uint32_t i = 0; i < f->rows && !error; i++)
+		error = take_row(h, &h->frame[i], p);
+	h->next_frame++;
+	return error;
+}
+
+/* Rows by group, in the journal's order within each. */
+static int order_rows(struct harvest *h)
+{
+	uint32_t first = 0;
+
+	free(h->order);
+	free(h->seen);
+	h->order = malloc((h->row_count + 1) * sizeof(*h->order));
+	h->seen = calloc(h->endpoint_count + 1, sizeof(*h->seen));
+	h->stamp = 0;
+	if (!h->order || !h->seen)
+		return -ENOMEM;
+	for (size_t i = 0; i < h->group_count; i++) {
+		h->groups[i].first = first;
+		first += h->groups[i].rows;
+	}
+	for (size_t i = 0; i < h->row_count; i++)
+		h->order[h->groups[h->row_group[i]].first++] = (uint32_t)i;
+	for (size_t i = 0; i < h->group_count; i++)
+		h->groups[i].first -= h->groups[i].rows;
+	return 0;
+}
+
+int harvest_load(struct harvest *h, struct problem *p)
+{
+	struct journal_reader *r = h->reader;
+	int error = 0;
+
+	if (h->next_frame == r->frame_count)
+		return 0;
+	if (!r->anchors.count)
+		return problem(p, -EBADMSG, "journal/%s has rows but no clock anchor", r->name);
+	h->row_count = h->endpoint_count = 0;
+	h->last_endpoint = 0;
+	memset(h->slots, 0, SLOTS * sizeof(*h->slots));
+	for (size_t i = 0; i < h->group_count; i++)
+		h->groups[i].rows = 0;
+	while (!error && h->next_frame < r->frame_count && h->row_count < h->rows_max &&
+	       h->endpoint_count < ENDPOINTS_MAX)
+		error = take_frame(h, p);
+	if (error)
+		return error;
+	return order_rows(h) ? problem(p, -ENOMEM, "journal/%s: out of memory", r->name) : 1;
+}
+
+static int compare_groups(const void *a, const void *b, void *groups)
+{
+	const struct harvest_group *x = (const struct harvest_group *)groups + *(const uint32_t *)a;
+	const struct harvest_group *y = (const struct harvest_group *)groups + *(const uint32_t *)b;
+
+	if (x->tenant != y->tenant)
+		return x->tenant < y->tenant ? -1 : 1;
+	return x->day < y->day ? -1 : x->day > y->day;
+}
+
+int harvest_list(const struct harvest *h, uint32_t **ret_list, size_t *ret_count)
+{
+	uint32_t *list = malloc((h->group_count + 1) * sizeof(*list));
+	size_t count = 0;
+
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < h->group_count; i++)
+		if (h->groups[i].rows)
+			list[count++] = (uint32_t)i;
+	qsort_r(list, count, sizeof(*list), compare_groups, h->groups);
+	*ret_list = list;
+	*ret_count = count;
+	return 0;
+}
+
+size_t harvest_group_count(const struct harvest *h)
+{
+	return h->group_count;
+}
+
+struct harvest_group *harvest_group(struct harvest *h, size_t i)
+{
+	return &h->groups[i];
+}
+
+const struct endpoint *harvest_endpoints(const struct harvest *h, size_t *ret_count)
+{
+	*ret_count = h->endpoint_count;
+	return h->endpoints;
+}
+
+/* How many rows from `index` on fit a section. */
+static uint32_t section_length(struct harvest *h, const uint32_t *index, uint32_t left)
+{
+	uint32_t most = left < SECTION_ROWS_MAX ? left : SECTION_ROWS_MAX, endpoints = 0;
+
+	if (h->endpoint_count <= SECTION_ENDPOINTS_MAX)
+		return most;
+	h->stamp++;
+	for (uint32_t i = 0; i < most; i++) {
+		uint32_t *seen = &h->seen[h->rows[index[i]].endpoint];
+
+		if (*seen == h->stamp)
+			continue;
+		if (endpoints++ == SECTION_ENDPOINTS_MAX)
+			return i;
+		*seen = h->stamp;
+	}
+	return most;
+}
+
+int harvest_rows(struct harvest *h, size_t i, uint32_t from, const struct row **ret_rows,
+		 uint32_t *ret_count)
+{
+	const struct harvest_group *g = &h->groups[i];
+	const uint32_t *index = h->order + g->first + from;
+	uint32_t n = section_length(h, index, g->rows - from);
+
+	if (!h->sorted)
+		h->sorted = malloc(SECTION_ROWS_MAX * sizeof(*h->sorted));
+	if (!h->sorted || row_sort(&h->sorter, h->rows, index, n, h->sorted))
+		return -ENOMEM;
+	*ret_rows = h->sorted;
+	*ret_count = n;
+	return 0;
+}

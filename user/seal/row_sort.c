@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Radix sort by source, then the order of time is mended inside each source. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "row_sort.h"
+
+#define DIGIT_BITS 11
+#define DIGITS (1u << DIGIT_BITS)
+/* Runs of one source that are out of order: short ones are sorted by insertion. */
+#define INSERTION_MAX 24
+#define AHEAD 8
+
+/* Equal in size, so that both kinds fit the same room. */
+struct v4_key {
+	uint32_t source, index;
+};
+
+struct v6_key {
+	uint64_t net, host;
+	uint32_t index;
+};
+
+static uint64_t be64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return __builtin_bswap64(v);
+}
+
+static int reserve(struct row_sorter *s, size_t count)
+{
+	size_t bytes = count * sizeof(struct v6_key);
+
+	if (count <= s->capacity)
+		return 0;
+	row_sorter_done(s);
+	s->keys = malloc(bytes);
+	s->spare = malloc(bytes);
+	if (!s->keys || !s->spare) {
+		row_sorter_done(s);
+		return -ENOMEM;
+	}
+	s->capacity = count;
+	return 0;
+}
+
+void row_sorter_done(struct row_sorter *s)
+{
+	free(s->keys);
+	free(s->spare);
+	memset(s, 0, sizeof(*s));
+}
+
+/* Three stable passes: the result is in `to`. */
+static void sort_v4(struct v4_key *from, struct v4_key *to, size_t n)
+{
+	uint32_t starts[3][DIGITS] = {};
+
+	for (size_t i = 0; i < n; i++)
+		for (unsigned int pass = 0; pass < 3; pass++)
+			starts[pass][from[i].source >> (pass * DIGIT_BITS) & (DIGITS - 1)]++;
+	for (unsigned int pass = 0; pass < 3; pass++) {
+		struct v4_key *keys = from;
+		uint32_t sum = 0;
+
+		for (unsigned int d = 0; d < DIGITS; d++) {
+			uint32_t here = starts[pass][d];
+
+			starts[pass][d] = sum;
+			sum += here;
+		}
+		for (size_t i = 0; i < n; i++)
+			to[starts[pass][keys[i].source >> (pass * DIGIT_BITS) & (DIGITS - 1)]++] =
+				keys[i];
+		from = to;
+		to = keys;
+	}
+}
+
+static int compare_v6(const void *a, const void *b)
+{
+	const struct v6_key *x = a, *y = b;
+
+	if (x->net != y->net)
+		return x->net < y->net ? -1 : 1;
+	if (x->host != y->host)
+		return x->host < y->host ? -1 : 1;
+	return x->index < y->index ? -1 : 1;
+}
+
+static int compare_rows(const struct row *a, const struct row *b)
+{
+	if (a->time_ns != b->time_ns)
+		return a->time_ns < b->time_ns ? -1 : 1;
+	if (a->src_port != b->src_port)
+		return a->src_port < b->src_port ? -1 : 1;
+	if (a->endpoint != b->endpoint)
+		return a->endpoint < b->endpoint ? -1 : 1;
+	if (a->lasted_ns != b->lasted_ns)
+		return a->lasted_ns < b->lasted_ns ? -1 : 1;
+	return (int)a->rtt - (int)b->rtt;
+}
+
+static int compare_for_qsort(const void *a, const void *b)
+{
+	return compare_rows(a, b);
+}
+
+static void mend_run(struct row *run, size_t n)
+{
+	bool ordered = true;
+
+	for (size_t i = 1; i < n && ordered; i++)
+		ordered = compare_rows(&run[i - 1], &run[i]) <= 0;
+	if (ordered)
+		return;
+	if (n > INSERTION_MAX) {
+		qsort(run, n, sizeof(*run), compare_for_qsort);
+		return;
+	}
+	for (size_t i = 1; i < n; i++) {
+		struct row row = run[i];
+		size_t at = i;
+
+		for (; at > 0 && compare_rows(&run[at - 1], &row) > 0; at--)
+			run[at] = run[at - 1];
+		run[at] = row;
+	}
+}
+
+static void mend_times(struct row *rows, size_t count)
+{
+	size_t begin = 0;
+
+	for (size_t i = 1; i <= count; i++) {
+		if (i < count && memcmp(&rows[i].src, &rows[begin].src, sizeof(rows[i].src)) == 0)
+			continue;
+		if (i - begin > 1)
+			mend_run(rows + begin, i - begin);
+		begin = i;
+	}
+}
+
+int row_sort(struct row_sorter *s, const struct row *rows, const uint32_t *index, size_t count,
+	     struct row *out)
+{
+	struct v4_key *v4, *v4_sorted;
+	struct v6_key *v6;
+	size_t n4 = 0, n6 = 0;
+
+	if (reserve(s, count))
+		return -ENOMEM;
+	v4 = s->keys;
+	v4_sorted = s->spare;
+	for (size_t i = 0; i < count; i++) {
+		const struct row *r = &rows[index[i]];
+
+		if (addr_is_v4(&r->src))
+			v4[n4++] = (struct v4_key){ (uint32_t)be64(r->src.bytes + 8), index[i] };
+	}
+	if (n4)
+		sort_v4(v4, v4_sorted, n4);
+	/* Gathered from all over: the rows wanted soon are fetched while one is copied. */
+	for (size_t i = 0; i < n4; i++) {
+		if (i + AHEAD < n4)
+			__builtin_prefetch(&rows[v4_sorted[i + AHEAD].index]);
+		out[i] = rows[v4_sorted[i].index];
+	}
+	v6 = s->keys;
+	for (size_t i = 0; i < count && n4 < count; i++) {
+		const struct row *r = &rows[index[i]];
+
+		if (!addr_is_v4(&r->src))
+			v6[n6++] = (struct v6_key){ be64(r->src.bytes), be64(r->src.bytes + 8),
+						    index[i] };
+	}
+	qsort(v6, n6, sizeof(*v6), compare_v6);
+	for (size_t i = 0; i < n6; i++)
+		out[n4 + i] = rows[v6[i].index];
+	mend_times(out, count);
+	return 0;
+}
