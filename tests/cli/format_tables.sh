@@ -51,12 +51,12 @@ notices() { # NAME FILE SED-SCRIPT PATTERN
 	out_has "$4"
 }
 notices header_offset schema/journal.h 's/JOURNAL_AT_RING_ID = 32/JOURNAL_AT_RING_ID = 36/' 'JOURNAL_AT_RING_ID at offset 32'
-notices header_comment schema/segment.h 's/SECTION_AT_ROWS = 28, \/\* u32/SECTION_AT_ROWS = 28, \/* u16/' 'SECTION_AT_ROWS'
+notices header_comment schema/segment.h 's/SECTION_AT_RUN = 24, \/\* u32/SECTION_AT_RUN = 24, \/* u16/' 'SECTION_AT_RUN'
 notices new_field_and_magic schema/segment.h 's/\tSEGMENT_AT_PART = 32/\tSEGMENT_AT_NEW = 33,\n&/; s/"SEKISHOS"/"SEKISHOT"/' \
 	'does not have SEGMENT_AT_NEW = 33'
 out_has '^SEGMENT_MAGIC is SEKISHOT'
-notices new_column schema/store.h 's/\tSTORE_BLOCK_ANCHORS = 64/\tSTORE_COLUMN_NEW = 15,\n&/' 'does not have STORE_COLUMN_NEW = 15'
-notices new_flag schema/event.h 's/\tSEKISHO_FLAG_LOOPBACK/\tSEKISHO_FLAG_NEW = 1 << 3,\n&/' 'does not have SEKISHO_FLAG_NEW = 8'
+notices new_column schema/store.h 's/\tSTORE_COLUMN_LASTED = 14/\tSTORE_COLUMN_NEW = 15,\n&/' 'does not have STORE_COLUMN_NEW = 15'
+notices new_flag schema/event.h 's/\tSEKISHO_FLAG_LOOPBACK/\tSEKISHO_FLAG_NEW = 1 << 4,\n&/' 'does not have SEKISHO_FLAG_NEW = 16'
 notices new_version schema/journal.h 's/JOURNAL_VERSION 1/JOURNAL_VERSION 2/' 'JOURNAL_VERSION is 2'
 notices record_width user/base/record.h 's/uint32_t tenant, consent, rtt_us, flags;/uint32_t tenant, consent, flags; uint16_t rtt_us;/' 'widths'
 

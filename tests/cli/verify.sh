@@ -49,7 +49,7 @@ BLOCKS=$(sed -n 's/.* sections, \([0-9]*\) blocks.*/\1/p' "$TMP/out")
 out "Journals:  1 files, 60 rows not sealed yet
 Segments:  2 files, 3 sections, $BLOCKS blocks, 50 rows
 Checksums: all match"
-[ "${BLOCKS:-0}" -ge 24 ] || bad "only ${BLOCKS:-no} blocks"
+[ "${BLOCKS:-0}" -ge 3 ] || bad "only ${BLOCKS:-no} blocks"
 rows
 [ "$FOUND" -eq 100 ] && status 0 || bad "$FOUND rows instead of 100"
 
@@ -158,7 +158,8 @@ python3 - "$COPY/segments/mail/$DAY.sks" <<'END'
 import struct, sys, zlib
 d = bytearray(open(sys.argv[1], "rb").read())
 d[8:10] = struct.pack("<H", 2)
-d[124:128] = struct.pack("<I", zlib.crc32(d[24:32] + bytes(8) + d[:124]))
+size = struct.unpack("<H", d[10:12])[0]
+d[36:40] = struct.pack("<I", zlib.crc32(d[24:32] + bytes(8) + d[:36] + d[40:size]))
 open(sys.argv[1], "wb").write(d)
 END
 run "${VERIFY[@]}"
@@ -169,7 +170,7 @@ out_has "^DAMAGED:   1, the first: segments/mail/$DAY.sks: version 2, flags 0; t
 
 begin cut_inside_the_file_header
 fresh
-truncate -s 100 "$COPY/segments/mail/$DAY.sks"
+truncate -s 70 "$COPY/segments/mail/$DAY.sks"
 run "${VERIFY[@]}"
 status 5
 out_has "^DAMAGED:   1, the first: segments/mail/$DAY.sks: shorter than its header\$"
@@ -229,7 +230,7 @@ fresh
 cp "$COPY/segments/mail/$DAY.sks" "$COPY/segments/web/$DAY.sks"
 run "${VERIFY[@]}"
 status 5
-out_has "^DAMAGED:   1, the first: segments/web/$DAY.sks offset 48: names another tenant than its directory\$"
+out_has "^DAMAGED:   1, the first: segments/web/$DAY.sks offset 72: names another tenant than its directory\$"
 begin a_segment_of_another_day
 fresh
 mv "$COPY/segments/mail/$DAY.sks" "$COPY/segments/mail/2020-02-02.sks"

@@ -21,13 +21,13 @@ HEADERS = ("journal.h", "segment.h", "store.h")
 EVENT_ENUMS = ("sekisho_kind", "sekisho_rung", "sekisho_flag")
 # Defines that no table states: magics and version stand as text in them, suffixes in the tree of files.
 IN_TEXT = {"JOURNAL_MAGIC": "`SEKISHOJ`", "SEGMENT_MAGIC": "`SEKISHOS`", "JOURNAL_FRAME_MAGIC": "`SKFR`",
-           "SECTION_MAGIC": "`SKSC`", "JOURNAL_VERSION": "The store on disk, version 1",
+           "SECTION_MAGIC": "`SKSC`", "TRAILER_MAGIC": "`SKTR`", "JOURNAL_VERSION": "The store on disk, version 1",
            "SEGMENT_VERSION": "The store on disk, version 1", "JOURNAL_SUFFIX": ".skj", "SEGMENT_SUFFIX": ".sks",
-           "SECTION_ORDER_SOURCE": "1 (`SECTION_ORDER_SOURCE`)", "STORE_ANCHOR_BYTES": "`STORE_ANCHOR_BYTES` = 32",
+           "STORE_ANCHOR_BYTES": "`STORE_ANCHOR_BYTES` = 32",
            "STORE_GAP_BYTES": "`STORE_GAP_BYTES` = 40"}
 EXPECTED_TEXT = {"JOURNAL_MAGIC": "SEKISHOJ", "SEGMENT_MAGIC": "SEKISHOS", "JOURNAL_FRAME_MAGIC": 0x52464b53,
                  "SECTION_MAGIC": 0x43534b53, "JOURNAL_VERSION": 1, "SEGMENT_VERSION": 1, "JOURNAL_SUFFIX": ".skj",
-                 "SEGMENT_SUFFIX": ".sks", "SECTION_ORDER_SOURCE": 1, "STORE_ANCHOR_BYTES": 32, "STORE_GAP_BYTES": 40}
+                 "SEGMENT_SUFFIX": ".sks", "TRAILER_MAGIC": 0x52544b53, "STORE_ANCHOR_BYTES": 32, "STORE_GAP_BYTES": 40}
 TYPE_BYTES = {"u8": 1, "u16": 2, "u32": 4, "i32": 4, "u64": 8, "i64": 8}
 
 differences = []

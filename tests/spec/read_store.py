@@ -11,6 +11,7 @@ are damaged and whether the end is torn. Python 3 and libzstd.so.1, nothing else
 import ctypes
 import ctypes.util
 import datetime
+import hashlib
 import ipaddress
 import json
 import os
@@ -74,10 +75,10 @@ def unpack(coding, stored, raw_size):
     return stored
 
 
-def file_header(data, magic):
+def journal_header(data):
     if len(data) < 128:
         raise Refused("shorter than its header")
-    if data[:8] != magic:
+    if data[:8] != b"SEKISHOJ":
         raise Refused("other magic")
     version, header_size, _, incompatible = struct.unpack_from("<HHII", data, 8)
     file_id, = struct.unpack_from("<Q", data, 24)
@@ -88,9 +89,8 @@ def file_header(data, magic):
     return file_id
 
 
-def walk(data, magic, good, facts):
+def walk(data, at, magic, good, facts):
     """Rules 2 and 3: calls good(offset) -> size of the object there, from the header to the end."""
-    at = 128
     while at < len(data):
         torn = False
         try:
@@ -127,7 +127,7 @@ def column_values(number, raw, count, base):
     values = [int.from_bytes(v, "little") for v in values]
     if name == "time":
         values = [(v + base) % MODULO for v in values]
-    elif name == "close":
+    elif name == "lasted":
         values = [signed(v) for v in values]
     return name, values
 
@@ -159,8 +159,8 @@ class Journal:
         self.data = data
         self.facts = {"objects": 0, "rows": 0, "damaged": 0, "torn": False}
         self.rows, self.anchors, self.tenants = [], [], {}
-        self.file_id = file_header(data, b"SEKISHOJ")
-        walk(data, b"SKFR", self.frame, self.facts)
+        self.file_id = journal_header(data)
+        walk(data, 128, b"SKFR", self.frame, self.facts)
         self.anchors.sort(key=lambda a: a["boot"])  # stable: equal ones by their place
         if not self.anchors:
             created_utc, created_boot = struct.unpack_from("<qQ", data, 48)
@@ -236,81 +236,440 @@ class Journal:
         row["tenant"] = self.tenants[row["tenant"]]
 
 
+class Fields:
+    """Bytes taken one after the other."""
+
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, count):
+        if self.at + count > len(self.data):
+            raise Bad
+        self.at += count
+        return self.data[self.at - count:self.at]
+
+    def u8(self):
+        return self.take(1)[0]
+
+    def u16(self):
+        return int.from_bytes(self.take(2), "little")
+
+    def varint(self):
+        value, shift = 0, 0
+        while True:
+            byte = self.u8()
+            value |= (byte & 0x7f) << shift
+            if byte < 0x80:
+                break
+            shift += 7
+        if value >= MODULO:
+            raise Bad
+        return value
+
+    def zigzag(self):
+        value = self.varint()
+        return value >> 1 if value % 2 == 0 else -(value >> 1) - 1
+
+
+# 3.11: symbols of each code
+SYMBOLS = [80, 80, 64, 128, 128, 128, 64] + [184] * 4 + [64] + [93] * 6 + [208] * 7 + [240, 156, 40, 248, 240]
+
+
+def usual_codes():
+    """3.13 as it stands on the page."""
+    page = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "schema", "FORMAT.md")
+    part = open(page, encoding="utf-8").read().split("### 3.13 Usual codes")[1].split("\n## ")[0]
+    return {int(n): [int(digit, 16) for digit in lengths] for n, lengths in re.findall(r"^    (\d+) +([0-9a-f]+)$", part, re.M)}
+
+
+class Code:
+    """A canonical prefix code: (length, bits with the first one highest) -> symbol."""
+
+    def __init__(self, lengths=None, constant=None):
+        self.constant, self.symbols = constant, {}
+        if lengths is None:
+            return
+        if sum(1 << (11 - n) for n in lengths if n) != 1 << 11:
+            raise Bad
+        code, before = 0, 0
+        for length, symbol in sorted((n, i) for i, n in enumerate(lengths) if n):
+            code <<= length - before
+            self.symbols[length, code] = symbol
+            code, before = code + 1, length
+
+    @staticmethod
+    def given(fields, symbols):
+        listed = fields.u8()
+        if not listed:
+            constant = fields.u8()
+            if constant >= symbols:
+                raise Bad
+            return Code(constant=constant)
+        nibbles, lengths = [], []
+
+        def nibble():
+            if not nibbles:
+                byte = fields.u8()
+                nibbles.extend((byte & 15, byte >> 4))
+            return nibbles.pop(0)
+
+        while len(lengths) < listed:
+            length = nibble()
+            lengths += [length] if length else [0] * (nibble() + 1)
+        if len(lengths) > symbols or max(lengths) > 11:
+            raise Bad
+        return Code(lengths)
+
+
+class Bits:
+    def __init__(self, data):
+        self.value, self.left, self.at = int.from_bytes(data, "little"), len(data) * 8, 0
+
+    def plain(self, count):
+        if count > self.left:
+            raise Bad
+        value = self.value >> self.at & ((1 << count) - 1)
+        self.at += count
+        self.left -= count
+        return value
+
+    def symbol(self, code):
+        if code.constant is not None:
+            return code.constant
+        bits = 0
+        for length in range(1, 12):
+            bits = bits << 1 | self.plain(1)
+            if (length, bits) in code.symbols:
+                return code.symbols[length, bits]
+        raise Bad
+
+    def rest(self, symbol, m):
+        """The number that B(m) cut into this symbol and plain bits."""
+        if symbol < 2 << m:
+            return symbol
+        shift = (symbol >> m) - 1
+        return (symbol - (shift << m) << shift) + self.plain(shift)
+
+    def bucket(self, code, m):
+        return self.rest(self.symbol(code), m)
+
+
+def zigzag_back(z):
+    return z >> 1 if z % 2 == 0 else -(z >> 1) - 1
+
+
+def rtt_us(code):
+    e = code // 8 - 1
+    return code if code < 16 else 2 ** e * (8 + code % 8) + 2 ** e // 2
+
+
+class Block:
+    """3.11: the rows of one block."""
+
+    def __init__(self, section, entry, data):
+        self.section, self.bits, self.codes = section, Bits(data), section.codes
+        self.v4, self.count = entry["v4"], entry["rows"]
+        counts = self.counts()
+        if sum(n for n, _ in counts) != self.count:
+            raise Bad
+        sources = self.sources(entry["first"], len(counts))
+        groups = [[{"src": source} for _ in range(n)] for source, (n, _) in zip(sources, counts)]
+        for rows in groups:
+            self.times(rows)
+        for rows, (_, uniform) in zip(groups, counts):
+            self.endpoints(rows, uniform)
+        for rows in groups:
+            self.ports(rows)
+        for rows in groups:
+            self.rtts(rows)
+        if self.bits.left > 7 or self.bits.plain(self.bits.left):
+            raise Bad
+        self.rows = [row for rows in groups for row in rows]
+
+    def counts(self):
+        result = []
+        for _ in range(self.bits.plain(7) + 1):
+            symbol = self.bits.symbol(self.codes[0 if self.v4 else 1])
+            result.append((self.bits.rest(symbol // 2, 2) + 1, symbol % 2 == 1))
+        return result
+
+    def sources(self, first, count):
+        result = [first]
+        for _ in range(count - 1):
+            net, host = int.from_bytes(result[-1][:8], "big"), int.from_bytes(result[-1][8:], "big")
+            if self.v4:
+                host += self.bits.bucket(self.codes[2], 1) + 1
+            else:
+                step = self.bits.bucket(self.codes[3], 1)
+                net += step
+                host = self.bits.bucket(self.codes[5], 1) if step else host + self.bits.bucket(self.codes[4], 1) + 1
+            if net >= MODULO or host >= MODULO or self.v4 != (net == 0 and host >> 32 == 0xffff):
+                raise Bad
+            result.append(net.to_bytes(8, "big") + host.to_bytes(8, "big"))
+        return result
+
+    def times(self, rows):
+        shift = max(0, self.section.span.bit_length() - 6)
+        at = self.bits.symbol(self.codes[6]) << shift
+        at += self.bits.plain(shift)
+        code = self.codes[7 + (0 if len(rows) <= 2 else 1 if len(rows) <= 4 else 2 if len(rows) <= 16 else 3)]
+        for i, row in enumerate(rows):
+            at += self.bits.bucket(code, 2) if i else 0
+            row["time"] = self.section.first + at
+        if at > self.section.span:
+            raise Bad
+
+    def endpoints(self, rows, uniform):
+        known, before = self.section.endpoints, None
+        for i, row in enumerate(rows):
+            if len(known) == 1:
+                number = 0
+            elif uniform and i:
+                number = before
+            elif uniform:
+                number = self.bits.bucket(self.codes[18 if self.v4 else 19], 4)
+            else:
+                number = self.bits.bucket(self.codes[20 if before is None else 21 + min(before, 3)], 4)
+            if number >= len(known):
+                raise Bad
+            row.update(known[number])
+            before = number
+
+    def ports(self, rows):
+        before, context = None, 0
+        for i, row in enumerate(rows):
+            row["lasted"] = 0
+            if row["kind"] == 3:
+                back = self.bits.bucket(self.codes[27], 2)
+                if back:
+                    if back > i or rows[i - back]["kind"] == 3:
+                        raise Bad
+                    row["src_port"] = rows[i - back]["src_port"]
+                    row["lasted"] = row["time"] - rows[i - back]["time"]
+                    continue
+                row["lasted"] = self.bits.bucket(self.codes[28], 2)
+            if before is None:
+                port = self.bits.symbol(self.codes[11]) << 10
+                port += self.bits.plain(10)
+            else:
+                port, context = self.next_port(before, context)
+            row["src_port"] = before = port
+
+    def next_port(self, before, context):
+        symbol = self.bits.symbol(self.codes[12 + context])
+        if symbol < 64:
+            port = before + zigzag_back(symbol)
+            context = 1 if symbol <= 8 else 2
+        elif symbol == 64:
+            outer = self.bits.plain(8)
+            port = outer >> 4 << 12 | before & 0xff0 | outer & 15
+            context = 3
+        elif symbol < 77:
+            port = before + zigzag_back(self.bits.rest(symbol - 65 + 12, 1))
+            context = 4
+        else:
+            port = (symbol - 77) * 4096 + self.bits.plain(12)
+            context = 5
+        return port % 65536, context
+
+    def rtts(self, rows):
+        before = None
+        for row in rows:
+            row["rtt_us"] = 0
+            if not self.section.flags & 1:
+                continue
+            if row["kind"] == 3:
+                code = self.bits.symbol(self.codes[29])
+            elif before is None:
+                code = before = self.bits.symbol(self.codes[25])
+            else:
+                code = before = before + zigzag_back(self.bits.bucket(self.codes[26], 5))
+            if not 0 <= code < 240:
+                raise Bad
+            row["rtt_us"] = rtt_us(code)
+
+
+class Section:
+    """3.2 and 3.10. rest=False: the facts alone, which is what walking needs."""
+
+    def __init__(self, data, at, file_id, day, rest=True):
+        if len(data) - at < 64:
+            raise Torn
+        magic, prefix_crc, header_size, body_size, self.journal_id, self.run, crc = \
+            struct.unpack_from("<4sIIIQII", data, at)
+        if magic != b"SKSC" or prefix_crc != checksum(file_id, at, data[at + 8:at + 64]):
+            raise Bad
+        if not 64 <= header_size <= 16777216:
+            raise Bad
+        self.size, self.body = header_size + body_size, at + header_size
+        if at + self.size > len(data):
+            raise Torn
+        header = data[at + 64:at + header_size]
+        if crc != checksum(file_id, at + 64, header):
+            raise Bad
+        fields = Fields(header)
+        self.count, self.tenant, self.rung, self.flags = fields.varint(), fields.varint(), fields.u8(), fields.u8()
+        if self.count > 1048576 or self.tenant >= 1 << 32:
+            raise Bad
+        if self.flags & ~15:
+            raise Refused("a section with flags %#x" % self.flags)
+        self.spoke = (fields.zigzag(), fields.zigzag())
+        fields.zigzag()
+        if self.count:
+            self.first = day * 86400 * 10**9 + fields.varint()
+            self.span = fields.varint()
+            fields.varint()
+            if (self.first + self.span) // (86400 * 10**9) != day:
+                raise Bad
+        if rest:
+            self.parse_rest(fields)
+
+    def parse_rest(self, fields):
+        self.blocks, self.clock, self.endpoints, self.codes = [], [], [], {}
+        if self.flags & 2:
+            text = fields.take(fields.varint())
+            if not 0 < len(text) <= 1024:
+                raise Bad
+        if self.flags & 4:
+            fields.take(40 * fields.varint())
+        if self.count:
+            self.clock = self.read_clock(fields)
+            self.endpoints = [self.endpoint(fields) for _ in range(fields.varint())]
+            given, usual = fields.varint(), usual_codes()
+            if given >> 30:
+                raise Bad
+            for t in range(30):
+                self.codes[t] = Code.given(fields, SYMBOLS[t]) if given >> t & 1 else Code(usual[t])
+            self.read_index(fields)
+        if fields.at != len(fields.data):
+            raise Bad
+
+    def read_clock(self, fields):
+        pieces, boot, utc = [], 0, self.first
+        for _ in range(fields.varint()):
+            boot_from = boot + fields.varint()
+            boot = boot_from + fields.varint()
+            utc += fields.zigzag()
+            pieces.append({"utc": utc, "boot_from": boot_from})
+            code = fields.u8()
+            pieces[-1].update(max_error=1 << code - 1 if code else 0, status=fields.varint())
+            utc += boot - boot_from
+        return pieces
+
+    @staticmethod
+    def endpoint(fields):
+        flags = fields.u8()
+        if flags & ~3:
+            raise Bad
+        e = {"kind": fields.u8(), "protocol": fields.u8(), "flags": fields.varint(), "consent": fields.varint(),
+             "dst_port": fields.u16(), "orig_dst": bytes(16), "orig_dst_port": 0}
+        e["dst"] = fields.take(16) if flags & 1 else bytes(10) + b"\xff\xff" + fields.take(4)
+        if flags & 2:
+            e["orig_dst"], e["orig_dst_port"] = fields.take(16), fields.u16()
+        return e
+
+    def read_index(self, fields):
+        v4, v6 = fields.varint(), fields.varint()
+        key, offset = 0, self.body
+        for i in range(v4 + v6):
+            key = fields.varint() + (0 if i == v4 else key)
+            first = bytes(10) + b"\xff\xff" + key.to_bytes(4, "big") if i < v4 else key.to_bytes(8, "big") + fields.take(8)
+            rows, size = fields.varint() + 1, fields.varint()
+            self.blocks.append({"v4": i < v4, "first": first, "rows": rows, "at": offset, "size": size})
+            offset += size
+        if sum(b["rows"] for b in self.blocks) != self.count:
+            raise Bad
+
+
 class Segment:
     def __init__(self, data, journal_ids):
         self.data, self.journal_ids = data, journal_ids
         self.facts = {"objects": 0, "rows": 0, "damaged": 0, "torn": False}
-        self.rows, self.names = [], set()
-        self.file_id = file_header(data, b"SEKISHOS")
-        self.day, = struct.unpack_from("<i", data, 20)
-        self.part, length = struct.unpack_from("<II", data, 32)
-        self.tenant = data[48:48 + length].decode("ascii", "replace")
-        if length > 64 or not TENANT_ID.match(self.tenant):
+        self.rows, self.names, self.partial = [], set(), []
+        if len(data) < 72:
+            raise Refused("shorter than its header")
+        magic, version, size, _, incompatible, self.day, self.file_id, self.part, crc = \
+            struct.unpack_from("<8sHHIIiQII", data)
+        if magic != b"SEKISHOS":
+            raise Refused("other magic")
+        if not 73 <= size <= min(136, len(data)):
+            raise Refused("no header")
+        if crc != zlib.crc32(data[40:size], checksum(self.file_id, 0, data[:36])):
+            raise Refused("header fails its checksum")
+        if version != 1 or incompatible:
+            raise Refused("version %d, flags %#x" % (version, incompatible))
+        self.tenant = data[72:size].decode("ascii", "replace")
+        if not TENANT_ID.match(self.tenant):
             raise Refused("no tenant id")
-        walk(data, b"SKSC", self.section, self.facts)
+        self.counted = [0, 0]
+        walk(data, size, b"SKSC", self.object, self.facts)
 
-    def section(self, at, only_look=False):
-        left = len(self.data) - at
-        if left < 144:
-            raise Torn
-        magic, header_size, blocks, size, journal_id, run, row_count, first = \
-            struct.unpack_from("<4sHHQQIIq", self.data, at)
-        incompatible, = struct.unpack_from("<I", self.data, at + 96)
-        directory_crc, crc = struct.unpack_from("<II", self.data, at + 136)
-        if magic != b"SKSC" or header_size != 144 or blocks > 64 or row_count > 1048576:
-            raise Bad
-        if crc != checksum(self.file_id, at, self.data[at:at + 140]):
-            raise Bad
-        if incompatible:
-            raise Refused("a section with flags %#x" % incompatible)
-        if size > left:
-            raise Torn
-        directory = self.data[at + 144:at + 144 + 16 * blocks]
-        if size < 144 + len(directory) or directory_crc != checksum(self.file_id, at + 144, directory):
-            raise Bad
-        entries, block_at = [], at + 144 + len(directory)
-        for i in range(blocks):
-            number, coding, width, raw_size, stored_size, block_crc = struct.unpack_from("<HBBIII", directory, 16 * i)
-            if number in COLUMNS:
-                if width != COLUMNS[number][1] or raw_size != row_count * width:
-                    raise Bad
-            elif not width or raw_size // width > 1048576:
-                raise Bad
-            entries.append((number, coding, raw_size, block_at, stored_size, block_crc))
-            block_at += stored_size
-        if block_at != at + size:
-            raise Bad
+    def object(self, at, only_look=False):
+        if not only_look and self.data[at:at + 4] == b"SKTR" and len(self.data) - at == 64:
+            return self.trailer(at)
+        section = Section(self.data, at, self.file_id, self.day, rest=False)
         if not only_look:
             self.facts["objects"] += 1
-            self.read_rows((journal_id, run), entries, row_count, first)
-        return size
+            self.counted = [self.counted[0] + 1, self.counted[1] + section.count]
+            if section.journal_id not in self.journal_ids:  # rule 7
+                self.read_rows(at)
+        return section.size
 
-    def read_rows(self, name, entries, count, base):
-        if name[0] in self.journal_ids:  # rule 7
+    def trailer(self, at):
+        crc, sections, _, rows, _, = struct.unpack_from("<IIIQq", self.data, at + 4)
+        if crc != checksum(self.file_id, at, self.data[at + 8:at + 64]):
+            raise Bad
+        if [sections, rows] != self.counted or hashlib.sha256(self.data[:at]).digest() != self.data[at + 32:at + 64]:
+            self.facts["damaged"] += 64
+        return 64
+
+    def read_rows(self, at):
+        rows, damaged = [], 0
+        try:
+            section = Section(self.data, at, self.file_id, self.day)
+        except Bad:
+            self.facts["damaged"] += 1
             return
-        raw = {}
-        for number, coding, raw_size, at, stored_size, crc in entries:
-            stored = self.data[at:at + stored_size]
-            if crc != checksum(self.file_id, at, stored):
-                self.facts["damaged"] += stored_size
-                return
-            if number in COLUMNS or number == 64:
-                raw[number] = unpack(coding, stored, raw_size)
-        anchors = read_anchors(raw.pop(64, b""))
-        rows = make_rows(count, base, 0, raw)
+        for entry in section.blocks:
+            block = self.data[entry["at"]:entry["at"] + entry["size"]]
+            try:
+                if len(block) < 5 or struct.unpack_from("<I", block)[0] != checksum(self.file_id, entry["at"], block[4:]):
+                    raise Bad
+                rows += Block(section, entry, block[4:]).rows
+            except Bad:
+                damaged += len(block)
         for row in rows:
-            row["time"] = signed(row["time"])
-            before = [a for a in anchors if a["utc"] <= row["time"]] or anchors[:1]
+            before = [c for c in section.clock if c["utc"] <= row["time"]] or section.clock[:1]
             row["clock_error"] = before[-1]["max_error"] if before else 0
             row["tenant"] = self.tenant
-            if row["time"] // 86400000000000 != self.day:
-                raise Refused("a row of another day")
-        sources = [(row["src"], row["time"]) for row in rows]
-        if sources != sorted(sources):
+        order = [(row["src"][:12] != bytes(10) + b"\xff\xff", row["src"], row["time"]) for row in rows]
+        if order != sorted(order):
             raise Refused("rows are not in the order of source and time")
+        self.facts["rows"] += len(rows)
+        if damaged:
+            self.facts["damaged"] += damaged
+            self.partial.append(((section.journal_id, section.run), rows))
+            return
         self.rows += rows
-        self.names.add(name)
-        self.facts["rows"] += count
+        self.names.add((section.journal_id, section.run))
+
+
+def join_closes(rows):
+    """Rule 9: openings with their close; close rows are no rows of their own."""
+    tuple_of = lambda row: tuple(row[k] for k in ("tenant", "src", "src_port", "dst", "dst_port"))
+    openings = {}
+    for row in rows:
+        if row["kind"] != 3:
+            openings.setdefault(tuple_of(row), []).append(row)
+    for row in rows:
+        if row["kind"] != 3:
+            continue
+        opened = row["time"] - row["lasted"]
+        near = [(abs(o["time"] - opened), i, o) for i, o in enumerate(openings.get(tuple_of(row), []))
+                if o["time"] <= row["time"] and not o.get("close")]
+        if near and min(near)[0] <= max(10**9, row["lasted"] // 1000):
+            min(near)[2]["close"] = row["time"]
+    return [row for row in rows if row["kind"] != 3]
 
 
 def files(directory, suffix):
@@ -320,7 +679,7 @@ def files(directory, suffix):
 
 def read_store(state_dir):
     """All rows once, and the facts of each file."""
-    rows, facts, journal_ids, names = [], {}, set(), set()
+    rows, facts, journal_ids, names, partial = [], {}, set(), set(), []
     for path in files(os.path.join(state_dir, "journal"), ".skj"):
         try:
             journal = Journal(open(path, "rb").read())
@@ -348,7 +707,11 @@ def read_store(state_dir):
                 continue
             names |= {(segment.tenant, segment.day) + n for n in segment.names}
             rows += segment.rows
+            partial += [((segment.tenant, segment.day) + n, good) for n, good in segment.partial]
             facts[path] = segment.facts
+    for name, good in partial:  # rule 4
+        rows += good if name not in names else []
+    rows = join_closes(rows)
     rows.sort(key=lambda r: (r["time"], r["src"], r["dst"], r["src_port"], r["dst_port"]))
     return rows, facts
 
@@ -367,7 +730,7 @@ def address_text(address):
 
 
 def flags_text(flags):
-    names = {1: "v6_socket", 2: "loopback", 4: "clock_unsync"}
+    names = {1: "v6_socket", 2: "loopback", 4: "clock_unsync", 8: "imported"}
     known = [name for bit, name in names.items() if flags & bit]
     rest = flags & ~sum(names)
     return "+".join(known + (["%#x" % rest] if rest else []))
@@ -381,7 +744,7 @@ def csv_line(number, row):
         address_text(row["dst"]) or "::", str(row["dst_port"]), time_text(row["time"], 0), time_text(row["time"], 9),
         row["tenant"], blank(row["rtt_us"]), str(row["clock_error"]), flags_text(row["flags"]), str(row["consent"]),
         address_text(row["orig_dst"]), blank(row["orig_dst_port"]),
-        time_text(row["close"], 0) if row["close"] else ""])
+        time_text(row["close"], 0) if row.get("close") else ""])
 
 
 def main():

@@ -452,8 +452,8 @@ static void hook_and_clock_come_with_the_answer(void)
 		REQUIRE(r.count == 2);
 		CHECK_INT(r.rows[1].clock_error_ns, 1048576);
 		search_result_done(&r);
-		q.from_ns = DAY_NS + 5000; /* behind all that the journal speaks of */
-		q.to_ns = DAY_NS + 6000;
+		q.from_ns = DAY_NS + 5 * NS_PER_SEC; /* behind all that the journal speaks of */
+		q.to_ns = DAY_NS + 6 * NS_PER_SEC;
 		r = run(&store, &q);
 		CHECK_INT(r.rungs, 0);
 		CHECK(!r.clock_seen);
@@ -574,7 +574,7 @@ static void a_cut_off_segment_misses_rows_only_without_its_journal(void)
 {
 	static const struct {
 		size_t from_start, from_end; /* of the last section */
-	} cuts[] = { { 1, 0 }, { 100, 0 }, { 143, 0 }, { 144, 0 }, { 145, 0 }, { 0, 33 }, { 0, 1 } };
+	} cuts[] = { { 1, 0 }, { 40, 0 }, { 63, 0 }, { 64, 0 }, { 65, 0 }, { 0, 20 }, { 0, 1 } };
 	const struct query q = whole_time();
 
 	for (unsigned int before = 0; before < 2; before++) /* with a whole section before it */
@@ -582,7 +582,7 @@ static void a_cut_off_segment_misses_rows_only_without_its_journal(void)
 			struct store_dir store = a_store();
 			struct record rows[2] = { plain_row(DAY_NS + 1, 1), plain_row(DAY_NS + 2, 2) };
 			const char *both = before ? "1 2" : "2";
-			size_t start = SEGMENT_HEADER_BYTES, size, journal_bytes, cut;
+			size_t start = SEGMENT_HEADER_BYTES + 2, size, journal_bytes, cut;
 			uint8_t *segment, *journal;
 			struct search_result r;
 			char name[64];
@@ -721,15 +721,17 @@ static void hostile_sections_crash_nothing(void)
 	file = malloc(size);
 	dir = fs_open_dir(store.segments, "t1", 0);
 	for (int i = 0; i < 200; i++) {
-		uint8_t *h = file + SEGMENT_HEADER_BYTES;
+		uint8_t *h = file + SEGMENT_HEADER_BYTES + 2;
 		struct query q = random_query(&rng, &rows[i]);
 		struct search_result r;
 
 		memcpy(file, bytes, size);
-		/* Any header field but magic, sizes and flags, with a good checksum. */
+		/* Any header field but magic and sizes, with a good checksum. */
 		h[16 + rng_below(&rng, 12)] = (uint8_t)rng_next(&rng);
-		h[32 + rng_below(&rng, 60)] = (uint8_t)rng_next(&rng);
-		fix_section_header(h, get_le64(file + SEGMENT_AT_FILE_ID), SEGMENT_HEADER_BYTES);
+		h[SECTION_PREFIX_BYTES +
+		  rng_below(&rng, get_le32(h + SECTION_AT_HEADER_SIZE) - SECTION_PREFIX_BYTES)] =
+			(uint8_t)rng_next(&rng);
+		fix_section_header(h, get_le64(file + SEGMENT_AT_FILE_ID), SEGMENT_HEADER_BYTES + 2);
 		write_file(dir, "2026-03-10.sks", file, size);
 		r = run(&store, &q);
 		CHECK(r.count <= 200);

@@ -346,7 +346,7 @@ static void lying_headers_never_crash(void)
 			segment_reader_close(&r);
 		}
 	}
-	CHECK_ROW(read > 100 && refused > 30, "%zu read, %zu refused", read, refused);
+	CHECK_ROW(read > 100 && refused > 10, "%zu read, %zu refused", read, refused);
 	free(file);
 	free(s.bytes);
 }
@@ -356,9 +356,18 @@ static void lying_blocks_never_crash(void)
 {
 	struct sample s = make_sample(36);
 	uint8_t *file = malloc(s.size);
-	size_t block = s.at[2] + get_le32(s.bytes + s.at[2] + SECTION_AT_HEADER_SIZE);
+	struct section_reader *section;
+	struct segment_reader opened;
+	struct problem ignored;
 	struct rng rng = { 360 };
-	size_t read = 0, refused = 0;
+	size_t read = 0, refused = 0, block, bytes;
+
+	REQUIRE(open_bytes(s.bytes, s.size, &opened, &ignored) == 0);
+	REQUIRE(section_open(&opened, s.at[2], &section) == 0);
+	block = section->blocks[0].offset;
+	bytes = section->blocks[0].bytes;
+	section_close(section);
+	segment_reader_close(&opened);
 
 	for (size_t round = 0; round < 20000; round++) {
 		struct record rows[6];
@@ -367,13 +376,8 @@ static void lying_blocks_never_crash(void)
 
 		memcpy(file, s.bytes, s.size);
 		for (size_t i = 0; i <= rng_below(&rng, 4); i++)
-			file[block + 4 + rng_below(&rng, s.size - block - 4)] = (uint8_t)rng_next(&rng);
-		put_le32(file + block, block_crc(s.file_id, block, NULL, 0, file + block + 4,
-						 s.size - block - 4));
-		if (round == 0) {
-			REQUIRE(open_bytes(file, s.size, &r, &p) == 0);
-			segment_reader_close(&r);
-		}
+			file[block + 4 + rng_below(&rng, bytes - 4)] = (uint8_t)rng_next(&rng);
+		put_le32(file + block, block_crc(s.file_id, block, NULL, 0, file + block + 4, bytes - 4));
 		write_file(unit_temp_dir(), NAME, file, s.size);
 		REQUIRE(segment_reader_open(unit_temp_dir(), NAME, &r, &p) == 0);
 		REQUIRE(r.section_count == SECTIONS);

@@ -11,6 +11,10 @@
 
 #include "search.h"
 
+/* Closes are looked for in the window and this many days behind it: an answer must not open a year of
+ * segments for a connection that nobody closes. */
+#define LIFETIME_DAYS 7
+
 /* How far the opening may lie from where the close row says: a second, or a thousandth of the time. */
 static inline int64_t lifetime_tolerance(int64_t lasted_ns)
 {

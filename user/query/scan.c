@@ -63,7 +63,7 @@ int scan_add_row(struct scan *s, const struct record *r, uint32_t tenant_index,
 
 void scan_note_damage(struct scan *s, const char *what, const char *why)
 {
-	if (s->out->damaged++ == 0)
+	if (!s->behind && s->out->damaged++ == 0)
 		problem(&s->out->damage, 0, "%s: %s", what, why);
 }
 

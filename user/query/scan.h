@@ -19,6 +19,7 @@ struct scan {
 	struct journal_reader *journals;
 	size_t journal_count;
 	struct block_rows *block; /* room for one decoded block */
+	bool behind; /* looking at a day behind the window: for closes, which may be missing */
 	struct problem *p;
 };
 

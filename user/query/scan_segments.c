@@ -92,7 +92,7 @@ static int search_blocks(struct visit *v)
 	const struct query *q = v->s->q;
 	uint32_t first = 0, end = v->section->block_count;
 	struct addr low, high;
-	int error = 0;
+	int error = 0, damaged = 0;
 
 	if (q->by_src) {
 		source_bounds(&q->src, &low, &high);
@@ -102,9 +102,18 @@ static int search_blocks(struct visit *v)
 		v->s->block = malloc(sizeof(*v->s->block));
 	if (!v->s->block)
 		return -ENOMEM;
-	for (uint32_t i = first; i < end && !error; i++)
+	for (uint32_t i = first; i < end && !error; i++) {
+		size_t rows_before = v->s->out->count;
+
 		error = search_block(v, i);
-	return error;
+		if (error != -EBADMSG && error != -ENODATA)
+			continue;
+		/* A bad block takes none of the others with it. */
+		v->s->out->count = rows_before;
+		damaged = error;
+		error = 0;
+	}
+	return error ? error : damaged;
 }
 
 static void note_pieces(struct scan *s, const struct clock_pieces *clock)
@@ -173,6 +182,23 @@ static bool cut_off_is_elsewhere(const struct scan *s, int dir, const struct seg
 	return false;
 }
 
+static bool in_parts(int dir, const struct segment_reader *r)
+{
+	char next[SEGMENT_NAME_MAX];
+
+	segment_part_name(r->day, r->part + 1, next);
+	return r->part > 1 || faccessat(dir, next, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* A section that is not whole, and was sealed again: its good blocks would be answered twice. */
+static bool stands_elsewhere(int dir, struct segment_reader *r, const struct section *facts)
+{
+	uint32_t blocks;
+	uint64_t bad;
+
+	return section_check(r, facts, &blocks, &bad) == -EBADMSG && section_superseded(dir, r, facts);
+}
+
 static int search_segment(struct scan *s, int dir, const char *tenant, const char *name)
 {
 	struct segment_reader r;
@@ -197,35 +223,35 @@ static int search_segment(struct scan *s, int dir, const char *tenant, const cha
 	if (r.torn && !cut_off_is_elsewhere(s, dir, &r))
 		scan_note_damage(s, name, "cut off inside a section whose journal is gone");
 	for (size_t i = 0; i < r.section_count && !error; i++) {
-		size_t rows_before = s->out->count, gaps_before = s->out->gaps.count;
+		const struct section *facts = &r.sections[i];
 
-		if (scan_from_open_journal(s, r.sections[i].journal_id) ||
-		    !section_counts(s->q, &r.sections[i]))
+		if (scan_from_open_journal(s, facts->journal_id) || !section_counts(s->q, facts) ||
+		    (in_parts(dir, &r) && stands_elsewhere(dir, &r, facts)))
 			continue;
-		error = search_section(s, &r, &r.sections[i]);
-		if (error != -EBADMSG && error != -ENODATA)
-			continue;
-		s->out->count = rows_before;
-		s->out->gaps.count = gaps_before;
-		error = 0;
-		if (!section_superseded(dir, &r, &r.sections[i]))
-			scan_note_damage(s, name, "a section fails its checksum");
+		error = search_section(s, &r, facts);
+		if (error == -EBADMSG || error == -ENODATA) {
+			error = 0;
+			if (!section_superseded(dir, &r, facts))
+				scan_note_damage(s, name, "a section fails its checksum");
+		}
 	}
 	segment_reader_close(&r);
 	return error ? problem(s->p, error, "%s: %s", name, strerror(-error)) : 0;
 }
 
-/* "YYYY-MM-DD[.N].sks" of a day that the window touches. */
-static bool wanted_day(const struct query *q, const char *name)
+/* "YYYY-MM-DD[.N].sks" of a day that the window touches; *ret_behind: of one that can only hold the closes
+ * of its connections. */
+static bool wanted_day(const struct query *q, const char *name, bool *ret_behind)
 {
 	char day_text[DAY_TEXT_MAX] = "";
-	int32_t day;
+	int32_t day, last = utc_day(q->to_ns - 1);
 
+	*ret_behind = false;
 	strncpy(day_text, name, 10);
 	if (day_parse(day_text, &day))
 		return true; /* not our name: let the header decide */
-	/* Later days may hold the closes of the window's connections. */
-	return day >= utc_day(q->from_ns);
+	*ret_behind = day > last;
+	return day >= utc_day(q->from_ns) && day - last <= LIFETIME_DAYS;
 }
 
 static int search_tenant(struct scan *s, const char *id)
@@ -243,8 +269,9 @@ static int search_tenant(struct scan *s, const char *id)
 		return problem(s->p, error, "cannot list segments/%s: %s", id, strerror(-error));
 	}
 	for (size_t i = 0; i < count && !error; i++)
-		if (wanted_day(s->q, names[i]))
+		if (wanted_day(s->q, names[i], &s->behind))
 			error = search_segment(s, dir, id, names[i]);
+	s->behind = false;
 	fs_free_names(names, count);
 	close(dir);
 	return error;

@@ -104,12 +104,3 @@ int coding_read_lengths(struct cursor *c, unsigned int symbols, uint8_t *ret_len
 	*ret_constant = listed ? -1 : (int)constant;
 	return 0;
 }
-
-void coding_default_lengths(unsigned int table, uint8_t *ret_lengths)
-{
-	uint32_t counts[HUFFMAN_SYMBOLS_MAX];
-
-	for (unsigned int s = 0; s < HUFFMAN_SYMBOLS_MAX; s++)
-		counts[s] = 1;
-	huffman_lengths(counts, coding_symbols[table], ret_lengths);
-}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * How the values of a block become symbols and plain bits: the part of FORMAT.md
- * (section 3.4) that writer and reader share. A value is cut into a symbol, its
+ * (section 3.11) that writer and reader share. A value is cut into a symbol, its
  * magnitude and first bits, which is Huffman coded, and the rest, which is as good
  * as random and stands as it is (cf. STORE.md: bucket symbols).
  */
@@ -135,7 +135,7 @@ static inline unsigned int coding_endpoint_context(uint32_t before)
 	return 1 + (before < 3 ? before : 3);
 }
 
-/* A table in a section header: explicit lengths, see FORMAT.md 3.4. */
+/* A table in a section header: explicit lengths, see FORMAT.md 3.10. */
 void coding_write_lengths(const uint8_t *lengths, unsigned int symbols, unsigned int constant,
 			  struct buffer *out);
 /* -EBADMSG when it is no complete code. *ret_constant: the symbol, or -1 when lengths count. */

@@ -5,7 +5,7 @@
  * are told apart as in RFC 9162 (section 2.1); groups are of eight, because most of
  * the cost of sealing is hashing, and eight to a node make it a fifth less than two. Salts hide what could be guessed: an address, a
  * port and a second are few bits. SHA-256 (FIPS 180-4), ChaCha20 (RFC 8439, with
- * the 64-bit counter of the original). FORMAT.md 3.5 has every byte.
+ * the 64-bit counter of the original). FORMAT.md 3.12 has every byte.
  */
 #ifndef SEKISHO_MERKLE_H
 #define SEKISHO_MERKLE_H

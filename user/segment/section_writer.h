@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* From rows to the bytes of a section (FORMAT.md 3.3 and 3.4). */
+/* From rows to the bytes of a section (FORMAT.md 3.10 and 3.11). */
 #ifndef SEKISHO_SECTION_WRITER_H
 #define SEKISHO_SECTION_WRITER_H
 
