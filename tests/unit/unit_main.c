@@ -32,7 +32,9 @@
 	X(journal)        \
 	X(journal_reader) \
 	X(parse)          \
+	X(port_set)       \
 	X(problem)        \
+	X(query)          \
 	X(record)         \
 	X(recovery)       \
 	X(ring)           \
@@ -47,6 +49,7 @@
 	X(segment)        \
 	X(segment_reader) \
 	X(server)         \
+	X(spool)          \
 	X(store_dir)      \
 	X(syncer)         \
 	X(utc)            \

@@ -14,36 +14,42 @@
 #include "output/answer.h"
 
 struct search_options {
-	const char *tenant, *src, *src_port, *dst, *dst_port, *from, *to, *case_number, *basis;
-	unsigned int csv, json, help;
+	const char *tenant, *src, *src_port, *dst, *dst_port, *from, *to, *at, *case_number, *basis;
+	const char *questions, *order, *top;
+	unsigned int count, explain, csv, json, help;
 };
 
 #define VALUE(name_, metavar_, field_, help_) \
 	CMD_VALUE(name_, metavar_, struct search_options, field_, help_)
+#define SWITCH(name_, field_, help_) CMD_SWITCH(name_, struct search_options, field_, help_)
 
 static const struct cmd_option option_table[] = {
 	VALUE("case", "NUMBER", case_number, "the case this search is for"),
-	VALUE("basis", "CODE", basis, "legal basis: KAIJI_MEIREI, TEIKYO_MEIREI_2, WARRANT, ..."),
+	VALUE("basis", "CODE", basis, "legal basis, below"),
 	VALUE("from", "TIME", from, "start, RFC 3339 with a zone: 2026-10-30T21:15:00+09:00"),
 	VALUE("to", "TIME", to, "end, not included; may lie in the future"),
+	VALUE("at", "TIME", at, "open at that time; began at --from (24 h before) or later, or is known by its close"),
 	VALUE("tenant", "ID", tenant, "only this tenant"),
 	VALUE("src", "ADDR[/LEN]", src, "source address or prefix"),
-	VALUE("src-port", "PORT", src_port, "source port"),
+	VALUE("src-port", "PORTS", src_port, "source ports: 50001 or 1024-2047,4096"),
 	VALUE("dst", "ADDR[/LEN]", dst, "destination address or prefix"),
-	VALUE("dst-port", "PORT", dst_port, "destination port"),
-	CMD_SWITCH("csv", struct search_options, csv, "rows as CSV (notes go to stderr)"),
-	CMD_SWITCH("json", struct search_options, json, "everything as JSON"),
-	CMD_SWITCH("help", struct search_options, help, "this text"),
+	VALUE("dst-port", "PORTS", dst_port, "destination ports"),
+	VALUE("questions", "FILE", questions, "CSV src_ip,src_port,t,tolerance: all answered at once"),
+	SWITCH("count", count, "only the number of records"),
+	VALUE("top", "N", top, "the N sources with most records"),
+	VALUE("order", "time|source", order, "order of the rows; by source they begin at once"),
+	SWITCH("explain", explain, "also what was read and what was skipped"),
+	SWITCH("csv", csv, "rows as CSV (notes go to stderr)"),
+	SWITCH("json", json, "everything as JSON"),
+	SWITCH("help", help, "this text"),
 	{},
 };
 
 static void usage(void)
 {
-	printf("usage: sekisho search --case NUMBER --basis CODE --from TIME --to TIME\n"
-	       "                      [--tenant ID] [--src ADDR[/LEN]] [--src-port PORT]\n"
-	       "                      [--dst ADDR[/LEN]] [--dst-port PORT] [--csv | --json]\n\n"
-	       "At least one of --tenant, --src and --dst (TENANT_SELF: --tenant). Every search is\n"
-	       "written to the access log before anything is shown.\n\n");
+	printf("usage: sekisho search --case NUMBER --basis CODE --from TIME --to TIME CONDITION...\n\n"
+	       "At least one of --tenant, --src, --dst and --questions (TENANT_SELF: --tenant). Every\n"
+	       "search is written to the access log before anything is shown.\n\n");
 	cmdline_print_options(stdout, option_table);
 	printf("\nBases: KAIJI_MEIREI, TEIKYO_MEIREI_1 (number only), TEIKYO_MEIREI_2, SHOKYO_KINSHI,\n"
 	       "ART5_VOLUNTARY, WARRANT, HOZEN_YOSEI (number only), TENANT_SELF, EMERGENCY,\n"
@@ -56,12 +62,28 @@ static const char *refusal(const struct search_options *o, const struct basis *b
 {
 	if (basis->needs_case && (!o->case_number || !*o->case_number))
 		return "a search needs a case: --case NUMBER";
-	if (!o->from || !o->to)
+	if (!o->questions && !o->at && (!o->from || !o->to))
 		return "a search needs a bounded window: --from TIME --to TIME";
 	if (!basis->needs_case && !o->tenant)
 		return "TENANT_SELF is for one tenant's own data: --tenant ID";
-	if (!o->src && !o->dst && !o->tenant)
-		return "a search needs --src, --dst or --tenant";
+	if (!o->src && !o->dst && !o->tenant && !o->questions)
+		return "a search needs --src, --dst, --tenant or --questions";
+	return NULL;
+}
+
+/* Options that exclude each other. */
+static const char *conflict(const struct search_options *o)
+{
+	if (o->csv && o->json)
+		return "--csv and --json: choose one";
+	if (o->at && o->to)
+		return "--at and --to: choose one";
+	if (o->questions && (o->from || o->to || o->at || o->src || o->src_port))
+		return "--questions has times and sources of its own: leave out --from, --to, --at, --src, --src-port";
+	if (o->count && o->top)
+		return "--count and --top: choose one";
+	if (o->questions && (o->top || o->count))
+		return "--questions: leave out --count and --top";
 	return NULL;
 }
 
@@ -77,11 +99,15 @@ static int parse_prefix(const char *name, const char *text, bool *ret_given,
 	return 0;
 }
 
-static int parse_optional_port(const char *name, const char *text, uint16_t *ret_port,
-			       struct problem *p)
+static int parse_ports(const char *name, const char *text, struct port_set *set,
+		       const struct port_set **ret_ports, struct problem *p)
 {
-	if (text && parse_port(text, ret_port))
-		return problem(p, -EINVAL, "--%s \"%s\": expected 1 to 65535", name, text);
+	if (!text)
+		return 0;
+	if (port_set_parse(text, set))
+		return problem(p, -EINVAL, "--%s \"%s\": expected ports of 1 to 65535 and ranges, such as 1024-2047,4096",
+			       name, text);
+	*ret_ports = set;
 	return 0;
 }
 
@@ -89,33 +115,100 @@ static int parse_time(const char *name, const char *text, int64_t *ret_ns, struc
 {
 	struct problem why;
 
-	if (utc_parse(text, ret_ns, &why))
+	if (text && utc_parse(text, ret_ns, &why))
 		return problem(p, -EINVAL, "--%s: %s", name, why.text);
 	return 0;
 }
 
-static int make_query(const struct search_options *o, struct query *q, struct problem *p)
+/* What a query points to. */
+struct asked {
+	struct port_set src_ports, dst_ports;
+	struct questions questions;
+};
+
+static int make_window(const struct search_options *o, struct query *q, struct asked *asked,
+		       struct problem *p)
+{
+	int64_t at = 0;
+	int error;
+
+	if (o->questions) {
+		error = questions_read(o->questions, &asked->questions, p);
+		q->questions = &asked->questions;
+		q->from_ns = asked->questions.from_ns;
+		q->to_ns = asked->questions.to_ns;
+		return error;
+	}
+	error = parse_time("at", o->at, &at, p);
+	if (o->at) {
+		q->open_at_end = true;
+		q->from_ns = at - NS_PER_DAY;
+		q->to_ns = at + 1;
+	}
+	if (!error)
+		error = parse_time("from", o->from, &q->from_ns, p);
+	if (!error)
+		error = parse_time("to", o->to, &q->to_ns, p);
+	if (!error && q->from_ns >= q->to_ns)
+		return problem(p, -EINVAL, "--from %s is not before %s %s", o->from,
+			       o->at ? "--at" : "--to", o->at ? o->at : o->to);
+	return error;
+}
+
+static int make_form(const struct search_options *o, struct query *q, struct problem *p)
+{
+	uint64_t top = 0;
+
+	if (o->top && parse_u64(o->top, 1, QUERY_TOP_MAX, &top))
+		return problem(p, -EINVAL, "--top \"%s\": expected 1 to %d", o->top, QUERY_TOP_MAX);
+	if (o->order && strcmp(o->order, "time") != 0 && strcmp(o->order, "source") != 0)
+		return problem(p, -EINVAL, "--order \"%s\": expected time or source", o->order);
+	q->top = (uint32_t)top;
+	q->want = o->top ? QUERY_TOP : o->count ? QUERY_COUNT : QUERY_ROWS;
+	q->by_source = o->order && strcmp(o->order, "source") == 0;
+	return 0;
+}
+
+static int make_query(const struct search_options *o, struct query *q, struct asked *asked,
+		      struct problem *p)
 {
 	int error = parse_prefix("src", o->src, &q->by_src, &q->src, p);
 
 	if (!error)
 		error = parse_prefix("dst", o->dst, &q->by_dst, &q->dst, p);
 	if (!error)
-		error = parse_optional_port("src-port", o->src_port, &q->src_port, p);
+		error = parse_ports("src-port", o->src_port, &asked->src_ports, &q->src_ports, p);
 	if (!error)
-		error = parse_optional_port("dst-port", o->dst_port, &q->dst_port, p);
+		error = parse_ports("dst-port", o->dst_port, &asked->dst_ports, &q->dst_ports, p);
 	if (!error)
-		error = parse_time("from", o->from, &q->from_ns, p);
+		error = make_form(o, q, p);
 	if (!error)
-		error = parse_time("to", o->to, &q->to_ns, p);
+		error = make_window(o, q, asked, p);
 	if (error)
 		return error;
-	if (q->from_ns >= q->to_ns)
-		return problem(p, -EINVAL, "--from %s is not before --to %s", o->from, o->to);
 	q->tenant = o->tenant;
 	if (o->tenant && parse_tenant_id(o->tenant))
 		return problem(p, -EINVAL, "--tenant \"%s\": not a tenant id", o->tenant);
 	return 0;
+}
+
+/* --- Progress, on a terminal, of what takes longer than a second --- */
+
+struct progress {
+	int64_t begun_ns, shown_ns; /* shown: atomic */
+};
+
+static void show_progress(void *ctx, uint64_t done, uint64_t total)
+{
+	struct progress *state = ctx;
+	int64_t now = boot_now_ns(), shown = __atomic_load_n(&state->shown_ns, __ATOMIC_RELAXED);
+
+	if (now - state->begun_ns < NS_PER_SEC || now - shown < NS_PER_SEC / 5 ||
+	    !__atomic_compare_exchange_n(&state->shown_ns, &shown, now, false, __ATOMIC_RELAXED,
+					 __ATOMIC_RELAXED))
+		return;
+	fprintf(stderr, "\r\033[Ksearching: %llu of %llu pieces (%.0f %%)", (unsigned long long)done,
+		(unsigned long long)total, 100.0 * (double)done / (double)total);
 }
 
 /* Lets the daemon move what waits in the ring to the journal. Quietly does without one. */
@@ -133,35 +226,52 @@ static bool ask_daemon_to_drain(const struct command *c)
 	return drained;
 }
 
-/* The command line as it was typed, for the access log. */
-static char *join(int argc, char **argv)
+/* The command line as it was typed, for the access log; with what a file of questions held. */
+static char *describe(int argc, char **argv, const struct query *q)
 {
-	size_t size = 1, at = 0;
-	char *text;
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
 
+	if (!out)
+		return NULL;
 	for (int i = 0; i < argc; i++)
-		size += strlen(argv[i]) + 1;
-	text = malloc(size);
-	for (int i = 0; text && i < argc; i++)
-		at += (size_t)snprintf(text + at, size - at, "%s%s", i ? " " : "", argv[i]);
-	return text;
+		fprintf(out, "%s%s", i ? " " : "", argv[i]);
+	if (q->questions) {
+		fprintf(out, " (%zu questions, sha256 ", q->questions->count);
+		for (size_t i = 0; i < sizeof(q->questions->sha256); i++)
+			fprintf(out, "%02x", q->questions->sha256[i]);
+		fputc(')', out);
+	}
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
 }
 
-static int write_access(const struct store_dir *store, const struct search_options *o,
-			const struct basis *basis, const struct search_result *result, int argc,
-			char **argv, struct problem *p)
+struct request {
+	const struct search_options *o;
+	const struct basis *basis;
+	struct query q;
+	struct asked asked;
+	int argc;
+	char **argv;
+};
+
+static int write_access(const struct store_dir *store, const struct request *request,
+			const struct search_result *result, struct problem *p)
 {
 	const struct passwd *user = getpwuid(getuid());
-	char *query = join(argc, argv);
+	char *query = describe(request->argc, request->argv, &request->q);
 	struct access_entry e = {
-		.case_number = o->case_number,
-		.basis = basis,
+		.case_number = request->o->case_number,
+		.basis = request->basis,
 		.query = query,
-		.tenant = o->tenant,
+		.tenant = request->o->tenant,
 		.uid = getuid(),
 		.user = user ? user->pw_name : NULL,
 		.rows = result->count,
-		.rows_shown = basis->shows_rows,
+		.rows_shown = request->basis->shows_rows,
 	};
 	int error = query ? access_record(store->ledger, &e, p) : problem(p, -ENOMEM, "out of memory");
 
@@ -171,52 +281,100 @@ static int write_access(const struct store_dir *store, const struct search_optio
 
 static int show(const struct search_options *o, const struct answer *a)
 {
+	int error;
+
 	if (o->csv) {
-		answer_csv(a, stdout);
-		fprintf(stderr, "Records:  %zu\n", a->result->count);
+		error = answer_csv(a, stdout);
+		fprintf(stderr, "Records:  %llu\n", (unsigned long long)a->result->count);
 		answer_notes(a, stderr);
 	} else if (o->json) {
-		answer_json(a, stdout);
+		error = answer_json(a, stdout);
 	} else {
-		answer_table(a, stdout);
+		error = answer_table(a, stdout);
+	}
+	if (o->explain && !o->json)
+		answer_explain(&a->result->explain, o->csv ? stderr : stdout);
+	if (error) {
+		log_error("the answer is not complete: a row cannot be read: %s", strerror(-error));
+		return EXIT_NO;
 	}
 	if (a->result->damaged)
 		return EXIT_DAMAGED;
 	return a->result->count ? EXIT_YES : EXIT_NO;
 }
 
-static int search(struct command *c, const struct search_options *o, const struct basis *basis,
-		  const struct query *q, int argc, char **argv)
+static int search_store(const struct store_dir *store, struct request *request, bool drained)
 {
+	struct progress progress = { .begun_ns = boot_now_ns() };
 	struct search_result result;
-	struct store_dir store;
-	struct answer answer = { .query = q, .result = &result, .show_rows = basis->shows_rows };
+	const struct answer answer = { .query = &request->q, .result = &result,
+				       .show_rows = request->basis->shows_rows,
+				       .explain = request->o->explain, .daemon_drained = drained };
 	struct problem p;
 	int error, status = EXIT_NO;
 
-	answer.daemon_drained = ask_daemon_to_drain(c);
-	error = command_open_store(c, &store, &p);
+	if (isatty(STDERR_FILENO)) {
+		request->q.progress = show_progress;
+		request->q.progress_ctx = &progress;
+	}
+	error = search_run(store, &request->q, &result, &p);
+	if (progress.shown_ns)
+		fputs("\r\033[K", stderr);
+	if (error)
+		return command_fail(command_status_of(error), &p);
+	error = write_access(store, request, &result, &p);
+	status = error ? command_fail(command_status_of(error), &p) : show(request->o, &answer);
+	search_result_done(&result);
+	return status;
+}
+
+static int search(struct command *c, struct request *request)
+{
+	bool drained = ask_daemon_to_drain(c);
+	struct store_dir store;
+	struct problem p;
+	int error = command_open_store(c, &store, &p), status;
+
 	if (error)
 		return command_fail(EXIT_NO, &p);
-	error = search_run(&store, q, &result, &p);
-	if (!error) {
-		error = write_access(&store, o, basis, &result, argc, argv, &p);
-		if (!error)
-			status = show(o, &answer);
-		search_result_done(&result);
-	}
+	status = search_store(&store, request, drained);
 	store_close(&store);
-	return error ? command_fail(command_status_of(error), &p) : status;
+	return status;
+}
+
+/* Basis, policy and options that go together: 0, or an exit status after saying why not. */
+static int check(const struct search_options *o, const struct basis **ret_basis)
+{
+	const char *refused, *conflicting = conflict(o);
+
+	if (!o->basis) {
+		log_error("a search needs a legal basis: --basis CODE, one of %s", basis_list());
+		return EXIT_REFUSED;
+	}
+	*ret_basis = basis_find(o->basis);
+	if (!*ret_basis) {
+		log_error("--basis \"%s\": expected one of %s", o->basis, basis_list());
+		return EXIT_USAGE;
+	}
+	refused = refusal(o, *ret_basis);
+	if (refused) {
+		log_error("%s", refused);
+		return EXIT_REFUSED;
+	}
+	if (conflicting) {
+		log_error("%s", conflicting);
+		return EXIT_USAGE;
+	}
+	return 0;
 }
 
 int verb_search(struct command *c, int argc, char **argv)
 {
 	struct search_options o = {};
-	const struct basis *basis;
-	const char *refused;
-	struct query q = {};
+	struct request *request;
 	struct problem p;
 	size_t operands;
+	int status;
 
 	if (cmdline_parse(argc, argv, option_table, &o, false, NULL, 0, &operands, &p))
 		return command_fail(EXIT_USAGE, &p);
@@ -224,25 +382,19 @@ int verb_search(struct command *c, int argc, char **argv)
 		usage();
 		return EXIT_YES;
 	}
-	if (!o.basis) {
-		log_error("a search needs a legal basis: --basis CODE, one of %s", basis_list());
-		return EXIT_REFUSED;
+	request = calloc(1, sizeof(*request));
+	if (!request) {
+		log_error("out of memory");
+		return EXIT_NO;
 	}
-	basis = basis_find(o.basis);
-	if (!basis) {
-		log_error("--basis \"%s\": expected one of %s", o.basis, basis_list());
-		return EXIT_USAGE;
-	}
-	refused = refusal(&o, basis);
-	if (refused) {
-		log_error("%s", refused);
-		return EXIT_REFUSED;
-	}
-	if (o.csv && o.json) {
-		log_error("--csv and --json: choose one");
-		return EXIT_USAGE;
-	}
-	if (make_query(&o, &q, &p))
-		return command_fail(EXIT_USAGE, &p);
-	return search(c, &o, basis, &q, argc, argv);
+	request->o = &o;
+	request->argc = argc;
+	request->argv = argv;
+	status = check(&o, &request->basis);
+	if (!status)
+		status = make_query(&o, &request->q, &request->asked, &p) ? command_fail(EXIT_USAGE, &p) :
+									   search(c, request);
+	questions_done(&request->asked.questions);
+	free(request);
+	return status;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The answer to a search in its three forms. Columns, fields and units:
- * schema/FIELDS.md. All three say the same; nothing here opens a file.
+ * schema/FIELDS.md. All three say the same; nothing here opens a file. Each
+ * returns 0, or negative errno when a row could not be read to the end.
  */
 #ifndef SEKISHO_ANSWER_H
 #define SEKISHO_ANSWER_H
@@ -12,19 +13,22 @@
 
 struct answer {
 	const struct query *query;
-	const struct search_result *result;
+	struct search_result *result; /* its rows are read from the first one on */
 	bool show_rows; /* false: the basis lets only the count out */
+	bool explain; /* JSON: what was read and skipped, too */
 	bool daemon_drained; /* what waited in the ring is in this answer */
 };
 
 /* For people: aligned, UTC beside local time, then coverage, clock and hook in words. */
-void answer_table(const struct answer *a, FILE *out);
+int answer_table(const struct answer *a, FILE *out);
 /* For scripts: the header and one line per row (DESIGN 9). */
-void answer_csv(const struct answer *a, FILE *out);
+int answer_csv(const struct answer *a, FILE *out);
 /* For scripts: one JSON object with rows, gaps, clock and hooks. */
-void answer_json(const struct answer *a, FILE *out);
+int answer_json(const struct answer *a, FILE *out);
 
 /* The lines that come with every answer: gaps, clock, hook. Also used beside CSV, on stderr. */
 void answer_notes(const struct answer *a, FILE *out);
+/* What was looked at and what was passed over. */
+void answer_explain(const struct search_explain *e, FILE *out);
 
 #endif

@@ -26,12 +26,12 @@ static json_t *number_json(uint32_t n)
 	return n ? json_integer(n) : json_null();
 }
 
-static json_t *row_json(size_t number, const struct found_row *f, const char *tenant)
+static json_t *row_json(uint64_t number, const struct found_row *f, const char *tenant)
 {
 	const struct record *r = &f->record;
 	char local[UTC_TEXT_MAX], flags[FLAGS_TEXT_MAX], src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX];
 
-	return json_pack(
+	json_t *row = json_pack(
 		"{s:I, s:s, s:s, s:s, s:i, s:s, s:i, s:o, s:s, s:s, s:o, s:I, s:s, s:I, s:o, s:o, s:o}",
 		"row", (json_int_t)number, "kind", kind_text(r->kind), "proto",
 		protocol_text(r->protocol), "src_ip", addr_format(&r->src, src), "src_port",
@@ -41,6 +41,10 @@ static json_t *row_json(size_t number, const struct found_row *f, const char *te
 		(json_int_t)f->clock_error_ns, "flags", flags_text(r->flags, flags), "consent",
 		(json_int_t)r->consent, "orig_dst_ip", addr_json(&r->orig_dst), "orig_dst_port",
 		number_json(r->orig_dst_port), "t_close_utc", time_json(f->close_ns));
+
+	if (f->question)
+		json_object_set_new(row, "question", json_integer(f->question));
+	return row;
 }
 
 static json_t *gaps_json(const struct search_result *r)
@@ -79,18 +83,77 @@ static void put_member(FILE *out, const char *name, json_t *value, const char *e
 	json_decref(value);
 }
 
-void answer_json(const struct answer *a, FILE *out)
+static int put_rows(const struct answer *a, FILE *out)
 {
-	const struct search_result *r = a->result;
+	struct search_result *r = a->result;
+	bool wanted = a->show_rows && a->query->want == QUERY_ROWS;
+	struct found_row found;
+	uint64_t number = 0;
+	int state = wanted ? search_rewind(r) : 0;
 
-	fputs("{\"rows\":[", out);
-	for (size_t i = 0; a->show_rows && i < r->count; i++) {
-		json_t *row = row_json(i + 1, &r->rows[i], r->tenants[r->rows[i].record.tenant]);
+	while (!state && wanted && (state = search_next(r, &found)) > 0) {
+		json_t *row = row_json(++number, &found, r->tenants[found.record.tenant]);
 
-		fputs(i ? ",\n" : "\n", out);
+		fputs(number > 1 ? ",\n" : "\n", out);
 		json_dumpf(row, out, JSON_COMPACT | JSON_PRESERVE_ORDER);
 		json_decref(row);
+		state = 0;
 	}
+	return state;
+}
+
+static json_t *top_json(const struct answer *a)
+{
+	json_t *top = json_array();
+
+	for (size_t i = 0; a->show_rows && i < a->result->top_count; i++)
+		json_array_append_new(top, json_pack("{s:o, s:I}", "src_ip",
+						     addr_json(&a->result->top[i].src), "rows",
+						     (json_int_t)a->result->top[i].rows));
+	return top;
+}
+
+static json_t *questions_json(const struct answer *a)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < a->query->questions->count; i++)
+		json_array_append_new(list, json_integer(a->result->question_rows[i]));
+	return list;
+}
+
+/* Numbers of the struct by their names. */
+static json_t *explain_json(const struct search_explain *e)
+{
+	return json_pack(
+		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+		"journals", (json_int_t)e->journals, "frames", (json_int_t)e->frames,
+		"frames_decoded", (json_int_t)e->frames_decoded, "catalogs", (json_int_t)e->catalogs,
+		"segments", (json_int_t)e->segments, "segments_opened", (json_int_t)e->segments_opened,
+		"sections", (json_int_t)e->sections, "sections_skipped_catalog",
+		(json_int_t)e->sections_skipped_catalog, "sections_skipped_time",
+		(json_int_t)e->sections_skipped_time, "sections_skipped_destination",
+		(json_int_t)e->sections_skipped_destination, "blocks", (json_int_t)e->blocks,
+		"blocks_skipped_index", (json_int_t)e->blocks_skipped_index, "blocks_skipped_source",
+		(json_int_t)e->blocks_skipped_source, "blocks_skipped_time",
+		(json_int_t)e->blocks_skipped_time, "blocks_decoded", (json_int_t)e->blocks_decoded,
+		"rows_decoded", (json_int_t)e->rows_decoded, "threads", (json_int_t)e->threads,
+		"plan_ns", (json_int_t)e->plan_ns, "scan_ns", (json_int_t)e->scan_ns);
+}
+
+static json_t *clock_json(const struct search_result *r)
+{
+	return r->clock_seen ? json_pack("{s:b, s:I}", "synchronised", !r->clock_unsynchronised,
+					 "max_error_ns", (json_int_t)r->clock_error_ns) : json_null();
+}
+
+int answer_json(const struct answer *a, FILE *out)
+{
+	const struct search_result *r = a->result;
+	int error;
+
+	fputs("{\"rows\":[", out);
+	error = put_rows(a, out);
 	fputs("],\n", out);
 	put_member(out, "count", json_integer((json_int_t)r->count), ",\n");
 	put_member(out, "rows_shown", json_boolean(a->show_rows), ",\n");
@@ -98,9 +161,17 @@ void answer_json(const struct answer *a, FILE *out)
 	put_member(out, "to", time_json(a->query->to_ns), ",\n");
 	put_member(out, "gaps", gaps_json(r), ",\n");
 	put_member(out, "hooks", hooks_json(r->rungs), ",\n");
-	put_member(out, "clock", r->clock_seen ?
-			json_pack("{s:b, s:I}", "synchronised", !r->clock_unsynchronised,
-				  "max_error_ns", (json_int_t)r->clock_error_ns) : json_null(), ",\n");
+	put_member(out, "clock", clock_json(r), ",\n");
 	put_member(out, "complete_to_now", json_boolean(a->daemon_drained), ",\n");
-	put_member(out, "damaged", r->damaged ? json_string(r->damage.text) : json_null(), "}\n");
+	put_member(out, "damaged", r->damaged ? json_string(r->damage.text) : json_null(), ",\n");
+	if (a->query->want == QUERY_TOP) {
+		put_member(out, "top", top_json(a), ",\n");
+		put_member(out, "sources", json_integer((json_int_t)r->source_count), ",\n");
+	}
+	if (a->query->questions)
+		put_member(out, "question_rows", questions_json(a), ",\n");
+	if (a->explain)
+		put_member(out, "explain", explain_json(&r->explain), ",\n");
+	put_member(out, "imported", json_boolean(r->imported), "}\n");
+	return error;
 }

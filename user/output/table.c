@@ -17,6 +17,9 @@ static const char *end_text(const struct addr *a, uint16_t port, char buf[static
 	return buf;
 }
 
+/* Rows of larger answers are not read twice: their columns have room for anything. */
+#define MEASURED_ROWS 100000
+
 struct widths {
 	int number, src, dst, tenant;
 };
@@ -27,41 +30,97 @@ static void widen(int *width, size_t length)
 		*width = (int)length;
 }
 
-static struct widths measure(const struct search_result *r)
+static int measure(struct search_result *r, struct widths *w)
 {
-	struct widths w = { .number = 2, .src = 6, .dst = 11, .tenant = 6 };
+	struct found_row found;
 	char text[END_TEXT_MAX];
+	int state = search_rewind(r);
 
-	for (size_t i = 0; i < r->count; i++) {
-		const struct record *row = &r->rows[i].record;
+	while (!state && (state = search_next(r, &found)) > 0) {
+		const struct record *row = &found.record;
 
-		widen(&w.src, strlen(end_text(&row->src, row->src_port, text)));
-		widen(&w.dst, strlen(end_text(&row->dst, row->dst_port, text)));
-		widen(&w.tenant, strlen(r->tenants[row->tenant]));
+		widen(&w->src, strlen(end_text(&row->src, row->src_port, text)));
+		widen(&w->dst, strlen(end_text(&row->dst, row->dst_port, text)));
+		widen(&w->tenant, strlen(r->tenants[row->tenant]));
+		state = 0;
 	}
-	for (size_t n = r->count; n >= 100; n /= 10)
-		w.number++;
-	return w;
+	return state;
 }
 
-static void put_rows(const struct search_result *r, FILE *out)
+static int widths_of(struct search_result *r, struct widths *ret_widths)
 {
-	const struct widths w = measure(r);
+	struct widths w = { .number = 2, .src = 6, .dst = 11, .tenant = 6 };
+	int error = 0;
+
+	if (r->count <= MEASURED_ROWS)
+		error = measure(r, &w);
+	else
+		w.src = w.dst = w.tenant = ADDR_TEXT_MAX;
+	for (uint64_t n = r->count; n >= 100; n /= 10)
+		w.number++;
+	*ret_widths = w;
+	return error;
+}
+
+static void put_header(const struct answer *a, const struct widths *w, FILE *out)
+{
+	fprintf(out, "%*s  %-30s  %-35s  %-*s  %-*s  %-*s  %-11s  ", w->number, "NO", "TIME (UTC)",
+		"LOCAL TIME", w->src, "SOURCE", w->dst, "DESTINATION", w->tenant, "TENANT", "KIND");
+	if (a->result->any_close)
+		fprintf(out, "%-30s  ", "CLOSED (UTC)");
+	if (a->query->questions)
+		fprintf(out, "%-8s  ", "QUESTION");
+	fputs("FLAGS\n", out);
+}
+
+static void put_row(const struct answer *a, const struct widths *w, uint64_t number,
+		    const struct found_row *found, FILE *out)
+{
+	const struct record *row = &found->record;
 	char utc[UTC_TEXT_MAX], local[UTC_TEXT_MAX], src[END_TEXT_MAX], dst[END_TEXT_MAX];
 	char flags[FLAGS_TEXT_MAX];
 
-	fprintf(out, "%*s  %-30s  %-35s  %-*s  %-*s  %-*s  %-11s  %s\n", w.number, "NO", "TIME (UTC)",
-		"LOCAL TIME", w.src, "SOURCE", w.dst, "DESTINATION", w.tenant, "TENANT", "KIND",
-		"FLAGS");
-	for (size_t i = 0; i < r->count; i++) {
-		const struct record *row = &r->rows[i].record;
+	fprintf(out, "%*llu  %-30s  %-35s  %-*s  %-*s  %-*s  %-11s  ", w->number,
+		(unsigned long long)number, utc_format(row->time_ns, utc),
+		utc_format_local(row->time_ns, local), w->src, end_text(&row->src, row->src_port, src),
+		w->dst, end_text(&row->dst, row->dst_port, dst), w->tenant,
+		a->result->tenants[row->tenant], kind_text(row->kind));
+	if (a->result->any_close)
+		fprintf(out, "%-30s  ", found->close_ns ? utc_format(found->close_ns, utc) : "-");
+	if (a->query->questions)
+		fprintf(out, "%-8u  ", found->question);
+	fprintf(out, "%s\n", flags_text(row->flags, flags));
+}
 
-		fprintf(out, "%*zu  %-30s  %-35s  %-*s  %-*s  %-*s  %-11s  %s\n", w.number, i + 1,
-			utc_format(row->time_ns, utc), utc_format_local(row->time_ns, local), w.src,
-			end_text(&row->src, row->src_port, src), w.dst,
-			end_text(&row->dst, row->dst_port, dst), w.tenant, r->tenants[row->tenant],
-			kind_text(row->kind), flags_text(row->flags, flags));
+static int put_rows(const struct answer *a, FILE *out)
+{
+	struct search_result *r = a->result;
+	struct found_row found;
+	struct widths w;
+	uint64_t number = 0;
+	int state = widths_of(r, &w);
+
+	if (!state)
+		state = search_rewind(r);
+	put_header(a, &w, out);
+	while (!state && (state = search_next(r, &found)) > 0) {
+		put_row(a, &w, ++number, &found, out);
+		state = 0;
 	}
+	return state;
+}
+
+static void put_top(const struct search_result *r, FILE *out)
+{
+	char text[ADDR_TEXT_MAX];
+	int width = 6;
+
+	for (size_t i = 0; i < r->top_count; i++)
+		widen(&width, strlen(addr_format(&r->top[i].src, text)));
+	fprintf(out, "%6s  %-*s  %12s\n", "NO", width, "SOURCE", "RECORDS");
+	for (size_t i = 0; i < r->top_count; i++)
+		fprintf(out, "%6zu  %-*s  %12llu\n", i + 1, width, addr_format(&r->top[i].src, text),
+			(unsigned long long)r->top[i].rows);
 }
 
 static void put_gaps(const struct search_result *r, FILE *out)
@@ -125,6 +184,11 @@ void answer_notes(const struct answer *a, FILE *out)
 	put_gaps(a->result, out);
 	put_hooks(a->result, out);
 	put_clock(a->result, out);
+	if (a->result->imported)
+		fputs("Imported: records in this window may be imported ones (flag imported)\n", out);
+	if (a->query->open_at_end)
+		fputs("Open at:  the end of the window; a record without close time may have closed before\n",
+		      out);
 	if (!a->daemon_drained && a->query->to_ns > utc_now_ns() - 5 * NS_PER_SEC)
 		fputs("Note:     no sekishod was asked; the last seconds may be missing\n", out);
 	if (a->result->damaged)
@@ -132,18 +196,65 @@ void answer_notes(const struct answer *a, FILE *out)
 			a->result->damaged, a->result->damage.text);
 }
 
-void answer_table(const struct answer *a, FILE *out)
+static void explain_line(FILE *out, const char *what, uint64_t all, uint64_t read, const char *why)
 {
-	size_t count = a->result->count;
+	fprintf(out, "  %-10s %12llu considered  %12llu read  %s\n", what, (unsigned long long)all,
+		(unsigned long long)read, why);
+}
 
-	if (count && a->show_rows) {
-		put_rows(a->result, out);
+void answer_explain(const struct search_explain *e, FILE *out)
+{
+	char why[160];
+
+	fprintf(out, "Explain:  planned in %.1f ms, read in %.1f ms by %u threads, %llu rows decoded\n",
+		(double)e->plan_ns / 1e6, (double)e->scan_ns / 1e6, e->threads,
+		(unsigned long long)e->rows_decoded);
+	explain_line(out, "frames", e->frames, e->frames_decoded, "of journals");
+	snprintf(why, sizeof(why), "with %llu day catalogs", (unsigned long long)e->catalogs);
+	explain_line(out, "segments", e->segments, e->segments_opened, why);
+	snprintf(why, sizeof(why), "skipped: %llu by catalog, %llu by time, %llu by destination",
+		 (unsigned long long)e->sections_skipped_catalog,
+		 (unsigned long long)e->sections_skipped_time,
+		 (unsigned long long)e->sections_skipped_destination);
+	explain_line(out, "sections", e->sections, e->sections - e->sections_skipped_catalog -
+		     e->sections_skipped_time - e->sections_skipped_destination, why);
+	snprintf(why, sizeof(why), "skipped: %llu by index, %llu by source, %llu by time",
+		 (unsigned long long)e->blocks_skipped_index,
+		 (unsigned long long)e->blocks_skipped_source,
+		 (unsigned long long)e->blocks_skipped_time);
+	explain_line(out, "blocks", e->blocks, e->blocks_decoded, why);
+}
+
+static void put_questions(const struct answer *a, FILE *out)
+{
+	size_t answered = 0, all = a->query->questions->count;
+
+	for (size_t i = 0; i < all; i++)
+		answered += a->result->question_rows[i] > 0;
+	fprintf(out, "Questions: %zu, with records %zu, without %zu\n", all, answered, all - answered);
+}
+
+int answer_table(const struct answer *a, FILE *out)
+{
+	uint64_t count = a->result->count;
+	bool listed = count && a->show_rows && a->query->want != QUERY_COUNT;
+	int error = 0;
+
+	if (listed && a->query->want == QUERY_TOP)
+		put_top(a->result, out);
+	else if (listed)
+		error = put_rows(a, out);
+	if (listed)
 		fputc('\n', out);
-	}
-	fprintf(out, "Records:  %zu%s\n", count,
+	if (a->query->questions)
+		put_questions(a, out);
+	fprintf(out, "Records:  %llu%s\n", (unsigned long long)count,
 		a->show_rows || !count ? "" : " (this basis shows the number only)");
+	if (a->query->want == QUERY_TOP)
+		fprintf(out, "Sources:  %llu\n", (unsigned long long)a->result->source_count);
 	answer_notes(a, out);
 	if (!count)
 		fputs("\nNo record matches. This does not mean that there was no connection.\n"
 		      "該当する記録はありません。通信が存在しなかったことを意味しません。\n", out);
+	return error;
 }

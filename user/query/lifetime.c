@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* One sort by connection, a walk over neighbours, one sort by time. */
+/* The nearest opening of each close. */
 #include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
 #include "lifetime.h"
 #include "schema/event.h"
 
@@ -13,12 +11,12 @@ static bool is_close(const struct found_row *r)
 
 static int64_t opened_ns(const struct found_row *r)
 {
-	return r->record.time_ns - r->record.lasted_ns;
+	return lifetime_opened_ns(&r->record);
 }
 
-/* Same tenant, addresses and ports? */
-static int compare_tuple(const struct record *x, const struct record *y)
+int lifetime_compare_connection(const struct found_row *a, const struct found_row *b)
 {
+	const struct record *x = &a->record, *y = &b->record;
 	int order = addr_compare(&x->src, &y->src);
 
 	if (!order)
@@ -27,76 +25,67 @@ static int compare_tuple(const struct record *x, const struct record *y)
 		order = (int)x->src_port - (int)y->src_port;
 	if (!order)
 		order = (int)x->dst_port - (int)y->dst_port;
-	return order ? order : x->tenant < y->tenant ? -1 : x->tenant > y->tenant;
+	if (!order && x->tenant != y->tenant)
+		order = x->tenant < y->tenant ? -1 : 1;
+	return order ? order : a->question < b->question ? -1 : a->question > b->question;
 }
 
-static int compare_for_join(const void *a, const void *b)
+int lifetime_compare(const void *a, const void *b)
 {
 	const struct found_row *x = a, *y = b;
-	int order = compare_tuple(&x->record, &y->record);
+	int order = lifetime_compare_connection(x, y);
 
 	if (order)
 		return order;
 	if (opened_ns(x) != opened_ns(y))
 		return opened_ns(x) < opened_ns(y) ? -1 : 1;
-	return (int)is_close(x) - (int)is_close(y);
+	order = (int)is_close(x) - (int)is_close(y);
+	return order ? order : record_compare_time(&x->record, &y->record);
 }
 
-static int compare_by_time(const void *a, const void *b)
+static uint64_t distance(const struct found_row *a, const struct found_row *b)
 {
-	return record_compare_time(&((const struct found_row *)a)->record,
-				   &((const struct found_row *)b)->record);
+	uint64_t x = (uint64_t)opened_ns(a), y = (uint64_t)opened_ns(b);
+
+	return opened_ns(a) < opened_ns(b) ? y - x : x - y;
 }
 
-/* The opening of one tuple without close that is nearest to the close row; NULL: none near enough. */
-static struct found_row *opening_of(struct found_row *group, size_t n, const struct found_row *close)
+/* A candidate for this close, nearer than *best? */
+static bool is_nearer(const struct found_row *row, const struct found_row *close, uint64_t *best)
 {
-	int64_t best = lifetime_tolerance(close->record.lasted_ns) + 1;
+	uint64_t away = distance(row, close);
+
+	if (is_close(row) || row->close_ns || away >= *best ||
+	    row->record.time_ns > close->record.time_ns)
+		return false;
+	*best = away;
+	return true;
+}
+
+/* Outwards from the close, as far as its tolerance reaches. */
+static struct found_row *opening_of(struct found_row *rows, size_t count, size_t close)
+{
+	const struct found_row *c = &rows[close];
+	uint64_t tolerance = (uint64_t)lifetime_tolerance(c->record.lasted_ns), best = tolerance + 1;
 	struct found_row *found = NULL;
 
-	for (size_t i = 0; i < n; i++) {
-		int64_t away = llabs(opened_ns(&group[i]) - opened_ns(close));
-
-		if (is_close(&group[i]) || group[i].close_ns || away >= best ||
-		    group[i].record.time_ns > close->record.time_ns)
-			continue;
-		best = away;
-		found = &group[i];
-	}
+	for (size_t i = close; i-- > 0 && distance(c, &rows[i]) <= tolerance;)
+		if (is_nearer(&rows[i], c, &best))
+			found = &rows[i];
+	for (size_t i = close + 1; i < count && distance(&rows[i], c) <= tolerance; i++)
+		if (is_nearer(&rows[i], c, &best))
+			found = &rows[i];
 	return found;
 }
 
-static void join_group(struct found_row *group, size_t n)
+void lifetime_join(struct found_row *rows, size_t count)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct found_row *opening = is_close(&group[i]) ? opening_of(group, n, &group[i]) : NULL;
+	for (size_t i = 0; i < count; i++) {
+		struct found_row *opening = is_close(&rows[i]) ? opening_of(rows, count, i) : NULL;
 
-		if (opening)
-			opening->close_ns = group[i].record.time_ns;
+		if (!opening)
+			continue;
+		opening->close_ns = rows[i].record.time_ns;
+		rows[i].close_ns = rows[i].record.time_ns;
 	}
-}
-
-int lifetime_join(struct found_row *rows, size_t *count)
-{
-	size_t kept = 0, begin = 0;
-	bool any = false;
-
-	for (size_t i = 0; i < *count && !any; i++)
-		any = is_close(&rows[i]);
-	if (any) {
-		qsort(rows, *count, sizeof(*rows), compare_for_join);
-		for (size_t i = 1; i <= *count; i++) {
-			if (i < *count && compare_tuple(&rows[i].record, &rows[begin].record) == 0)
-				continue;
-			join_group(rows + begin, i - begin);
-			begin = i;
-		}
-		for (size_t i = 0; i < *count; i++)
-			if (!is_close(&rows[i]))
-				rows[kept++] = rows[i];
-		*count = kept;
-	}
-	if (*count)
-		qsort(rows, *count, sizeof(*rows), compare_by_time);
-	return 0;
 }

@@ -23,10 +23,21 @@ static inline int64_t lifetime_tolerance(int64_t lasted_ns)
 	return lasted_ns / 1000 > least ? lasted_ns / 1000 : least;
 }
 
-/*
- * Gives openings their close_ns and takes the close rows out; rows end up in the order of time.
- * Close rows without opening are dropped: their connection began outside of the window.
- */
-int lifetime_join(struct found_row *rows, size_t *count);
+/* When the connection began, as the row says; the far end of time is bent inwards. */
+static inline int64_t lifetime_opened_ns(const struct record *r)
+{
+	int64_t opened;
+
+	return __builtin_sub_overflow(r->time_ns, r->lasted_ns, &opened) ? INT64_MIN : opened;
+}
+
+/* By tenant, addresses, ports and question; rows of one connection stand together. */
+int lifetime_compare_connection(const struct found_row *a, const struct found_row *b);
+/* For qsort: by connection, then opening, openings before closes. */
+int lifetime_compare(const void *a, const void *b);
+
+/* Gives openings of one connection's rows, in the order of lifetime_compare(), their close_ns. A close
+ * that found its opening gets close_ns too, the others keep 0. */
+void lifetime_join(struct found_row *rows, size_t count);
 
 #endif

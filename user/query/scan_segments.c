@@ -8,15 +8,7 @@
 #include "base/fs.h"
 #include "base/utc.h"
 #include "scan.h"
-#include "segment/section_reader.h"
-
-/* A section as it is being searched. */
-struct visit {
-	struct scan *s;
-	struct segment_reader *r;
-	struct section_reader *section;
-	uint32_t tenant_index;
-};
+#include "schema/event.h"
 
 /* The least and greatest source that a prefix can mean. */
 static void source_bounds(const struct prefix *p, struct addr *low, struct addr *high)
@@ -26,95 +18,7 @@ static void source_bounds(const struct prefix *p, struct addr *low, struct addr 
 		high->bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
 }
 
-static bool block_has_source(const struct query *q, const struct block_rows *b)
-{
-	for (uint32_t i = 0; i < b->sources; i++)
-		if (prefix_contains(&q->src, &b->source[i]))
-			return true;
-	return false;
-}
-
-static bool block_has_time(const struct visit *v, const struct block_rows *b)
-{
-	const struct query *q = v->s->q;
-
-	for (uint32_t i = 0; i < b->rows; i++)
-		if (b->time_ns[i] >= q->from_ns &&
-		    (b->time_ns[i] < q->to_ns || v->section->facts.has_close))
-			return true;
-	return false;
-}
-
-static int take_rows(struct visit *v, const struct block_rows *b)
-{
-	const struct query *q = v->s->q;
-	uint32_t row = 0;
-	int error = 0;
-
-	for (uint32_t i = 0; i < b->sources && !error; i++) {
-		if (q->by_src && !prefix_contains(&q->src, &b->source[i])) {
-			row = b->source_end[i];
-			continue;
-		}
-		for (; row < b->source_end[i] && !error; row++) {
-			const struct clock_piece *clock;
-			struct record record;
-
-			section_record(v->section, b, row, &record);
-			if (!scan_wants(q, &record))
-				continue;
-			clock = clock_pieces_find(&v->section->clock, record.time_ns);
-			error = scan_add_row(v->s, &record, v->tenant_index,
-					     clock ? clock->max_error_ns : 0);
-		}
-	}
-	return error;
-}
-
-/* Sources, then times, then the rest: each only if the one before leaves anything to find. */
-static int search_block(struct visit *v, uint32_t i)
-{
-	const struct query *q = v->s->q;
-	struct block_rows *b = v->s->block;
-	int error = section_read_block(v->r, v->section, i, BLOCK_SOURCES, b);
-
-	if (error || (q->by_src && !block_has_source(q, b)))
-		return error;
-	error = section_decode_more(v->section, BLOCK_TIMES, b);
-	if (error || !block_has_time(v, b))
-		return error;
-	error = section_decode_more(v->section, BLOCK_ALL, b);
-	return error ? error : take_rows(v, b);
-}
-
-static int search_blocks(struct visit *v)
-{
-	const struct query *q = v->s->q;
-	uint32_t first = 0, end = v->section->block_count;
-	struct addr low, high;
-	int error = 0, damaged = 0;
-
-	if (q->by_src) {
-		source_bounds(&q->src, &low, &high);
-		section_find(v->section, &low, &high, &first, &end);
-	}
-	if (!v->s->block)
-		v->s->block = malloc(sizeof(*v->s->block));
-	if (!v->s->block)
-		return -ENOMEM;
-	for (uint32_t i = first; i < end && !error; i++) {
-		size_t rows_before = v->s->out->count;
-
-		error = search_block(v, i);
-		if (error != -EBADMSG && error != -ENODATA)
-			continue;
-		/* A bad block takes none of the others with it. */
-		v->s->out->count = rows_before;
-		damaged = error;
-		error = 0;
-	}
-	return error ? error : damaged;
-}
+/* --- One section --- */
 
 static void note_pieces(struct scan *s, const struct clock_pieces *clock)
 {
@@ -123,43 +27,250 @@ static void note_pieces(struct scan *s, const struct clock_pieces *clock)
 			scan_note_clock(s, clock->list[i].status, clock->list[i].max_error_ns);
 }
 
-/* Whether rows of the section can be openings of the window, or close some. */
-static bool section_touches(const struct query *q, const struct section *f)
+/* Which endpoints can be wanted; false when none can. */
+static bool want_endpoints(const struct query *q, const struct section_reader *s, bool *wanted)
 {
-	if (!f->rows || f->last_utc_ns < q->from_ns)
-		return false;
-	return f->first_utc_ns < q->to_ns ||
-	       (f->has_close && f->opened_utc_ns - lifetime_tolerance(f->last_utc_ns - f->opened_utc_ns) <
-					q->to_ns);
+	bool any = false;
+
+	for (uint32_t i = 0; i < s->endpoint_count; i++) {
+		const struct endpoint *e = &s->endpoints[i];
+
+		wanted[i] = (!q->by_dst || prefix_contains(&q->dst, &e->dst)) &&
+			    (!q->dst_ports || port_set_has(q->dst_ports, e->dst_port));
+		any |= wanted[i];
+	}
+	return any;
 }
 
-static int search_section(struct scan *s, struct segment_reader *r, const struct section *facts)
+static int reserve_endpoints(struct worker *w, size_t count)
 {
-	struct visit v = { .s = s, .r = r };
-	int error = section_open(r, facts->offset, &v.section);
+	bool *more;
 
-	if (error)
-		return error;
-	error = scan_tenant_index(s, r->tenant_id, &v.tenant_index);
-	if (!error)
-		error = scan_note_gaps(s, &v.section->gaps, facts->tenant, v.tenant_index);
-	if (!error && scan_overlaps(s->q, facts->span_from_ns, facts->span_to_ns)) {
-		s->out->rungs |= 1u << (facts->rung & 31);
-		note_pieces(s, &v.section->clock);
+	if (count <= w->endpoint_capacity)
+		return 0;
+	more = realloc(w->wanted_endpoints, count * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	w->wanted_endpoints = more;
+	w->endpoint_capacity = count;
+	return 0;
+}
+
+/* Narrows the blocks by the index; false when nothing is left. */
+static bool narrow(struct visit *v)
+{
+	const struct query *q = v->w->scan->q;
+	struct search_explain *did = &v->w->did;
+	struct addr low, high;
+
+	v->first = 0;
+	v->end = v->section->block_count;
+	did->blocks += v->end;
+	if (q->by_src) {
+		source_bounds(&q->src, &low, &high);
+		section_find(v->section, &low, &high, &v->first, &v->end);
 	}
-	if (!error && section_touches(s->q, facts))
-		error = search_blocks(&v);
-	section_close(v.section);
+	did->blocks_skipped_index += v->section->block_count - (v->end - v->first);
+	return v->first < v->end;
+}
+
+static int note_section(struct visit *v, const struct section *facts)
+{
+	struct scan *s = v->w->scan;
+	int error;
+
+	v->tenant = scan_tenant_index(s, v->r->tenant_id);
+	if (v->tenant == UINT32_MAX)
+		return -EBADMSG;
+	error = scan_note_gaps(s, &v->section->gaps, facts->tenant, v->tenant);
+	if (!error && scan_overlaps(s->q, facts->span_from_ns, facts->span_to_ns)) {
+		scan_note_hook(s, facts->rung);
+		note_pieces(s, &v->section->clock);
+	}
 	return error;
 }
 
-/* Whether anything of the section can matter: rows, or what it says of the window. */
-static bool section_counts(const struct query *q, const struct section *f)
+int visit_begin(struct visit *v, const struct section *facts)
 {
-	return section_touches(q, f) || scan_overlaps(q, f->span_from_ns, f->span_to_ns) ||
-	       (utc_day(f->first_utc_ns) >= utc_day(q->from_ns) &&
-		utc_day(f->first_utc_ns) <= utc_day(q->to_ns - 1));
+	struct search_explain *did = &v->w->did;
+	const struct query *q = v->w->scan->q;
+	int error = section_open(v->r, facts->offset, &v->section);
+
+	if (error)
+		return error;
+	facts = &v->section->facts;
+	error = note_section(v, facts);
+	if (!error)
+		error = reserve_endpoints(v->w, v->section->endpoint_count + 1);
+	if (!error) {
+		if (!scan_touches(q, facts->first_utc_ns, facts->last_utc_ns, facts->has_close,
+				  facts->opened_utc_ns) || !facts->rows)
+			did->sections_skipped_time++;
+		else if (!want_endpoints(q, v->section, v->w->wanted_endpoints))
+			did->sections_skipped_destination++;
+		else if (narrow(v))
+			return 1;
+	}
+	section_close(v->section);
+	return error;
 }
+
+void visit_end(struct visit *v)
+{
+	section_close(v->section);
+}
+
+static bool has_source(const struct query *q, const struct block_rows *b)
+{
+	if (!q->by_src && !q->questions)
+		return true;
+	for (uint32_t i = 0; i < b->sources; i++)
+		if (scan_wants_source(q, &b->source[i]))
+			return true;
+	return false;
+}
+
+static bool has_time(const struct visit *v, const struct block_rows *b)
+{
+	const struct query *q = v->w->scan->q;
+
+	for (uint32_t i = 0; i < b->rows; i++)
+		if (b->time_ns[i] >= q->from_ns &&
+		    (b->time_ns[i] < q->to_ns || v->section->facts.has_close))
+			return true;
+	return false;
+}
+
+/* Whether the index alone tells that no question is about a source of this block. */
+static bool no_question(const struct visit *v, uint32_t i)
+{
+	const struct questions *asked = v->w->scan->q->questions;
+	const struct section_block *b = v->section->blocks;
+	size_t next;
+
+	if (!asked)
+		return false;
+	next = questions_from(asked, &b[i].first);
+	return next == asked->count || (i + 1 < v->section->block_count &&
+		addr_compare_source(&b[i + 1].first, &asked->list[next].src) < 0);
+}
+
+/* Sources, then times, then the rest: each only if the one before leaves anything to find. */
+int visit_block(struct visit *v, uint32_t i, struct block_rows *b)
+{
+	const struct query *q = v->w->scan->q;
+	struct search_explain *did = &v->w->did;
+	int error;
+
+	if (no_question(v, i)) {
+		did->blocks_skipped_index++;
+		return 0;
+	}
+	error = section_read_block(v->r, v->section, i, BLOCK_SOURCES, b);
+	if (error)
+		return error;
+	if (!has_source(q, b)) {
+		did->blocks_skipped_source++;
+		return 0;
+	}
+	error = section_decode_more(v->section, BLOCK_TIMES, b);
+	if (error)
+		return error;
+	if (!has_time(v, b)) {
+		did->blocks_skipped_time++;
+		return 0;
+	}
+	did->blocks_decoded++;
+	did->rows_decoded += b->rows;
+	error = section_decode_more(v->section, BLOCK_ALL, b);
+	return error ? error : 1;
+}
+
+/* What can be told without making a record of the row. */
+static bool row_can_match(const struct visit *v, const struct block_rows *b, uint32_t row)
+{
+	const struct query *q = v->w->scan->q;
+
+	return b->time_ns[row] >= q->from_ns &&
+	       (b->time_ns[row] < q->to_ns || v->section->facts.has_close) &&
+	       v->w->wanted_endpoints[b->endpoint[row]] &&
+	       (!q->src_ports || port_set_has(q->src_ports, b->src_port[row]));
+}
+
+int visit_source(struct visit *v, const struct block_rows *b, uint32_t source,
+		 int (*take)(void *ctx, const struct record *r, uint32_t tenant, uint64_t clock_error_ns),
+		 void *ctx)
+{
+	uint32_t row = source ? b->source_end[source - 1] : 0;
+	int error = 0;
+
+	for (; row < b->source_end[source] && !error; row++) {
+		const struct clock_piece *clock;
+		struct record record;
+
+		if (!row_can_match(v, b, row))
+			continue;
+		section_record(v->section, b, row, &record);
+		if (!scan_wants(v->w->scan->q, &record))
+			continue;
+		clock = clock_pieces_find(&v->section->clock, record.time_ns);
+		error = take(ctx, &record, v->tenant, clock ? clock->max_error_ns : 0);
+	}
+	return error;
+}
+
+static int take_row(void *ctx, const struct record *r, uint32_t tenant, uint64_t clock_error_ns)
+{
+	return worker_add(ctx, r, tenant, clock_error_ns);
+}
+
+/* The openings of one source, where only their number counts. */
+static int count_source(struct visit *v, const struct block_rows *b, uint32_t source)
+{
+	uint64_t found = 0;
+
+	for (uint32_t row = source ? b->source_end[source - 1] : 0; row < b->source_end[source]; row++)
+		found += row_can_match(v, b, row) && b->time_ns[row] < v->w->scan->q->to_ns &&
+			 v->section->endpoints[b->endpoint[row]].kind != SEKISHO_KIND_CLOSE;
+	return worker_count(v->w, &b->source[source], found);
+}
+
+static int take_block(struct visit *v, const struct block_rows *b)
+{
+	const struct query *q = v->w->scan->q;
+	int error = 0;
+
+	for (uint32_t i = 0; i < b->sources && !error; i++) {
+		if (!scan_wants_source(q, &b->source[i]))
+			continue;
+		error = scan_only_counts(q) ? count_source(v, b, i) :
+					      visit_source(v, b, i, take_row, v->w);
+	}
+	return error;
+}
+
+static int search_section(struct worker *w, struct segment_reader *r, const struct section *facts)
+{
+	struct visit v = { .w = w, .r = r };
+	int state = visit_begin(&v, facts), damaged = 0;
+
+	if (state <= 0)
+		return state;
+	for (uint32_t i = v.first; i < v.end && state >= 0; i++) {
+		state = visit_block(&v, i, w->block);
+		if (state > 0)
+			state = take_block(&v, w->block);
+		if (state == -EBADMSG || state == -ENODATA) {
+			/* A bad block takes none of the others with it. */
+			damaged = state;
+			state = 0;
+		}
+	}
+	visit_end(&v);
+	return state < 0 ? state : damaged;
+}
+
+/* --- One segment --- */
 
 /*
  * A segment that ends in an unfinished append misses nothing if what was being sealed is still in a
@@ -199,98 +310,131 @@ static bool stands_elsewhere(int dir, struct segment_reader *r, const struct sec
 	return section_check(r, facts, &blocks, &bad) == -EBADMSG && section_superseded(dir, r, facts);
 }
 
-static int search_segment(struct scan *s, int dir, const char *tenant, const char *name)
+/* Whether anything of the section can matter: rows, or what it says of the window. */
+static bool says_anything(const struct query *q, const struct section *f)
 {
-	struct segment_reader r;
-	struct problem why;
-	int error = segment_reader_open(dir, name, &r, &why);
+	return (f->rows && scan_touches(q, f->first_utc_ns, f->last_utc_ns, f->has_close,
+					f->opened_utc_ns)) ||
+	       scan_overlaps(q, f->span_from_ns, f->span_to_ns) ||
+	       (utc_day(f->first_utc_ns) >= utc_day(q->from_ns) &&
+		utc_day(f->first_utc_ns) <= utc_day(q->to_ns - 1));
+}
 
-	if (error == -ENOENT)
-		return 0;
+bool scan_section_counts(struct worker *w, int dir, struct segment_reader *r,
+			 const struct section *facts)
+{
+	w->did.sections++;
+	if (scan_from_open_journal(w->scan, facts->journal_id))
+		return false;
+	if (!says_anything(w->scan->q, facts)) {
+		w->did.sections_skipped_time++;
+		return false;
+	}
+	return !in_parts(dir, r) || !stands_elsewhere(dir, r, facts);
+}
+
+static int open_reader(struct worker *w, const struct scan_item *item, int dir,
+		       struct segment_reader *ret_reader)
+{
+	struct problem why;
+	int error = -ESTALE;
+
+	if (item->known)
+		error = segment_reader_open_known(dir, item->name, item->file_id, ret_reader, &why);
+	if (error == -ESTALE)
+		error = segment_reader_open(dir, item->name, ret_reader, &why);
 	if (error == -EBADMSG || error == -ENODATA || error == -ENOTSUP) {
-		scan_note_damage(s, name, why.text);
+		scan_note_damage(w->scan, item->behind, item->name, why.text);
 		return 0;
 	}
 	if (error)
-		return problem(s->p, error, "%s", why.text);
-	if (strcmp(r.tenant_id, tenant) != 0) {
-		scan_note_damage(s, name, "names another tenant than its directory");
-		segment_reader_close(&r);
-		return 0;
-	}
-	if (r.damaged_bytes)
-		scan_note_damage(s, name, "a section fails its checksum");
-	if (r.torn && !cut_off_is_elsewhere(s, dir, &r))
-		scan_note_damage(s, name, "cut off inside a section whose journal is gone");
-	for (size_t i = 0; i < r.section_count && !error; i++) {
-		const struct section *facts = &r.sections[i];
-
-		if (scan_from_open_journal(s, facts->journal_id) || !section_counts(s->q, facts) ||
-		    (in_parts(dir, &r) && stands_elsewhere(dir, &r, facts)))
-			continue;
-		error = search_section(s, &r, facts);
-		if (error == -EBADMSG || error == -ENODATA) {
-			error = 0;
-			if (!section_superseded(dir, &r, facts))
-				scan_note_damage(s, name, "a section fails its checksum");
-		}
-	}
-	segment_reader_close(&r);
-	return error ? problem(s->p, error, "%s: %s", name, strerror(-error)) : 0;
+		return error == -ENOENT ? 0 : problem(&w->why, error, "%s", why.text);
+	return 1;
 }
 
-/* "YYYY-MM-DD[.N].sks" of a day that the window touches; *ret_behind: of one that can only hold the closes
- * of its connections. */
-static bool wanted_day(const struct query *q, const char *name, bool *ret_behind)
+int scan_open_segment(struct worker *w, const struct scan_item *item, struct segment_reader *ret_reader,
+		      int *ret_dir)
 {
-	char day_text[DAY_TEXT_MAX] = "";
-	int32_t day, last = utc_day(q->to_ns - 1);
-
-	*ret_behind = false;
-	strncpy(day_text, name, 10);
-	if (day_parse(day_text, &day))
-		return true; /* not our name: let the header decide */
-	*ret_behind = day > last;
-	return day >= utc_day(q->from_ns) && day - last <= LIFETIME_DAYS;
-}
-
-static int search_tenant(struct scan *s, const char *id)
-{
-	char **names;
-	size_t count;
-	int dir = fs_open_dir(s->store->segments, id, 0), error;
+	struct scan *s = w->scan;
+	const char *tenant = s->out->tenants[item->tenant];
+	int dir = fs_open_dir(s->store->segments, tenant, 0), state;
 
 	if (dir < 0)
-		return dir == -ENOENT ? 0 : problem(s->p, dir, "cannot open segments/%s: %s", id,
+		return dir == -ENOENT ? 0 : problem(&w->why, dir, "cannot open segments/%s: %s", tenant,
 						    strerror(-dir));
-	error = fs_list(dir, SEGMENT_SUFFIX, &names, &count);
-	if (error) {
-		close(dir);
-		return problem(s->p, error, "cannot list segments/%s: %s", id, strerror(-error));
+	state = open_reader(w, item, dir, ret_reader);
+	if (state > 0 && strcmp(ret_reader->tenant_id, tenant) != 0) {
+		scan_note_damage(s, item->behind, item->name, "names another tenant than its directory");
+		segment_reader_close(ret_reader);
+		state = 0;
 	}
-	for (size_t i = 0; i < count && !error; i++)
-		if (wanted_day(s->q, names[i], &s->behind))
-			error = search_segment(s, dir, id, names[i]);
-	s->behind = false;
-	fs_free_names(names, count);
-	close(dir);
+	if (state > 0) {
+		w->did.segments_opened++;
+		if (ret_reader->damaged_bytes)
+			scan_note_damage(s, item->behind, item->name, "a section fails its checksum");
+		if (ret_reader->torn && !cut_off_is_elsewhere(s, dir, ret_reader))
+			scan_note_damage(s, item->behind, item->name,
+					 "cut off inside a section whose journal is gone");
+		*ret_dir = dir;
+	} else {
+		close(dir);
+	}
+	return state;
+}
+
+/* Damage of a section is a fact, unless it was sealed again. */
+static int judge(struct worker *w, const struct scan_item *item, int dir,
+		 const struct segment_reader *r, const struct section *facts, int error)
+{
+	if (error != -EBADMSG && error != -ENODATA)
+		return error;
+	if (!section_superseded(dir, r, facts))
+		scan_note_damage(w->scan, item->behind, item->name, "a section fails its checksum");
+	return 0;
+}
+
+/* The sections that the catalog lists, without walking the file. */
+static int search_listed(struct worker *w, const struct scan_item *item, int dir,
+			 struct segment_reader *r)
+{
+	int error = 0;
+
+	for (uint32_t i = item->first; i < item->end && !error; i++) {
+		const struct scan_section *listed = &w->scan->sections[i];
+		const struct section place = { .offset = listed->offset, .journal_id = listed->journal_id,
+					       .run = listed->run };
+
+		w->did.sections++;
+
+		error = judge(w, item, dir, r, &place, search_section(w, r, &place));
+	}
 	return error;
 }
 
-int scan_segments(struct scan *s)
+static int search_walked(struct worker *w, const struct scan_item *item, int dir,
+			 struct segment_reader *r)
 {
-	char **names;
-	size_t count;
-	int error;
+	int error = 0;
 
-	if (s->q->tenant)
-		return search_tenant(s, s->q->tenant);
-	error = fs_list_dirs(s->store->segments, &names, &count);
-	if (error)
-		return problem(s->p, error, "cannot list segments/: %s", strerror(-error));
-	for (size_t i = 0; i < count && !error; i++)
-		if (parse_tenant_id(names[i]) == 0)
-			error = search_tenant(s, names[i]);
-	fs_free_names(names, count);
+	for (size_t i = 0; i < r->section_count && !error; i++) {
+		const struct section *facts = &r->sections[i];
+
+		if (scan_section_counts(w, dir, r, facts))
+			error = judge(w, item, dir, r, facts, search_section(w, r, facts));
+	}
 	return error;
+}
+
+int scan_segment(struct worker *w, const struct scan_item *item)
+{
+	struct segment_reader r;
+	int dir, state = scan_open_segment(w, item, &r, &dir), error;
+
+	if (state <= 0)
+		return state;
+	error = item->known && r.file_id == item->file_id ? search_listed(w, item, dir, &r) :
+						  search_walked(w, item, dir, &r);
+	segment_reader_close(&r);
+	close(dir);
+	return error ? problem(&w->why, error, "%s: %s", item->name, strerror(-error)) : 0;
 }

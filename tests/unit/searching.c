@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Stores to search in, and their answers. */
+#include "searching.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "fixture.h"
+#include "seal/seal.h"
+#include "unit.h"
+
+struct query whole_time(void)
+{
+	return (struct query){ .from_ns = DAY_NS - 10 * NS_PER_DAY, .to_ns = DAY_NS + 10 * NS_PER_DAY };
+}
+
+struct search_result run(const struct store_dir *store, const struct query *q)
+{
+	struct search_result r = { 0 };
+	struct problem p = { "" };
+	int error = search_run(store, q, &r, &p);
+
+	CHECK_ROW(error == 0, "%s", p.text);
+	REQUIRE(error == 0);
+	return r;
+}
+
+const struct found_row *row_of(struct search_result *r, size_t i)
+{
+	static struct found_row row;
+
+	REQUIRE(i < r->count && search_rewind(r) == 0);
+	for (size_t n = 0; n <= i; n++)
+		REQUIRE(search_next(r, &row) == 1);
+	return &row;
+}
+
+const struct port_set *one_port(uint16_t port)
+{
+	static struct port_set sets[64];
+	static unsigned int next;
+	struct port_set *set = &sets[next++ % ARRAY_SIZE(sets)];
+
+	if (!port)
+		return NULL;
+	memset(set, 0, sizeof(*set));
+	port_set_add(set, port, port);
+	return set;
+}
+
+const char *found(const struct store_dir *store, const struct query *q)
+{
+	static char text[1024];
+	struct search_result r = run(store, q);
+	size_t n = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < r.count && n < sizeof(text) - 16; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%u", i ? " " : "",
+				      row_of(&r, i)->record.src_port - 40000u);
+	CHECK_INT(r.damaged, 0);
+	search_result_done(&r);
+	return text;
+}
+
+void seal(const struct store_dir *store)
+{
+	struct seal_result result = { 0 };
+	struct problem p = { "" };
+	int error = seal_all(store, NULL, &result, &p);
+
+	CHECK_ROW(error == 0, "%s", p.text);
+}
+
+void add_journal(const struct store_dir *store, const struct record *rows, size_t count)
+{
+	struct journal *j = a_journal(store->journal);
+	char name[64];
+
+	put_rows(j, rows, count, 2000);
+	end_journal(store->journal, j, name);
+}

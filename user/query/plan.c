@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* What has to be read: segments by tenant and day, frames of journals. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/array.h"
+#include "base/fs.h"
+#include "base/utc.h"
+#include "scan.h"
+
+/* "YYYY-MM-DD[.N].sks" of a day that the window touches; *ret_behind: of one that can only hold the closes
+ * of its connections. */
+static bool wanted_day(const struct query *q, const char *name, bool *ret_behind)
+{
+	char day_text[DAY_TEXT_MAX] = "";
+	int32_t day, last = utc_day(q->to_ns - 1);
+
+	*ret_behind = false;
+	strncpy(day_text, name, 10);
+	if (day_parse(day_text, &day))
+		return true; /* not our name: let the header decide */
+	*ret_behind = day > last;
+	return day >= utc_day(q->from_ns) && day - last <= LIFETIME_DAYS;
+}
+
+static int add_segment(struct scan *s, uint32_t tenant, const char *name)
+{
+	struct scan_item item = { .tenant = tenant };
+
+	if (!wanted_day(s->q, name, &item.behind))
+		return 0;
+	if (strlen(name) >= sizeof(item.name)) {
+		scan_note_damage(s, false, name, "not the name of a segment");
+		return 0;
+	}
+	strcpy(item.name, name);
+	if (ARRAY_RESERVE(s->items, s->item_count, s->item_capacity))
+		return -ENOMEM;
+	s->out->explain.segments++;
+	s->items[s->item_count++] = item;
+	return 0;
+}
+
+static int plan_tenant(struct scan *s, uint32_t tenant)
+{
+	const char *id = s->out->tenants[tenant];
+	char **names;
+	size_t count;
+	int dir = fs_open_dir(s->store->segments, id, 0), error;
+
+	if (dir < 0)
+		return dir == -ENOENT ? 0 : problem(s->p, dir, "cannot open segments/%s: %s", id,
+						    strerror(-dir));
+	error = fs_list(dir, SEGMENT_SUFFIX, &names, &count);
+	close(dir);
+	if (error)
+		return problem(s->p, error, "cannot list segments/%s: %s", id, strerror(-error));
+	for (size_t i = 0; i < count && !error; i++)
+		error = add_segment(s, tenant, names[i]);
+	fs_free_names(names, count);
+	return error;
+}
+
+static int list_tenants(struct scan *s)
+{
+	char **names;
+	size_t count;
+	int error;
+
+	if (s->q->tenant)
+		return scan_add_tenant(s, s->q->tenant);
+	error = fs_list_dirs(s->store->segments, &names, &count);
+	if (error)
+		return problem(s->p, error, "cannot list segments/: %s", strerror(-error));
+	for (size_t i = 0; i < count && !error; i++)
+		if (parse_tenant_id(names[i]) == 0)
+			error = scan_add_tenant(s, names[i]);
+	fs_free_names(names, count);
+	return error;
+}
+
+int scan_plan(struct scan *s)
+{
+	int error = list_tenants(s);
+
+	if (error)
+		return error;
+	scan_sort_tenants(s);
+	error = scan_plan_journals(s);
+	for (uint32_t i = 0; i < s->out->tenant_count && !error; i++)
+		error = plan_tenant(s, i);
+	return error;
+}
