@@ -71,7 +71,7 @@ if [{k: text(v) for k, v in r.items()} for r in answer["rows"]] != rows or not r
     sys.exit("rows differ")
 if list(answer["rows"][0]) != list(rows[0]) or answer["count"] != len(rows):
     sys.exit("columns or count differ")
-keys = "rows count rows_shown from to gaps hooks clock complete_to_now damaged".split()
+keys = "rows count rows_shown from to gaps hooks clock complete_to_now damaged imported".split()
 if list(answer) != keys:
     sys.exit("members: %s" % list(answer))
 if answer["damaged"] is not None or not answer["complete_to_now"] or not answer["rows_shown"]:

@@ -29,7 +29,7 @@ out_has '^3 no daemon; 4 refused by policy; 5 store or ledger damaged\.$'
 help_page sekishod 'usage: sekishod [-c FILE] [-f]      record until SIGTERM' "$BIN/sekishod" --help
 out_has '^ +--disarm '
 help_page status 'usage: sekisho [-c FILE] status [--json]' "$BIN/sekisho" status --help
-help_page search 'usage: sekisho search --case NUMBER --basis CODE --from TIME --to TIME' "$BIN/sekisho" search --help
+help_page search 'usage: sekisho search --case NUMBER --basis CODE --from TIME --to TIME CONDITION...' "$BIN/sekisho" search --help
 for option in case basis from to tenant src src-port dst dst-port csv json; do
 	out_has "^  --$option "
 done

@@ -44,8 +44,8 @@ refused AC-39_empty_case 'a search needs a case: --case NUMBER' \
 refused AC-39_no_window 'a search needs a bounded window: --from TIME --to TIME' "${CASE[@]}" --tenant web
 refused AC-39_no_from 'a search needs a bounded window: --from TIME --to TIME' "${CASE[@]}" "${TO[@]}" --tenant web
 refused AC-39_no_to 'a search needs a bounded window: --from TIME --to TIME' "${CASE[@]}" "${FROM[@]}" --tenant web
-refused AC-39_no_target 'a search needs --src, --dst or --tenant' "${CASE[@]}" "${FROM[@]}" "${TO[@]}"
-refused AC-39_ports_are_no_target 'a search needs --src, --dst or --tenant' \
+refused AC-39_no_target 'a search needs --src, --dst, --tenant or --questions' "${CASE[@]}" "${FROM[@]}" "${TO[@]}"
+refused AC-39_ports_are_no_target 'a search needs --src, --dst, --tenant or --questions' \
 	"${CASE[@]}" "${FROM[@]}" "${TO[@]}" --src-port 1024 --dst-port 443
 refused AC-39_self_without_window 'a search needs a bounded window: --from TIME --to TIME' \
 	--basis TENANT_SELF --tenant web
@@ -117,9 +117,9 @@ done
 
 for port in 0 65536 80x -1 '' 0x50 ' 80' 99999999999999999999; do
 	name=${port//[^A-Za-z0-9]/_}
-	bad_input "src_port_$name" "--src-port \"$port\": expected 1 to 65535" \
+	bad_input "src_port_$name" "--src-port \"$port\": expected ports 1 to 65535 and ranges: 1024-2047,4096" \
 		"${CASE[@]}" "${FROM[@]}" "${TO[@]}" --tenant web --src-port="$port"
-	bad_input "dst_port_$name" "--dst-port \"$port\": expected 1 to 65535" \
+	bad_input "dst_port_$name" "--dst-port \"$port\": expected ports 1 to 65535 and ranges: 1024-2047,4096" \
 		"${CASE[@]}" "${FROM[@]}" "${TO[@]}" --tenant web --dst-port="$port"
 done
 for address in 192.0.2.1/24 192.0.2 192.0.2.1/33 192.0.2.1:80 2001:db8::1/32 host.example fe80::1%eth0 ''; do

@@ -123,7 +123,7 @@ status 5
 err_has "^DAMAGED:  1 objects could not be read, the first: $JOURNAL: frames fail their checksum\$"
 run "$BIN/sekisho" --store "$COPY" search --case 1 --basis WARRANT "${EVER[@]}" --json --tenant web
 status 5
-out_has "^\"damaged\":\"$JOURNAL: frames fail their checksum\"}\$"
+out_has "^\"damaged\":\"$JOURNAL: frames fail their checksum\",\$"
 
 begin AC-33_damage_in_a_section_hides_no_other_section
 fresh

@@ -28,7 +28,7 @@ static const struct cmd_option option_table[] = {
 	VALUE("basis", "CODE", basis, "legal basis, below"),
 	VALUE("from", "TIME", from, "start, RFC 3339 with a zone: 2026-10-30T21:15:00+09:00"),
 	VALUE("to", "TIME", to, "end, not included; may lie in the future"),
-	VALUE("at", "TIME", at, "open at that time; began at --from (24 h before) or later, or is known by its close"),
+	VALUE("at", "TIME", at, "open at that time: began since --from (24 h before), or its close is known"),
 	VALUE("tenant", "ID", tenant, "only this tenant"),
 	VALUE("src", "ADDR[/LEN]", src, "source address or prefix"),
 	VALUE("src-port", "PORTS", src_port, "source ports: 50001 or 1024-2047,4096"),
@@ -105,7 +105,7 @@ static int parse_ports(const char *name, const char *text, struct port_set *set,
 	if (!text)
 		return 0;
 	if (port_set_parse(text, set))
-		return problem(p, -EINVAL, "--%s \"%s\": expected ports of 1 to 65535 and ranges, such as 1024-2047,4096",
+		return problem(p, -EINVAL, "--%s \"%s\": expected ports 1 to 65535 and ranges: 1024-2047,4096",
 			       name, text);
 	*ret_ports = set;
 	return 0;
