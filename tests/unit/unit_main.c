@@ -32,6 +32,7 @@
 	X(journal)        \
 	X(journal_reader) \
 	X(parse)          \
+	X(plan)           \
 	X(port_set)       \
 	X(problem)        \
 	X(query)          \

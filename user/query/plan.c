@@ -9,26 +9,27 @@
 #include "base/utc.h"
 #include "scan.h"
 
-/* "YYYY-MM-DD[.N].sks" of a day that the window touches; *ret_behind: of one that can only hold the closes
- * of its connections. */
-static bool wanted_day(const struct query *q, const char *name, bool *ret_behind)
+/* "YYYY-MM-DD[.N].sks" of a day that the window touches, or behind it, where only the closes of its
+ * connections can be. */
+static bool wanted_day(const struct query *q, const char *name, struct scan_item *item)
 {
 	char day_text[DAY_TEXT_MAX] = "";
-	int32_t day, last = utc_day(q->to_ns - 1);
+	int32_t last = utc_day(q->to_ns - 1);
 
-	*ret_behind = false;
 	strncpy(day_text, name, 10);
-	if (day_parse(day_text, &day))
+	if (day_parse(day_text, &item->day)) {
+		item->day = SCAN_NO_DAY;
 		return true; /* not our name: let the header decide */
-	*ret_behind = day > last;
-	return day >= utc_day(q->from_ns) && day - last <= LIFETIME_DAYS;
+	}
+	item->behind = item->day > last;
+	return item->day >= utc_day(q->from_ns) && item->day - last <= LIFETIME_DAYS;
 }
 
 static int add_segment(struct scan *s, uint32_t tenant, const char *name)
 {
 	struct scan_item item = { .tenant = tenant };
 
-	if (!wanted_day(s->q, name, &item.behind))
+	if (!wanted_day(s->q, name, &item))
 		return 0;
 	if (strlen(name) >= sizeof(item.name)) {
 		scan_note_damage(s, false, name, "not the name of a segment");
@@ -83,12 +84,14 @@ static int list_tenants(struct scan *s)
 int scan_plan(struct scan *s)
 {
 	int error = list_tenants(s);
+	size_t first;
 
 	if (error)
 		return error;
 	scan_sort_tenants(s);
 	error = scan_plan_journals(s);
+	first = s->item_count;
 	for (uint32_t i = 0; i < s->out->tenant_count && !error; i++)
 		error = plan_tenant(s, i);
-	return error;
+	return error || s->q->tenant ? error : scan_plan_catalogs(s, first);
 }

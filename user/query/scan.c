@@ -244,6 +244,13 @@ void scan_note_clock(struct scan *s, uint32_t status, uint64_t max_error_ns)
 	pthread_mutex_unlock(&s->lock);
 }
 
+void scan_note_pieces(struct scan *s, const struct clock_pieces *clock)
+{
+	for (size_t i = 0; i < clock->count; i++)
+		if (scan_overlaps(s->q, clock->list[i].utc_from, clock_piece_utc_to(&clock->list[i])))
+			scan_note_clock(s, clock->list[i].status, clock->list[i].max_error_ns);
+}
+
 void scan_note_hook(struct scan *s, uint8_t rung)
 {
 	pthread_mutex_lock(&s->lock);

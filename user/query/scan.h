@@ -16,15 +16,18 @@
 
 #define EVERY_TENANT UINT32_MAX
 
+#define SCAN_NO_DAY INT32_MIN
+
 /* One piece of work: a segment, or some frames of a journal. */
 struct scan_item {
 	bool is_journal;
 	bool behind; /* a day behind the window: read for closes, which may be missing */
-	bool known; /* a segment of which the day's catalog tells all: sections first to end - 1 of the plan */
+	bool known; /* a segment of which the day's catalog tells all: first is 1 + its first section in the plan, or 0 */
 	uint32_t tenant; /* of a segment: index */
 	uint32_t journal; /* index */
-	uint32_t first, end; /* frames; or sections */
+	uint32_t first, end; /* frames */
 	uint64_t file_id; /* if known */
+	int32_t day; /* of a segment, by its name; SCAN_NO_DAY */
 	char name[SEGMENT_NAME_MAX]; /* of a segment */
 };
 
@@ -36,7 +39,7 @@ struct scan_tenant {
 /* A section that the day's catalog lists. */
 struct scan_section {
 	uint64_t offset, journal_id;
-	uint32_t run;
+	uint32_t run, next; /* next: 1 + the next one of its segment, or 0 */
 };
 
 struct scan {
@@ -96,6 +99,8 @@ bool scan_from_open_journal(const struct scan *s, uint64_t journal_id);
 /* Makes the list of items, and notes the facts that need no further reading. */
 int scan_plan(struct scan *s);
 int scan_plan_journals(struct scan *s); /* frames, gaps, clock, hooks */
+/* Items from `first` on, segments of all tenants: those of which a catalog tells that they cannot matter go. */
+int scan_plan_catalogs(struct scan *s, size_t first);
 /* Doing one of them. */
 int scan_frames(struct worker *w, const struct scan_item *item);
 int scan_segment(struct worker *w, const struct scan_item *item);
@@ -142,7 +147,8 @@ void scan_sort_tenants(struct scan *s);
 uint32_t scan_tenant_index(const struct scan *s, const char *id); /* UINT32_MAX: unknown */
 void scan_note_damage(struct scan *s, bool behind, const char *what, const char *why);
 void scan_note_clock(struct scan *s, uint32_t status, uint64_t max_error_ns);
-void scan_note_hook(struct scan *s, uint8_t rung);
+void scan_note_pieces(struct scan *s, const struct clock_pieces *clock); /* those of the window */
+void scan_note_hook(struct scan *s, uint8_t rung); /* SEKISHO_RUNG_NONE: imported */
 /* Gaps of `tenant` (a number; 0 in a gap: every tenant), to be called by the index. */
 int scan_note_gaps(struct scan *s, const struct gaps *gaps, uint32_t tenant, uint32_t index);
 

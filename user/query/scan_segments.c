@@ -20,13 +20,6 @@ static void source_bounds(const struct prefix *p, struct addr *low, struct addr 
 
 /* --- One section --- */
 
-static void note_pieces(struct scan *s, const struct clock_pieces *clock)
-{
-	for (size_t i = 0; i < clock->count; i++)
-		if (scan_overlaps(s->q, clock->list[i].utc_from, clock_piece_utc_to(&clock->list[i])))
-			scan_note_clock(s, clock->list[i].status, clock->list[i].max_error_ns);
-}
-
 /* Which endpoints can be wanted; false when none can. */
 static bool want_endpoints(const struct query *q, const struct section_reader *s, bool *wanted)
 {
@@ -74,6 +67,11 @@ static bool narrow(struct visit *v)
 	return v->first < v->end;
 }
 
+static bool rows_touch(const struct query *q, const struct section *f)
+{
+	return f->rows && scan_touches(q, f->first_utc_ns, f->last_utc_ns, f->has_close, f->opened_utc_ns);
+}
+
 static int note_section(struct visit *v, const struct section *facts)
 {
 	struct scan *s = v->w->scan;
@@ -83,9 +81,11 @@ static int note_section(struct visit *v, const struct section *facts)
 	if (v->tenant == UINT32_MAX)
 		return -EBADMSG;
 	error = scan_note_gaps(s, &v->section->gaps, facts->tenant, v->tenant);
-	if (!error && scan_overlaps(s->q, facts->span_from_ns, facts->span_to_ns)) {
+	/* What was imported spoke of the time of its rows. */
+	if (!error && (facts->imported ? rows_touch(s->q, facts) :
+					 scan_overlaps(s->q, facts->span_from_ns, facts->span_to_ns))) {
 		scan_note_hook(s, facts->rung);
-		note_pieces(s, &v->section->clock);
+		scan_note_pieces(s, &v->section->clock);
 	}
 	return error;
 }
@@ -103,8 +103,7 @@ int visit_begin(struct visit *v, const struct section *facts)
 	if (!error)
 		error = reserve_endpoints(v->w, v->section->endpoint_count + 1);
 	if (!error) {
-		if (!scan_touches(q, facts->first_utc_ns, facts->last_utc_ns, facts->has_close,
-				  facts->opened_utc_ns) || !facts->rows)
+		if (!rows_touch(q, facts))
 			did->sections_skipped_time++;
 		else if (!want_endpoints(q, v->section, v->w->wanted_endpoints))
 			did->sections_skipped_destination++;
@@ -313,9 +312,7 @@ static bool stands_elsewhere(int dir, struct segment_reader *r, const struct sec
 /* Whether anything of the section can matter: rows, or what it says of the window. */
 static bool says_anything(const struct query *q, const struct section *f)
 {
-	return (f->rows && scan_touches(q, f->first_utc_ns, f->last_utc_ns, f->has_close,
-					f->opened_utc_ns)) ||
-	       scan_overlaps(q, f->span_from_ns, f->span_to_ns) ||
+	return rows_touch(q, f) || scan_overlaps(q, f->span_from_ns, f->span_to_ns) ||
 	       (utc_day(f->first_utc_ns) >= utc_day(q->from_ns) &&
 		utc_day(f->first_utc_ns) <= utc_day(q->to_ns - 1));
 }
@@ -399,13 +396,12 @@ static int search_listed(struct worker *w, const struct scan_item *item, int dir
 {
 	int error = 0;
 
-	for (uint32_t i = item->first; i < item->end && !error; i++) {
-		const struct scan_section *listed = &w->scan->sections[i];
+	for (uint32_t i = item->first; i && !error; i = w->scan->sections[i - 1].next) {
+		const struct scan_section *listed = &w->scan->sections[i - 1];
 		const struct section place = { .offset = listed->offset, .journal_id = listed->journal_id,
 					       .run = listed->run };
 
 		w->did.sections++;
-
 		error = judge(w, item, dir, r, &place, search_section(w, r, &place));
 	}
 	return error;
