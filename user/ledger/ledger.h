@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The three chains of a store together, their keys, and the signed statement of where each one ends
+ * (keys/heads), by which a chain that was cut short is told. Writers exclude each other by a lock
+ * on ledger/.lock. Acts are durable on return: the act takes effect only after that.
+ */
+#ifndef SEKISHO_LEDGER_H
+#define SEKISHO_LEDGER_H
+
+#include "base/store_dir.h"
+#include "chain.h"
+
+struct ledger_facts {
+	struct chain_end ends[LEDGER_CHAINS];
+	size_t keys;
+	char first_key[LEDGER_KEY_ID_TEXT], newest_key[LEDGER_KEY_ID_TEXT]; /* "" without any */
+	bool head_behind; /* a chain has lines that no head states yet: a kill between the two */
+};
+
+/*
+ * Walks all chains and compares them with the heads. public_key: the first key, as the auditor has it, or
+ * NULL: keys/node.pub. 0; -EBADMSG and *p, which names the entry; I/O errors.
+ */
+int ledger_verify(const struct store_dir *store, enum chain_depth depth,
+		  const struct ledger_public *public_key, struct ledger_facts *ret_facts, struct problem *p);
+
+/* Keys by walking custody. Undo with ledger_keys_done(). Errors as chain_walk(). */
+int ledger_keys_load(const struct store_dir *store, struct ledger_keys *ret_keys, struct problem *p);
+/* Walks one chain, keys and head included: what a reader of it calls. */
+int ledger_walk(const struct store_dir *store, enum ledger_chain chain, enum chain_depth depth,
+		int (*fn)(void *ctx, const struct chain_line *line, struct problem *p), void *ctx,
+		struct chain_end *ret_end, struct problem *p);
+
+/*
+ * Appends an act ("event" and what belongs to it); number, time, hash, key and signature are added. The first
+ * act of a store makes its key and hands it to custody. An unfinished line before it is moved to NAME.log.torn.
+ * 0; -EBADMSG: the chain does not end as its head says (then nothing is written); I/O errors; and *p.
+ */
+int ledger_append(const struct store_dir *store, enum ledger_chain chain, const json_t *act, int64_t t_ns,
+		  uint64_t *ret_seq, struct problem *p);
+
+/* Hands over to a fresh key. */
+int ledger_rotate_key(const struct store_dir *store, int64_t t_ns, struct problem *p);
+
+/* The signed heads as one line of text, to be sent out and kept elsewhere; caller frees. -ENOENT: nothing
+ * was written yet. */
+int ledger_heads(const struct store_dir *store, char **ret_text, struct problem *p);
+
+#endif
