@@ -79,6 +79,27 @@ int parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *ret_value)
 	return parse_with_unit(s, none, min, max, ret_value);
 }
 
+int parse_u64_n(const char *s, size_t n, uint64_t min, uint64_t max, uint64_t *ret_value)
+{
+	uint64_t value = 0;
+	bool over = false;
+
+	if (n == 0)
+		return -EINVAL;
+	for (size_t i = 0; i < n; i++) {
+		unsigned int digit = (unsigned char)s[i] - (unsigned int)'0';
+
+		if (digit > 9)
+			return -EINVAL;
+		over |= __builtin_mul_overflow(value, 10, &value) ||
+			__builtin_add_overflow(value, digit, &value);
+	}
+	if (over || value < min || value > max)
+		return -ERANGE;
+	*ret_value = value;
+	return 0;
+}
+
 int parse_port(const char *s, uint16_t *ret_port)
 {
 	uint64_t value;
@@ -120,6 +141,18 @@ int parse_tenant_id(const char *s)
 	if (s[length] != '\0' || length == 0 || strchr("._-", s[0]))
 		return -EINVAL;
 	return length > TENANT_ID_MAX ? -ERANGE : 0;
+}
+
+int parse_tenant_id_n(const char *s, size_t n)
+{
+	char id[TENANT_ID_MAX + 2];
+	size_t most = n < sizeof(id) - 1 ? n : sizeof(id) - 1;
+
+	if (memchr(s, '\0', n))
+		return -EINVAL;
+	memcpy(id, s, most);
+	id[most] = '\0';
+	return parse_tenant_id(id);
 }
 
 static const struct unit *largest_divisor(uint64_t value, const struct unit *units)

@@ -36,6 +36,7 @@ static void add(struct seal_result *to, const struct seal_result *r)
 	to->skipped_sections += r->skipped_sections;
 	to->gaps += r->gaps;
 	to->damaged_bytes += r->damaged_bytes;
+	to->bytes += r->bytes;
 }
 
 static void run_once(struct sealer *s)
