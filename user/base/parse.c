@@ -143,16 +143,19 @@ int parse_tenant_id(const char *s)
 	return length > TENANT_ID_MAX ? -ERANGE : 0;
 }
 
+/* 0: not in an id; 1: not at its beginning; 2: anywhere. */
+static const uint8_t id_character[256] = {
+	['.'] = 1, ['_'] = 1, ['-'] = 1, ['0' ... '9'] = 2, ['A' ... 'Z'] = 2, ['a' ... 'z'] = 2,
+};
+
 int parse_tenant_id_n(const char *s, size_t n)
 {
-	char id[TENANT_ID_MAX + 2];
-	size_t most = n < sizeof(id) - 1 ? n : sizeof(id) - 1;
-
-	if (memchr(s, '\0', n))
+	if (n == 0 || id_character[(uint8_t)s[0]] < 2)
 		return -EINVAL;
-	memcpy(id, s, most);
-	id[most] = '\0';
-	return parse_tenant_id(id);
+	for (size_t i = 1; i < n; i++)
+		if (!id_character[(uint8_t)s[i]])
+			return -EINVAL;
+	return n > TENANT_ID_MAX ? -ERANGE : 0;
 }
 
 static const struct unit *largest_divisor(uint64_t value, const struct unit *units)
