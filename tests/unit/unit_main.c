@@ -29,6 +29,8 @@
 	X(event)          \
 	X(fs)             \
 	X(gap)            \
+	X(import)         \
+	X(import_line)    \
 	X(journal)        \
 	X(journal_reader) \
 	X(parse)          \
@@ -49,6 +51,7 @@
 	X(server)         \
 	X(store_dir)      \
 	X(syncer)         \
+	X(text)           \
 	X(utc)            \
 	X(verify)         \
 	X(wire)
