@@ -226,7 +226,7 @@ refuses reason_empty 2 'sekisho: error: --reason "": expected a text' "${LINE[@]
 refuses reason_too_long 2 'sekisho: error: --reason has 1025 bytes: expected at most 1024' "${LINE[@]}" --reason "$(printf '%01025d' 0)"
 refuses reason_with_newline 2 'sekisho: error: --reason "a?b": expected one line of UTF-8 without control characters' \
 	"${LINE[@]}" --reason $'a\nb'
-refuses reason_not_utf8 2 $'sekisho: error: --reason "a\xff": expected one line of UTF-8 without control characters' \
+refuses reason_not_utf8 2 'sekisho: error: --reason "a?": expected one line of UTF-8 without control characters' \
 	"${LINE[@]}" --reason $'a\xff'
 refuses csv_missing 2 'sekisho: error: import needs the rows: --csv FILE, or - for the standard input' \
 	"${IMPORT[@]}" --store "$TMP/none"

@@ -286,7 +286,7 @@ struct forged {
 /* A frame with a good checksum and whatever else it says. */
 static void open_forged(const struct sample *s, const struct forged *f, struct journal_reader *r)
 {
-	uint8_t frame[FRAME_HEADER_BYTES + 512] = { 0 };
+	uint8_t frame[FRAME_HEADER_BYTES + 2048] = { 0 };
 
 	put_le32(frame + FRAME_AT_MAGIC, JOURNAL_FRAME_MAGIC);
 	frame[FRAME_AT_TYPE] = f->type;

@@ -29,7 +29,7 @@ static const struct cmd_option option_table[] = {
 	{ .letter = 'c', .value = "FILE", .help = "configuration (" CONF_DEFAULT_FILE ")",
 	  .offset = offsetof(struct global_options, conf_path) },
 	CMD_VALUE("store", "DIR", struct global_options, store_path,
-		  "work on the store in DIR, without configuration and daemon (search, import, verify)"),
+		  "work on the store in DIR without configuration (search, import, verify)"),
 	CMD_SWITCH("help", struct global_options, help, "this text; after a verb: its options"),
 	CMD_SWITCH("version", struct global_options, version, "print the version"),
 	{},
