@@ -553,7 +553,7 @@ static void thousands_of_tenants_are_told_apart(void)
 
 	REQUIRE(tenants != NULL);
 	for (uint32_t i = 0; i < COUNT; i++) {
-		tenants[i].number = i * 2147483647u + 3;
+		tenants[i].number = 0x80000000u + i * 65537u;
 		snprintf(tenants[i].id, sizeof(tenants[i].id), "c%u", i);
 	}
 	REQUIRE(journal_append_tenants(j, tenants, COUNT) == 0);
