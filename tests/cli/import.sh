@@ -243,6 +243,14 @@ python3 "${READER[@]}" --facts "$TMP/reason" >"$TMP/facts" || bad "the reader fa
 grep -q '"custody": \["\\u65e7' "$TMP/facts" || bad "no reason is kept: $(first "$TMP/facts")"
 verifies "$TMP/reason"
 
+begin damaged_ledger_stores_nothing
+mkdir -p "$TMP/ledger/ledger"
+echo '{"event": "GRANT"}' >"$TMP/ledger/ledger/consent.log"
+run "${IMPORT[@]}" --store "$TMP/ledger" --csv "$TMP/good.csv"
+status 5
+err_has 'consent\.log'
+[ "$(find "$TMP/ledger" -type f | wc -l)" -eq 1 ] || bad "it left $(find "$TMP/ledger" -type f)"
+
 # --- Killed and interrupted: it reads a pipe that has given it some megabytes and does not end. ---
 
 STORE=$TMP/killed

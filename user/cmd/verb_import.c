@@ -29,6 +29,8 @@ static const struct cmd_option option_table[] = {
 };
 
 static volatile sig_atomic_t stop;
+static const int stop_signals[] = { SIGINT, SIGTERM, SIGHUP };
+#define STOP_SIGNALS (sizeof(stop_signals) / sizeof(stop_signals[0]))
 
 static void on_signal(int number)
 {
@@ -52,23 +54,29 @@ static void usage(void)
 static void catch_signals(sigset_t *ret_before)
 {
 	const struct sigaction action = { .sa_handler = on_signal };
-	const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
 	sigset_t block;
 
 	sigemptyset(&block);
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		sigaddset(&block, numbers[i]);
-		sigaction(numbers[i], &action, NULL);
+	for (size_t i = 0; i < STOP_SIGNALS; i++) {
+		sigaddset(&block, stop_signals[i]);
+		sigaction(stop_signals[i], &action, NULL);
 	}
 	sigprocmask(SIG_BLOCK, &block, ret_before);
 }
 
-/* From here on all is stored: an end is no loss. */
-static void release_signals(const sigset_t *before)
+/* From here on a signal ends the program as usual. One that came too late to take the rows back is dropped:
+ * what was done must be said. */
+static void release_signals(const sigset_t *before, bool *ret_late)
 {
-	signal(SIGINT, SIG_DFL);
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGHUP, SIG_DFL);
+	sigset_t pending;
+
+	sigpending(&pending);
+	*ret_late = false;
+	for (size_t i = 0; i < STOP_SIGNALS; i++) {
+		*ret_late |= sigismember(&pending, stop_signals[i]) == 1;
+		signal(stop_signals[i], SIG_IGN);
+		signal(stop_signals[i], SIG_DFL);
+	}
 	sigprocmask(SIG_SETMASK, before, NULL);
 }
 
@@ -174,7 +182,7 @@ static const char *wake_daemon(const struct command *c)
 }
 
 static int read_into(const struct store_dir *store, const struct import_verb_options *o, int fd,
-		     struct import_result *r)
+		     struct import_result *r, bool *ret_late)
 {
 	bool terminal = isatty(STDERR_FILENO);
 	struct problem p;
@@ -191,7 +199,7 @@ static int read_into(const struct store_dir *store, const struct import_verb_opt
 
 	catch_signals(&before);
 	error = import_read(store, &options, r, &p);
-	release_signals(&before);
+	release_signals(&before, ret_late);
 	if (terminal)
 		fputs("\r\033[K", stderr);
 	return error ? command_fail(error == -EFBIG ? EXIT_USAGE : command_status_of(error), &p) : EXIT_YES;
@@ -203,11 +211,14 @@ static int import_into(const struct command *c, const struct store_dir *store,
 	const char *unsealed = "see above";
 	struct import_result r;
 	struct problem p;
-	int status = read_into(store, o, fd, &r);
+	bool late;
+	int status = read_into(store, o, fd, &r, &late);
 
 	if (status != EXIT_YES)
 		return status;
-	if (r.rows && import_seal(store, &r, &p))
+	if (late)
+		unsealed = "interrupted when all was stored; the next import or sekishod seals";
+	else if (r.rows && import_seal(store, &r, &p))
 		log_warn("%s; the rows are stored in journal/%s", p.text, r.journal);
 	else if (r.rows && !r.sealed)
 		unsealed = wake_daemon(c);

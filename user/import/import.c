@@ -143,6 +143,11 @@ static int take_lines(struct import *im, size_t *size)
 	return 0;
 }
 
+static int interrupted(struct import *im)
+{
+	return problem(im->p, -EINTR, "interrupted: nothing was stored");
+}
+
 static bool stopped(const struct import *im)
 {
 	return im->o->stop && *im->o->stop;
@@ -157,7 +162,7 @@ static int read_some(struct import *im, char *to, size_t *ret_size)
 		ssize_t n;
 
 		if (stopped(im))
-			return problem(im->p, -EINTR, "interrupted: nothing was stored");
+			return interrupted(im);
 		if (ppoll(&input, 1, NULL, im->o->waiting) < 0 && errno != EINTR)
 			return problem(im->p, -errno, "cannot read %s: %s", im->o->file, strerror(errno));
 		if (stopped(im))
@@ -219,6 +224,10 @@ static int finish(struct import *im, int error)
 	r->new_tenants = import_tenants_new(im->tenants);
 	if (error && error != -EPIPE)
 		return error;
+	/* What came since the last read: after this it is too late. */
+	(void)ppoll(NULL, 0, &(struct timespec){}, im->o->waiting);
+	if (stopped(im))
+		return interrupted(im);
 	if (!error && !r->rows)
 		return 0;
 	return import_writer_publish(im->writer, r->journal, &r->journal_bytes, im->p);
