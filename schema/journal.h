@@ -19,7 +19,7 @@ enum journal_header_at {
 	JOURNAL_AT_INCOMPATIBLE = 16, /* u32: unknown bits: refuse */
 	JOURNAL_AT_RUNG = 20, /* u8, enum sekisho_rung */
 	JOURNAL_AT_FILE_ID = 24, /* u64, random */
-	JOURNAL_AT_RING_ID = 32, /* u64: the ring these events came from */
+	JOURNAL_AT_RING_ID = 32, /* u64: the ring these events came from; 0: imported */
 	JOURNAL_AT_RING_START = 40, /* u64: its consumer position when the file began */
 	JOURNAL_AT_CREATED_UTC = 48, /* i64 ns */
 	JOURNAL_AT_CREATED_BOOT = 56, /* u64 ns */
@@ -53,6 +53,7 @@ enum journal_frame_type {
 	FRAME_ANCHORS = 2, /* STORE_ANCHOR_BYTES each */
 	FRAME_GAPS = 3, /* STORE_GAP_BYTES each */
 	FRAME_TENANTS = 4, /* who is recorded from here on: number u32, consent u32, id length u8, id */
+	FRAME_CUSTODY = 5, /* an import's journal: the reason, UTF-8, 1 to SECTION_CUSTODY_MAX bytes */
 };
 
 /* Bounds that a reader enforces before it allocates. */

@@ -159,14 +159,14 @@ begin second_daemon
 run "${SEKISHOD[@]}" -f
 status 1
 out ''
-err "sekishod: error: cannot lock $STATE: another sekishod uses it"
+err "sekishod: error: cannot lock $STATE: another sekishod or sekisho import uses it"
 run "${SEKISHO[@]}" status
 status 0
 begin disarm_while_a_daemon_runs
 run "${SEKISHOD[@]}" --disarm
 status 1
 out ''
-err "sekishod: error: cannot lock $STATE: another sekishod uses it"
+err "sekishod: error: cannot lock $STATE: another sekishod or sekisho import uses it"
 run "${SEKISHO[@]}" status
 status 0
 

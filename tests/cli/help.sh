@@ -22,7 +22,7 @@ help_page() { # NAME USAGE COMMAND...
 }
 
 help_page sekisho 'usage: sekisho [-c FILE | --store DIR] [VERB ...]' "$BIN/sekisho" --help
-for verb in status search consent seal verify; do
+for verb in status search consent import seal verify; do
 	out_has "^  $verb "
 done
 out_has '^3 no daemon; 4 refused by policy; 5 store or ledger damaged\.$'
@@ -39,6 +39,10 @@ help_page consent_grant 'usage: sekisho consent grant TENANT --until TIME --text
 	"$BIN/sekisho" consent grant --help
 help_page consent_withdraw 'usage: sekisho consent grant TENANT --until TIME --text FILE --fields LIST' \
 	"$BIN/sekisho" consent withdraw --help
+help_page import 'usage: sekisho import [--store DIR] --csv FILE|- --reason TEXT [--json]' "$BIN/sekisho" import --help
+for option in csv reason store json; do
+	out_has "^  --$option "
+done
 help_page seal 'usage: sekisho seal' "$BIN/sekisho" seal --help
 help_page verify 'usage: sekisho [--store DIR] verify' "$BIN/sekisho" verify --help
 
@@ -85,7 +89,7 @@ refuses unknown_letter 2 'sekisho: error: unknown option -z; see --help' "${SEKI
 refuses unknown_daemon_option 2 'sekishod: error: unknown option --frob; see --help' "${SEKISHOD[@]}" --frob
 refuses unknown_daemon_letter 2 'sekishod: error: unknown option -x; see --help' "${SEKISHOD[@]}" -x
 refuses daemon_operand 2 'sekishod: error: unexpected argument "now"; see --help' "${SEKISHOD[@]}" now
-for verb in status search seal verify; do
+for verb in status search import seal verify; do
 	refuses "${verb}_unknown_option" 2 'sekisho: error: unknown option --frob; see --help' \
 		"${SEKISHO[@]}" "$verb" --frob
 	refuses "${verb}_operand" 2 'sekisho: error: unexpected argument "now"; see --help' \

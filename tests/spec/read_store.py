@@ -18,6 +18,7 @@ import os
 import re
 import struct
 import sys
+import unicodedata
 import zlib
 
 TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
@@ -154,11 +155,22 @@ def read_anchors(raw, count=None):
             for i in range(count)]
 
 
+def custody_text(raw):
+    """3.14: the reason of an import."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Bad
+    if not 1 <= len(raw) <= 1024 or any(unicodedata.category(c) == "Cc" for c in text):
+        raise Bad
+    return text
+
+
 class Journal:
     def __init__(self, data):
         self.data = data
         self.facts = {"objects": 0, "rows": 0, "damaged": 0, "torn": False}
-        self.rows, self.anchors, self.tenants = [], [], {}
+        self.rows, self.anchors, self.tenants, self.custody = [], [], {}, None
         self.file_id = journal_header(data)
         walk(data, 128, b"SKFR", self.frame, self.facts)
         self.anchors.sort(key=lambda a: a["boot"])  # stable: equal ones by their place
@@ -184,7 +196,7 @@ class Journal:
         if crc != checksum(self.file_id, at + 56, self.data[at + 56:end]):
             raise Bad
         if not only_look:
-            if 1 <= kind <= 4:
+            if 1 <= kind <= 5:
                 raw = unpack(coding, self.data[at + 56:end], raw_size)
                 if kind == 1:
                     self.rows += self.row_frame(raw, entries, bits, first)
@@ -194,8 +206,13 @@ class Journal:
                 elif kind == 3:
                     if len(raw) < 40 * entries:
                         raise Bad
-                else:
+                elif kind == 4:
                     self.tenants.update(self.tenant_frame(raw, entries))
+                else:
+                    text = custody_text(raw)
+                    if entries != 1:
+                        raise Bad
+                    self.custody = self.custody or text
             self.facts["objects"] += 1
         return end - at
 
@@ -525,11 +542,9 @@ class Section:
             self.parse_rest(fields)
 
     def parse_rest(self, fields):
-        self.blocks, self.clock, self.endpoints, self.codes = [], [], [], {}
+        self.blocks, self.clock, self.endpoints, self.codes, self.custody = [], [], [], {}, None
         if self.flags & 2:
-            text = fields.take(fields.varint())
-            if not 0 < len(text) <= 1024:
-                raise Bad
+            self.custody = custody_text(fields.take(fields.varint()))
         if self.flags & 4:
             fields.take(40 * fields.varint())
         if self.count:
@@ -630,6 +645,8 @@ class Segment:
         except Bad:
             self.facts["damaged"] += 1
             return
+        if section.custody and section.custody not in self.facts.setdefault("custody", []):
+            self.facts["custody"].append(section.custody)
         for entry in section.blocks:
             block = self.data[entry["at"]:entry["at"] + entry["size"]]
             try:
@@ -689,6 +706,8 @@ def read_store(state_dir):
         journal_ids.add(journal.file_id)
         rows += journal.rows
         facts[path] = journal.facts
+        if journal.custody:
+            facts[path]["custody"] = [journal.custody]
     segments = os.path.join(state_dir, "segments")
     for tenant in sorted(os.listdir(segments)):
         for path in files(os.path.join(segments, tenant), ".sks"):

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "unit.h"
 
@@ -324,7 +325,87 @@ static void selector_equality(void)
 	CHECK(selector_equal(&a, &b));
 }
 
+/* A text as an address might be written, then bent by a few characters. */
+static size_t almost_an_address(uint64_t *state, char text[static 64])
+{
+	static const char characters[] = "0123456789abcdefABCDEF::::....g /%-\0";
+	struct addr a = { .bytes = { 0 } };
+	size_t size, changes;
+
+	for (size_t i = 0; i < 16; i++) {
+		*state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+		a.bytes[i] = *state >> 60 & 1 ? 0 : (uint8_t)(*state >> 40);
+	}
+	switch (*state >> 50 & 3) {
+	case 0:
+		snprintf(text, 64, "%u.%u.%u.%u", a.bytes[0], a.bytes[1], a.bytes[2], a.bytes[3] * 2u);
+		break;
+	case 1:
+		snprintf(text, 64, "%x:%x::%x:%u.%u.%u.%u", a.bytes[0], a.bytes[1], a.bytes[2], a.bytes[3],
+			 a.bytes[4], a.bytes[5], a.bytes[6]);
+		break;
+	case 2:
+		snprintf(text, 64, "%x:%x:0:00:%x:%X:%x:%x", a.bytes[0], a.bytes[1] << 8, a.bytes[2],
+			 a.bytes[3], a.bytes[4], a.bytes[5]);
+		break;
+	default:
+		addr_format(&a, text);
+	}
+	size = strlen(text);
+	changes = *state >> 30 & 3;
+	for (size_t i = 0; i < changes && size > 1; i++) {
+		*state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+		if (*state >> 33 & 1)
+			text[(*state >> 40) % size] = characters[(*state >> 20) % (sizeof(characters) - 1)];
+		else
+			memmove(text + (*state >> 40) % size, text + (*state >> 40) % size + 1,
+				size - (*state >> 40) % size);
+		size -= !(*state >> 33 & 1);
+	}
+	text[size] = '\0';
+	return size;
+}
+
+/* The fast parser takes what the slow one takes, and gives the same bytes. */
+static void the_fast_parser_agrees(void)
+{
+	static const char *const texts[] = {
+		"", ":", "::", ":::", "::1", "1::", ":1::", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8",
+		"1:2:3:4:5:6:7:8::", "1:2:3:4:5:6:7:8:", "1:2:3:4:5:6:7:8:9", "1::2::3", "12345::", "::12345",
+		"::ffff:1.2.3.4", "::1.2.3.4", "1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:7:1.2.3.4", "1.2.3.4::", "::1.2.3",
+		"::1.2.3.4.5", "::1.2.3.4:5", "::256.1.1.1", "::01.1.1.1", "1.2.3.4", "1.2.3", "1.2.3.4.", ".1.2.3.4",
+		"1..2.3", "01.2.3.4", "0.0.0.0", "00.0.0.0", "255.255.255.255", "256.1.1.1", "1.2.3.4 ", " 1.2.3.4",
+		"0x1.2.3.4", "1.2.3.1000", "fe80::1%eth0", "ABCD::ef", "g::", "1:2:3:4:5:6:7", "::ffff:7f00:1",
+	};
+	uint64_t state = 1;
+	size_t good = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts) + 300000; i++) {
+		struct addr slow = { .bytes = { 0x5a } }, fast = slow;
+		char text[64], *exact;
+		size_t size;
+		int a, b;
+
+		if (i < ARRAY_SIZE(texts))
+			size = strlen(strcpy(text, texts[i]));
+		else
+			size = almost_an_address(&state, text);
+		exact = malloc(size + 1); /* nothing behind it may be read */
+		REQUIRE(exact != NULL);
+		memcpy(exact + 1, text, size);
+		/* To the slow one a NUL is the end. */
+		a = memchr(text, 0, size) ? -EINVAL : addr_parse(text, &slow);
+		b = addr_parse_n(exact + 1, size, &fast);
+		CHECK_ROW(a == b && addr_compare(&slow, &fast) == 0, "\"%s\"", text);
+		good += a == 0;
+		free(exact);
+	}
+	CHECK(good > 100000); /* and the others are bad in many ways */
+	CHECK(good < 250000);
+}
+
 UNIT_SUITE(addr,
+	   TEST(the_fast_parser_agrees),
 	   TEST(addresses_have_one_text),
 	   TEST(bad_addresses_change_nothing),
 	   TEST(canonical_bytes),

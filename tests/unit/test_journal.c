@@ -14,7 +14,9 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/fs.h"
 #include "fixture.h"
+#include "schema/segment.h"
 #include "journal/journal_reader.h"
 #include "schema/event.h"
 #include "schema/journal.h"
@@ -372,7 +374,123 @@ static void the_duplicate_descriptor_is_the_file(void)
 	journal_close(j);
 }
 
-UNIT_SUITE(journal, TEST(rows_round_trip), TEST(header_says_where_it_came_from),
+static size_t hidden_files(void)
+{
+	char **names;
+	size_t count;
+
+	REQUIRE(fs_list_hidden(unit_temp_dir(), ".", "", &names, &count) == 0);
+	fs_free_names(names, count);
+	return count;
+}
+
+static struct journal *a_hidden_one(void)
+{
+	const struct journal_origin origin = {};
+	const struct record row = plain_row(DAY_NS, 1);
+	struct journal *j = NULL;
+	struct problem p;
+
+	REQUIRE(journal_create_hidden(unit_temp_dir(), &origin, &j, &p) == 0);
+	CHECK_INT(journal_append_custody(j, "why"), 0);
+	CHECK_INT(journal_append_rows(j, &row, 1, 0), 0);
+	return j;
+}
+
+/* Nobody sees it before it is published; then it is a journal as any. */
+static void a_hidden_journal_is_seen_when_it_is_published(void)
+{
+	struct journal *j = a_hidden_one();
+	struct journal_reader r;
+	struct problem p;
+
+	CHECK_INT(count_files(unit_temp_dir(), ".skj"), 0);
+	CHECK_INT(hidden_files(), 1);
+	CHECK_INT(journal_sweep(unit_temp_dir()), 0); /* its writer lives */
+	CHECK_INT(hidden_files(), 1);
+	REQUIRE(journal_publish(j, &p) == 0);
+	CHECK_INT(hidden_files(), 0);
+	CHECK_INT(count_files(unit_temp_dir(), ".skj"), 1);
+	CHECK_INT(mode_of_file(unit_temp_dir(), journal_name(j)), 0600);
+	REQUIRE(journal_reader_open(unit_temp_dir(), journal_name(j), &r, &p) == 0);
+	CHECK_INT(r.ring_id, 0);
+	CHECK_INT(r.rows, 1);
+	CHECK_INT(r.created_boot_ns, r.created_utc_ns);
+	CHECK_STR(r.custody, "why");
+	CHECK_INT(r.damaged_bytes, 0);
+	journal_reader_close(&r);
+	journal_close(j);
+	CHECK_INT(count_files(unit_temp_dir(), ".skj"), 1);
+}
+
+static void a_hidden_journal_that_is_closed_is_gone(void)
+{
+	journal_close(a_hidden_one());
+	CHECK_INT(hidden_files(), 0);
+	CHECK_INT(count_files(unit_temp_dir(), ".skj"), 0);
+}
+
+static int leave_one_behind(void *ctx)
+{
+	const struct journal_origin origin = {};
+	struct journal *j = NULL;
+	struct problem p;
+
+	(void)ctx;
+	return journal_create_hidden(unit_temp_dir(), &origin, &j, &p) ? 1 : 0; /* nothing closes it, as after a kill */
+}
+
+static void a_sweep_removes_what_the_dead_left(void)
+{
+	struct journal *living = a_hidden_one();
+
+	CHECK_INT(in_child(leave_one_behind, NULL), 0);
+	CHECK_INT(in_child(leave_one_behind, NULL), 0);
+	CHECK_INT(hidden_files(), 3);
+	CHECK_INT(journal_sweep(unit_temp_dir()), 2);
+	CHECK_INT(hidden_files(), 1);
+	write_file(unit_temp_dir(), ".other.tmp", "x", 1);
+	CHECK_INT(journal_sweep(unit_temp_dir()), 0); /* not ours */
+	CHECK_INT(hidden_files(), 2);
+	journal_close(living);
+}
+
+static void a_published_journal_replaces_nothing(void)
+{
+	struct journal *j = a_hidden_one();
+	struct problem p;
+
+	write_file(unit_temp_dir(), journal_name(j), "mine", 4);
+	CHECK_INT(journal_publish(j, &p), -EEXIST);
+	CHECK(strstr(p.text, "File exists") != NULL);
+	CHECK_INT(size_of(unit_temp_dir(), journal_name(j)), 4);
+	journal_close(j);
+	CHECK_INT(hidden_files(), 0);
+	CHECK_INT(count_files(unit_temp_dir(), ".skj"), 1);
+}
+
+static void a_reason_that_cannot_be_kept_is_refused(void)
+{
+	char text[SECTION_CUSTODY_MAX + 2];
+	struct journal *j = a_hidden_one();
+	uint64_t size = journal_size(j);
+
+	memset(text, 'x', sizeof(text));
+	text[SECTION_CUSTODY_MAX + 1] = '\0';
+	CHECK_INT(journal_append_custody(j, text), -EINVAL);
+	CHECK_INT(journal_append_custody(j, ""), -EINVAL);
+	CHECK_INT(journal_append_custody(j, "a\tb"), -EINVAL);
+	CHECK_INT(journal_append_custody(j, "\xc3"), -EINVAL);
+	CHECK_INT(journal_size(j), size);
+	text[SECTION_CUSTODY_MAX] = '\0';
+	CHECK_INT(journal_append_custody(j, text), 0);
+	journal_close(j);
+}
+
+UNIT_SUITE(journal, TEST(a_hidden_journal_is_seen_when_it_is_published),
+	   TEST(a_hidden_journal_that_is_closed_is_gone), TEST(a_sweep_removes_what_the_dead_left),
+	   TEST(a_published_journal_replaces_nothing), TEST(a_reason_that_cannot_be_kept_is_refused),
+	   TEST(rows_round_trip), TEST(header_says_where_it_came_from),
 	   TEST(files_are_private), TEST(two_files_never_share_a_name),
 	   TEST(anchors_gaps_and_tenants_round_trip),
 	   TEST(every_frame_carries_the_ring_position_on), TEST(an_empty_tenant_list_alone_is_readable),

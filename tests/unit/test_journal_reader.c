@@ -15,6 +15,7 @@
 #include "base/cursor.h"
 #include "fixture.h"
 #include "schema/journal.h"
+#include "schema/segment.h"
 #include "schema/store.h"
 #include "unit.h"
 
@@ -285,7 +286,7 @@ struct forged {
 /* A frame with a good checksum and whatever else it says. */
 static void open_forged(const struct sample *s, const struct forged *f, struct journal_reader *r)
 {
-	uint8_t frame[FRAME_HEADER_BYTES + 512] = { 0 };
+	uint8_t frame[FRAME_HEADER_BYTES + 2048] = { 0 };
 
 	put_le32(frame + FRAME_AT_MAGIC, JOURNAL_FRAME_MAGIC);
 	frame[FRAME_AT_TYPE] = f->type;
@@ -369,7 +370,7 @@ static void a_length_behind_the_end_is_torn(void)
 /* Frames of a type that a later version brings are passed over, and count for the ring position. */
 static void unknown_frame_types_are_passed_over(void)
 {
-	static const uint8_t types[] = { 0, 5, 255 };
+	static const uint8_t types[] = { 0, 6, 255 };
 	static const char junk[40] = "junk";
 	struct sample s = make_sample(10);
 
@@ -498,7 +499,84 @@ static void a_growing_file_is_read_as_it_was(void)
 	journal_close(j);
 }
 
-UNIT_SUITE(journal_reader, TEST(an_intact_file_is_read), TEST(every_flipped_bit_is_found),
+/* A reason that could not be shown, or that is none, is no good frame; the file has no custody then. */
+static void custody_frames(void)
+{
+	static char long_text[SECTION_CUSTODY_MAX + 1];
+	const struct {
+		const char *what, *text;
+		uint32_t size, entries;
+		bool good;
+	} table[] = {
+		{ "plain", "from the old log", 16, 1, true },
+		{ "Japanese", "\xe6\x97\xa7\xe8\xa8\x98\xe9\x8c\xb2", 9, 1, true },
+		{ "longest", long_text, SECTION_CUSTODY_MAX, 1, true },
+		{ "too long", long_text, SECTION_CUSTODY_MAX + 1, 1, false },
+		{ "empty", "", 0, 1, false },
+		{ "NUL", "a\0b", 3, 1, false },
+		{ "newline", "a\nb", 3, 1, false },
+		{ "escape", "a\033[31m", 6, 1, false },
+		{ "no UTF-8", "a\xff", 2, 1, false },
+		{ "cut in a character", "\xe6\x97", 2, 1, false },
+		{ "two entries", "text", 4, 2, false },
+		{ "no entry", "text", 4, 0, false },
+	};
+	struct sample s = make_sample(12);
+
+	memset(long_text, 'x', sizeof(long_text));
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		const struct forged f = { "", FRAME_CUSTODY, 0, table[i].entries, table[i].size,
+					  table[i].size, 0, table[i].text, table[i].size };
+		struct journal_reader r;
+
+		open_forged(&s, &f, &r);
+		CHECK_ROW((r.damaged_bytes == 0) == table[i].good, "%s", table[i].what);
+		CHECK_ROW(others_are_intact(&r, &s, FRAMES), "%s", table[i].what);
+		if (table[i].good)
+			CHECK_ROW(r.custody && strlen(r.custody) == table[i].size &&
+				  memcmp(r.custody, table[i].text, table[i].size) == 0, "%s", table[i].what);
+		else
+			CHECK_ROW(r.custody == NULL, "%s", table[i].what);
+		journal_reader_close(&r);
+	}
+	free(s.bytes);
+}
+
+/* More tenants than a linear search would bear, each with two consents: found by number, kept once. */
+static void thousands_of_tenants_are_told_apart(void)
+{
+	enum { COUNT = 20000 };
+	struct journal_tenant *tenants = calloc(COUNT, sizeof(*tenants));
+	struct journal *j = a_journal(unit_temp_dir());
+	struct journal_reader r;
+	struct problem p;
+
+	REQUIRE(tenants != NULL);
+	for (uint32_t i = 0; i < COUNT; i++) {
+		tenants[i].number = 0x80000000u + i * 65537u;
+		snprintf(tenants[i].id, sizeof(tenants[i].id), "c%u", i);
+	}
+	REQUIRE(journal_append_tenants(j, tenants, COUNT) == 0);
+	REQUIRE(journal_append_tenants(j, tenants, COUNT) == 0);
+	for (uint32_t i = 0; i < COUNT; i++)
+		tenants[i].consent = 9;
+	REQUIRE(journal_append_tenants(j, tenants, COUNT) == 0);
+	REQUIRE(journal_reader_open(unit_temp_dir(), journal_name(j), &r, &p) == 0);
+	CHECK_INT(r.tenant_count, 2 + 2 * COUNT);
+	for (uint32_t i = 0; i < COUNT; i++) {
+		const char *id = journal_reader_tenant(&r, tenants[i].number);
+
+		REQUIRE(id != NULL);
+		CHECK_ROW(strcmp(id, tenants[i].id) == 0, "%u", i);
+	}
+	CHECK_STR(journal_reader_tenant(&r, 1), "t1");
+	CHECK(journal_reader_tenant(&r, 5000000) == NULL);
+	journal_reader_close(&r);
+	journal_close(j);
+	free(tenants);
+}
+
+UNIT_SUITE(journal_reader, TEST(custody_frames), TEST(thousands_of_tenants_are_told_apart), TEST(an_intact_file_is_read), TEST(every_flipped_bit_is_found),
 	   TEST(truncation_at_every_byte), TEST(blocks_that_were_never_written_are_torn),
 	   TEST(frames_from_elsewhere_are_refused), TEST(hostile_frames_are_damage),
 	   TEST(a_length_behind_the_end_is_torn), TEST(unknown_frame_types_are_passed_over),

@@ -233,7 +233,44 @@ static void format_is_the_inverse_of_parse(void)
 	}
 }
 
+/* The parsers of n bytes take what those of strings take. */
+static void bounded_parsers_agree(void)
+{
+	static const char characters[] = "0000123456789999abzAZ._-, \n";
+	uint64_t state = 5;
+	size_t good = 0, ids = 0;
+
+	for (size_t i = 0; i < 300000; i++) {
+		size_t size = i % 90 < 70 ? i % 24 : i % 90; /* ids may have 64 */
+		uint64_t slow = SENTINEL, fast = SENTINEL, least, most;
+		char text[96];
+		int a, b;
+
+		for (size_t k = 0; k < size; k++) {
+			state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+			text[k] = characters[(state >> 33) % (i & 1 ? 16 : i & 2 ? 24 : sizeof(characters) - 1)];
+		}
+		text[size] = '\0';
+		least = state >> 32 & 1 ? 0 : 1000;
+		most = state >> 31 & 1 ? UINT64_MAX : 70000;
+		a = parse_u64(text, least, most, &slow);
+		b = parse_u64_n(text, size, least, most, &fast);
+		CHECK_ROW(a == b && slow == fast, "\"%s\"", text);
+		good += a == 0;
+		a = parse_tenant_id(text);
+		CHECK_ROW(a == parse_tenant_id_n(text, size), "\"%s\"", text);
+		ids += a == 0;
+	}
+	CHECK_INT(parse_u64_n("18446744073709551615", 20, 0, UINT64_MAX, &state), 0);
+	CHECK_INT(parse_u64_n("18446744073709551616", 20, 0, UINT64_MAX, &state), -ERANGE);
+	CHECK_INT(parse_u64_n("1\0", 2, 0, 9, &state), -EINVAL);
+	CHECK_INT(parse_tenant_id_n("a\0", 2), -EINVAL);
+	CHECK(good > 10000);
+	CHECK(ids > 10000);
+}
+
 UNIT_SUITE(parse,
+	   TEST(bounded_parsers_agree),
 	   TEST(u64_whole_string_or_nothing),
 	   TEST(ports),
 	   TEST(bools),

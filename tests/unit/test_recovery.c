@@ -173,6 +173,39 @@ static void torn_and_unreadable_files_are_counted(void)
 	free(bytes);
 }
 
+/* An import's times say nothing about what was recorded here, however late they are. */
+static void imports_are_passed_over(void)
+{
+	const struct journal_origin origin = {};
+	const struct anchor anchor = { .boot_ns = 0, .utc_ns = 0 };
+	const struct record late = plain_row(DAY_NS + 400 * NS_PER_DAY, 1);
+	struct journal *j = NULL;
+	struct recovery r;
+	struct problem p;
+
+	REQUIRE(journal_create_hidden(unit_temp_dir(), &origin, &j, &p) == 0);
+	CHECK_INT(journal_append_anchor(j, &anchor), 0);
+	CHECK_INT(journal_append_rows(j, &late, 1, 0), 0);
+	REQUIRE(journal_publish(j, &p) == 0);
+	journal_close(j);
+	for (uint64_t ring = 0; ring < 8; ring += 7) {
+		r = scan(ring);
+		CHECK(!r.any && !r.same_ring);
+		CHECK_INT(r.last_utc_ns, 0);
+		CHECK_INT(r.last_anchor.boot_ns + r.torn + r.unreadable, 0);
+		recovery_done(&r);
+	}
+	/* The same rows in a journal of a ring count. */
+	j = begin(7, 0);
+	CHECK_INT(journal_append_anchor(j, &anchor), 0);
+	CHECK_INT(journal_append_rows(j, &late, 1, 0), 0);
+	journal_close(j);
+	r = scan(7);
+	CHECK(r.any);
+	CHECK_INT(r.last_utc_ns, DAY_NS + 400 * NS_PER_DAY);
+	recovery_done(&r);
+}
+
 static void what_is_no_directory_is_an_error(void)
 {
 	struct recovery r;
@@ -187,4 +220,4 @@ static void what_is_no_directory_is_an_error(void)
 UNIT_SUITE(recovery, TEST(an_empty_directory), TEST(ring_position_is_the_greatest_of_this_ring),
 	   TEST(a_journal_without_rows_counts_from_its_start),
 	   TEST(totals_are_the_greatest_stated), TEST(the_last_anchor_and_the_last_instant),
-	   TEST(torn_and_unreadable_files_are_counted), TEST(what_is_no_directory_is_an_error));
+	   TEST(torn_and_unreadable_files_are_counted), TEST(imports_are_passed_over), TEST(what_is_no_directory_is_an_error));

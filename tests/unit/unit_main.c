@@ -29,6 +29,8 @@
 	X(event)          \
 	X(fs)             \
 	X(gap)            \
+	X(import)         \
+	X(import_line)    \
 	X(journal)        \
 	X(journal_reader) \
 	X(parse)          \
@@ -53,6 +55,7 @@
 	X(spool)          \
 	X(store_dir)      \
 	X(syncer)         \
+	X(text)           \
 	X(utc)            \
 	X(verify)         \
 	X(wire)

@@ -51,6 +51,122 @@ int addr_parse(const char *s, struct addr *ret_addr)
 	return 0;
 }
 
+static unsigned int decimal_digit(char c)
+{
+	return (unsigned char)c - (unsigned int)'0'; /* over 9: none */
+}
+
+static int parse_v4_n(const char *s, const char *end, uint8_t ret_bytes[static 4])
+{
+	uint8_t bytes[4];
+
+	for (int i = 0; i < 4; i++) {
+		unsigned int value;
+
+		if (i > 0 && (s == end || *s++ != '.'))
+			return -EINVAL;
+		if (s == end || (value = decimal_digit(*s++)) > 9)
+			return -EINVAL;
+		for (; s < end && decimal_digit(*s) <= 9; s++) {
+			if (value == 0) /* 010 is 10 to some readers and 8 to others */
+				return -EINVAL;
+			value = value * 10 + decimal_digit(*s);
+			if (value > 255)
+				return -EINVAL;
+		}
+		bytes[i] = (uint8_t)value;
+	}
+	if (s != end)
+		return -EINVAL;
+	memcpy(ret_bytes, bytes, sizeof(bytes));
+	return 0;
+}
+
+static unsigned int hex_digit(char c)
+{
+	unsigned int letter = ((unsigned char)c | 0x20u) - (unsigned int)'a';
+
+	return decimal_digit(c) <= 9 ? decimal_digit(c) : letter < 6 ? letter + 10 : 16;
+}
+
+/* Up to four hexadecimal digits; where they end. */
+static const char *read_group(const char *s, const char *end, unsigned int *ret_value)
+{
+	unsigned int value = 0;
+
+	for (int i = 0; i < 4 && s < end && hex_digit(*s) < 16; i++)
+		value = value << 4 | hex_digit(*s++);
+	*ret_value = value;
+	return s;
+}
+
+/* Opens the "::" that stands at `gap` of the `used` bytes. */
+static int open_gap(struct addr *a, int used, int gap)
+{
+	size_t rest = (size_t)(used - gap);
+
+	if (used == 16)
+		return -EINVAL;
+	memmove(a->bytes + 16 - rest, a->bytes + gap, rest);
+	memset(a->bytes + gap, 0, (size_t)(16 - used));
+	return 0;
+}
+
+static int parse_v6_n(const char *s, const char *end, struct addr *a)
+{
+	int used = 0, gap = -1;
+
+	if (end - s >= 2 && s[0] == ':' && s[1] == ':') {
+		gap = 0;
+		s += 2;
+	}
+	while (s < end) {
+		unsigned int value;
+		const char *after = read_group(s, end, &value);
+
+		if (after == s)
+			return -EINVAL;
+		if (after < end && *after == '.') {
+			if (used > 12 || parse_v4_n(s, end, a->bytes + used) < 0)
+				return -EINVAL;
+			used += 4;
+			break;
+		}
+		if (used == 16)
+			return -EINVAL;
+		a->bytes[used++] = (uint8_t)(value >> 8);
+		a->bytes[used++] = (uint8_t)value;
+		if (after == end)
+			break;
+		s = after + 1;
+		if (*after != ':' || s == end)
+			return -EINVAL;
+		if (*s == ':') {
+			if (gap >= 0)
+				return -EINVAL;
+			gap = used;
+			s++;
+		}
+	}
+	return gap >= 0 ? open_gap(a, used, gap) : used == 16 ? 0 : -EINVAL;
+}
+
+int addr_parse_n(const char *s, size_t n, struct addr *ret_addr)
+{
+	struct addr a;
+	int r;
+
+	if (memchr(s, ':', n)) {
+		r = parse_v6_n(s, s + n, &a);
+	} else {
+		memcpy(a.bytes, v4_prefix, sizeof(v4_prefix));
+		r = parse_v4_n(s, s + n, a.bytes + sizeof(v4_prefix));
+	}
+	if (r == 0)
+		*ret_addr = a;
+	return r;
+}
+
 /* Leading zeros are refused: 010 is 10 to some readers and 8 to others. */
 static int parse_plain_number(const char *s, uint64_t min, uint64_t max, uint64_t *ret_value)
 {

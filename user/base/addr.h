@@ -8,6 +8,7 @@
 #define SEKISHO_ADDR_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -46,6 +47,8 @@ int addr_compare_source(const struct addr *a, const struct addr *b);
 
 /* 0 or -EINVAL. No zone ids, no names, no octal or short IPv4 forms. */
 int addr_parse(const char *s, struct addr *ret_addr);
+/* The same of n bytes that no NUL ends, several times as fast: for millions of them. */
+int addr_parse_n(const char *s, size_t n, struct addr *ret_addr);
 /* Without /LEN the whole address. Host bits that are set: -EINVAL. A v6 prefix that would
  * cover only part of what it says (shorter than 96 bits and containing ::ffff:0:0/96) is fine:
  * it means IPv6 peers only; see prefix_contains(). */

@@ -330,8 +330,9 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int list_type(int dir_fd, const char *suffix, mode_t type, char ***ret_names,
-		     size_t *ret_count)
+/* `prefix` NULL: names that do not start with '.' */
+static int list_type(int dir_fd, const char *prefix, const char *suffix, mode_t type,
+		     char ***ret_names, size_t *ret_count)
 {
 	struct names n = { 0 };
 	const struct dirent *e;
@@ -341,8 +342,9 @@ static int list_type(int dir_fd, const char *suffix, mode_t type, char ***ret_na
 	if (r < 0)
 		return r;
 	while ((r = next_entry(dir, &e)) > 0) {
-		if (e->d_name[0] == '.' || !ends_in(e->d_name, suffix) ||
-		    entry_type(dir, e) != type)
+		if (prefix ? strncmp(e->d_name, prefix, strlen(prefix)) != 0 : e->d_name[0] == '.')
+			continue;
+		if (!ends_in(e->d_name, suffix) || entry_type(dir, e) != type)
 			continue;
 		r = names_add(&n, e->d_name);
 		if (r < 0)
@@ -362,12 +364,18 @@ static int list_type(int dir_fd, const char *suffix, mode_t type, char ***ret_na
 
 int fs_list(int dir_fd, const char *suffix, char ***ret_names, size_t *ret_count)
 {
-	return list_type(dir_fd, suffix, S_IFREG, ret_names, ret_count);
+	return list_type(dir_fd, NULL, suffix, S_IFREG, ret_names, ret_count);
+}
+
+int fs_list_hidden(int dir_fd, const char *prefix, const char *suffix, char ***ret_names,
+		   size_t *ret_count)
+{
+	return list_type(dir_fd, prefix, suffix, S_IFREG, ret_names, ret_count);
 }
 
 int fs_list_dirs(int dir_fd, char ***ret_names, size_t *ret_count)
 {
-	return list_type(dir_fd, "", S_IFDIR, ret_names, ret_count);
+	return list_type(dir_fd, NULL, "", S_IFDIR, ret_names, ret_count);
 }
 
 void fs_free_names(char **names, size_t count)

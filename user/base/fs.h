@@ -45,6 +45,9 @@ void fs_unmap(struct mapped_file *f);
  * Caller frees with fs_free_names().
  */
 int fs_list(int dir_fd, const char *suffix, char ***ret_names, size_t *ret_count);
+/* The same for files that start with `prefix` (".journal-"), which fs_list() passes over. */
+int fs_list_hidden(int dir_fd, const char *prefix, const char *suffix, char ***ret_names,
+		   size_t *ret_count);
 /* The same for subdirectories. */
 int fs_list_dirs(int dir_fd, char ***ret_names, size_t *ret_count);
 void fs_free_names(char **names, size_t count);

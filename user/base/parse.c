@@ -79,6 +79,27 @@ int parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *ret_value)
 	return parse_with_unit(s, none, min, max, ret_value);
 }
 
+int parse_u64_n(const char *s, size_t n, uint64_t min, uint64_t max, uint64_t *ret_value)
+{
+	uint64_t value = 0;
+	bool over = false;
+
+	if (n == 0)
+		return -EINVAL;
+	for (size_t i = 0; i < n; i++) {
+		unsigned int digit = (unsigned char)s[i] - (unsigned int)'0';
+
+		if (digit > 9)
+			return -EINVAL;
+		over |= __builtin_mul_overflow(value, 10, &value) ||
+			__builtin_add_overflow(value, digit, &value);
+	}
+	if (over || value < min || value > max)
+		return -ERANGE;
+	*ret_value = value;
+	return 0;
+}
+
 int parse_port(const char *s, uint16_t *ret_port)
 {
 	uint64_t value;
@@ -120,6 +141,21 @@ int parse_tenant_id(const char *s)
 	if (s[length] != '\0' || length == 0 || strchr("._-", s[0]))
 		return -EINVAL;
 	return length > TENANT_ID_MAX ? -ERANGE : 0;
+}
+
+/* 0: not in an id; 1: not at its beginning; 2: anywhere. */
+static const uint8_t id_character[256] = {
+	['.'] = 1, ['_'] = 1, ['-'] = 1, ['0' ... '9'] = 2, ['A' ... 'Z'] = 2, ['a' ... 'z'] = 2,
+};
+
+int parse_tenant_id_n(const char *s, size_t n)
+{
+	if (n == 0 || id_character[(uint8_t)s[0]] < 2)
+		return -EINVAL;
+	for (size_t i = 1; i < n; i++)
+		if (!id_character[(uint8_t)s[i]])
+			return -EINVAL;
+	return n > TENANT_ID_MAX ? -ERANGE : 0;
 }
 
 static const struct unit *largest_divisor(uint64_t value, const struct unit *units)

@@ -14,6 +14,7 @@ static const struct verb verbs[] = {
 	{ "status", "", "is it recording, for whom, what was lost (the default)", verb_status },
 	{ "search", "--case N --basis CODE ...", "find connections", verb_search },
 	{ "consent", "grant|withdraw TENANT ...", "record a tenant's permission, or its end", verb_consent },
+	{ "import", "--csv FILE --reason TEXT", "store rows that were recorded elsewhere", verb_import },
 	{ "seal", "", "move the journal's rows to the segments now", verb_seal },
 	{ "verify", "", "check every checksum of the store", verb_verify },
 };
@@ -28,7 +29,7 @@ static const struct cmd_option option_table[] = {
 	{ .letter = 'c', .value = "FILE", .help = "configuration (" CONF_DEFAULT_FILE ")",
 	  .offset = offsetof(struct global_options, conf_path) },
 	CMD_VALUE("store", "DIR", struct global_options, store_path,
-		  "read the store in DIR, without configuration and daemon (search, verify)"),
+		  "work on the store in DIR without configuration (search, import, verify)"),
 	CMD_SWITCH("help", struct global_options, help, "this text; after a verb: its options"),
 	CMD_SWITCH("version", struct global_options, version, "print the version"),
 	{},
@@ -92,6 +93,20 @@ static int load_conf(struct command *c, struct problem *p)
 	return conf_load(c->conf_path, &c->conf, p);
 }
 
+/* "--store DIR" or "--store=DIR" of the verb's own: decided before the configuration is read. */
+static const char *own_store(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--") == 0)
+			break;
+		if (strncmp(argv[i], "--store=", 8) == 0)
+			return argv[i] + 8;
+		if (strcmp(argv[i], "--store") == 0 && i + 1 < argc)
+			return argv[i + 1];
+	}
+	return NULL;
+}
+
 /* Whether --help stands among the verb's own options: it needs no configuration. */
 static bool wants_help(int argc, char **argv)
 {
@@ -107,6 +122,8 @@ static int run_verb(const struct verb *verb, const struct global_options *o, int
 	struct problem p;
 	int status;
 
+	if (verb->run == verb_import && own_store(argc, argv))
+		c.store_path = own_store(argc, argv);
 	if (wants_help(argc, argv)) {
 		conf_defaults(&c.conf);
 	} else if (load_conf(&c, &p) || utc_set_local_zone(c.conf.timezone, &p)) {

@@ -5,21 +5,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "base/block.h"
 #include "base/fs.h"
 #include "base/parse.h"
+#include "base/text.h"
 #include "base/utc.h"
 #include "journal.h"
 #include "schema/journal.h"
+#include "schema/segment.h"
 #include "schema/store.h"
 
 #define ZSTD_LEVEL 1
+#define HIDDEN_PREFIX ".journal-"
+#define HIDDEN_SUFFIX ".tmp"
 
 struct journal {
 	int fd;
-	char name[64];
+	char name[64], hidden[64]; /* hidden: "" once published */
+	int dir_fd; /* the caller's, of a hidden one */
 	uint64_t file_id, ring_end, size, rows;
 	int64_t created_ns;
 	bool broken; /* a partial frame could not be removed */
@@ -59,8 +66,11 @@ static void fill_header(const struct journal *j, const struct journal_origin *or
 	put_le64(header + JOURNAL_AT_RING_ID, origin->ring_id);
 	put_le64(header + JOURNAL_AT_RING_START, origin->ring_position);
 	put_le64(header + JOURNAL_AT_CREATED_UTC, (uint64_t)j->created_ns);
-	put_le64(header + JOURNAL_AT_CREATED_BOOT, (uint64_t)boot_now_ns());
-	read_boot_id(header + JOURNAL_AT_BOOT_ID);
+	/* What is imported knows no boot: its boot time is UTC, here too, where a lost anchor is replaced. */
+	put_le64(header + JOURNAL_AT_CREATED_BOOT,
+		 (uint64_t)(origin->ring_id ? boot_now_ns() : j->created_ns));
+	if (origin->ring_id)
+		read_boot_id(header + JOURNAL_AT_BOOT_ID);
 	put_le32(header + JOURNAL_AT_CRC,
 		 block_crc(j->file_id, 0, header, JOURNAL_AT_CRC, NULL, 0));
 }
@@ -80,15 +90,16 @@ static void make_name(struct journal *j)
 		 (unsigned long long)j->file_id, JOURNAL_SUFFIX);
 }
 
-int journal_create(int dir_fd, const struct journal_origin *origin, struct journal **ret_journal,
-		   struct problem *p)
+/* A journal of which no file is there yet. */
+static int begin(int dir_fd, const struct journal_origin *origin, struct journal **ret_journal,
+		 struct problem *p)
 {
-	uint8_t header[JOURNAL_HEADER_BYTES];
 	struct journal *j = calloc(1, sizeof(*j));
-	int r;
 
 	if (!j)
 		return problem(p, -ENOMEM, "out of memory");
+	j->fd = -1;
+	j->dir_fd = dir_fd;
 	j->created_ns = utc_now_ns();
 	j->ring_end = origin->ring_position;
 	j->size = JOURNAL_HEADER_BYTES;
@@ -99,6 +110,19 @@ int journal_create(int dir_fd, const struct journal_origin *origin, struct journ
 		}
 	} while (!j->file_id);
 	make_name(j);
+	*ret_journal = j;
+	return 0;
+}
+
+int journal_create(int dir_fd, const struct journal_origin *origin, struct journal **ret_journal,
+		   struct problem *p)
+{
+	uint8_t header[JOURNAL_HEADER_BYTES];
+	struct journal *j;
+	int r = begin(dir_fd, origin, &j, p);
+
+	if (r < 0)
+		return r;
 	fill_header(j, origin, header);
 	r = fs_publish(dir_fd, j->name, header, sizeof(header));
 	if (r == 0) {
@@ -114,11 +138,107 @@ int journal_create(int dir_fd, const struct journal_origin *origin, struct journ
 	return 0;
 }
 
+/* A sweep may come between the creation of the file and its lock: then it is made again. */
+static int open_hidden(struct journal *j)
+{
+	struct stat st;
+
+	for (unsigned int i = 0;; i++) {
+		snprintf(j->hidden, sizeof(j->hidden), HIDDEN_PREFIX "%016llx-%u" HIDDEN_SUFFIX,
+			 (unsigned long long)j->file_id, i);
+		j->fd = openat(j->dir_fd, j->hidden,
+			       O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (j->fd < 0) {
+			int r = -errno;
+
+			j->hidden[0] = '\0';
+			return r;
+		}
+		if (flock(j->fd, LOCK_EX | LOCK_NB) == 0 && fstat(j->fd, &st) == 0 && st.st_nlink)
+			return 0;
+		close(j->fd);
+		j->fd = -1;
+	}
+}
+
+int journal_create_hidden(int dir_fd, const struct journal_origin *origin,
+			  struct journal **ret_journal, struct problem *p)
+{
+	uint8_t header[JOURNAL_HEADER_BYTES];
+	struct journal *j;
+	int r = begin(dir_fd, origin, &j, p);
+
+	if (r < 0)
+		return r;
+	fill_header(j, origin, header);
+	r = open_hidden(j);
+	if (r == 0)
+		r = fs_write_all(j->fd, header, sizeof(header));
+	if (r < 0) {
+		problem(p, r, "cannot create journal/%s: %s", j->name, strerror(-r));
+		journal_close(j);
+		return r;
+	}
+	*ret_journal = j;
+	return 0;
+}
+
+int journal_publish(struct journal *j, struct problem *p)
+{
+	int r = 0;
+
+	if (fsync(j->fd) < 0 || renameat2(j->dir_fd, j->hidden, j->dir_fd, j->name, RENAME_NOREPLACE) < 0)
+		return problem(p, -errno, "cannot store journal/%s: %s", j->name, strerror(errno));
+	if (fsync(j->dir_fd) < 0) {
+		/* Nobody knows whether it would be there after a power loss: then it shall not be there now. */
+		r = problem(p, -errno, "cannot store journal/%s: %s", j->name, strerror(errno));
+		memcpy(j->hidden, j->name, sizeof(j->hidden));
+		return r;
+	}
+	j->hidden[0] = '\0';
+	return 0;
+}
+
+/* Whether this hidden file had no writer any more; then it is gone. */
+static int sweep_one(int dir_fd, const char *name)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), r;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	/* A name is used once: if its writer has published it meanwhile, there is nothing to unlink. */
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		r = errno == EWOULDBLOCK ? 0 : -errno;
+	else
+		r = unlinkat(dir_fd, name, 0) == 0 ? 1 : errno == ENOENT ? 0 : -errno;
+	close(fd);
+	return r;
+}
+
+int journal_sweep(int dir_fd)
+{
+	char **names;
+	size_t count;
+	int swept = 0, r = fs_list_hidden(dir_fd, HIDDEN_PREFIX, HIDDEN_SUFFIX, &names, &count);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count && r >= 0; i++) {
+		r = sweep_one(dir_fd, names[i]);
+		swept += r > 0;
+	}
+	fs_free_names(names, count);
+	return r < 0 ? r : swept;
+}
+
 void journal_close(struct journal *j)
 {
 	if (!j)
 		return;
-	close(j->fd);
+	if (j->hidden[0])
+		(void)unlinkat(j->dir_fd, j->hidden, 0);
+	if (j->fd >= 0)
+		close(j->fd);
 	buffer_done(&j->raw);
 	buffer_done(&j->frame);
 	free(j);
@@ -248,6 +368,18 @@ int journal_append_tenants(struct journal *j, const struct journal_tenant *tenan
 		buffer_u8(&j->raw, (uint8_t)length);
 		buffer_bytes(&j->raw, tenants[i].id, length);
 	}
+	return append(j, &head);
+}
+
+int journal_append_custody(struct journal *j, const char *reason)
+{
+	struct frame_head head = { .type = FRAME_CUSTODY, .entries = 1, .ring_end = j->ring_end };
+	size_t size = strlen(reason);
+
+	if (!size || size > SECTION_CUSTODY_MAX || !text_is_plain(reason, size))
+		return -EINVAL;
+	buffer_clear(&j->raw);
+	buffer_bytes(&j->raw, reason, size);
 	return append(j, &head);
 }
 

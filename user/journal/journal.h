@@ -7,6 +7,9 @@
  *
  * A file is never opened for writing twice: each start and each rotation begins
  * a new one, so a torn tail of an earlier run stays as it is.
+ *
+ * An import writes its journal whole under a hidden name, which no reader looks
+ * at, and then gives it its own: it is stored as a whole or not at all.
  */
 #ifndef SEKISHO_JOURNAL_H
 #define SEKISHO_JOURNAL_H
@@ -24,7 +27,7 @@ struct journal_tenant {
 };
 
 struct journal_origin {
-	uint64_t ring_id, ring_position;
+	uint64_t ring_id, ring_position; /* ring_id 0: imported; then boot time is UTC */
 	uint8_t rung; /* enum sekisho_rung */
 };
 
@@ -33,6 +36,17 @@ struct journal;
 /* Creates and publishes a new file in dir_fd (kept open by the caller). 0 or negative errno and *p. */
 int journal_create(int dir_fd, const struct journal_origin *origin, struct journal **ret_journal,
 		   struct problem *p);
+/*
+ * The same under a hidden name (0600, locked while it is open), until journal_publish() has made it
+ * durable and given it its own: -EEXIST and others with *p, and then it is still hidden. dir_fd is
+ * used until then.
+ */
+int journal_create_hidden(int dir_fd, const struct journal_origin *origin,
+			  struct journal **ret_journal, struct problem *p);
+int journal_publish(struct journal *j, struct problem *p);
+/* Removes hidden journals whose writer is gone (killed, power loss). Their number, or negative errno. */
+int journal_sweep(int dir_fd);
+/* A journal that is hidden is removed. */
 void journal_close(struct journal *j);
 
 /*
@@ -46,6 +60,8 @@ int journal_append_rows(struct journal *j, const struct record *rows, size_t cou
 int journal_append_anchor(struct journal *j, const struct anchor *a);
 int journal_append_gaps(struct journal *j, const struct gap *gaps, size_t count);
 int journal_append_tenants(struct journal *j, const struct journal_tenant *tenants, size_t count);
+/* The reason of an import: text_is_plain(), 1 to SECTION_CUSTODY_MAX bytes; else -EINVAL. */
+int journal_append_custody(struct journal *j, const char *reason);
 
 const char *journal_name(const struct journal *j);
 uint64_t journal_size(const struct journal *j);

@@ -12,8 +12,10 @@
 #include "base/fs.h"
 #include "base/parse.h"
 #include "base/scan.h"
+#include "base/text.h"
 #include "journal_reader.h"
 #include "schema/journal.h"
+#include "schema/segment.h"
 #include "schema/store.h"
 
 struct frame {
@@ -130,14 +132,50 @@ static int add_row_frame(struct journal_reader *r, const struct frame *f)
 	return 0;
 }
 
+/* Where the number stands in the table, or the free slot where it would. An import names thousands. */
+static uint32_t *tenant_slot(const struct journal_reader *r, uint32_t number)
+{
+	uint32_t mask = r->tenant_slot_count - 1, at = number * 0x9e3779b9u >> 7 & mask;
+
+	while (r->tenant_slots[at] && r->tenants[r->tenant_slots[at] - 1].number != number)
+		at = (at + 1) & mask;
+	return &r->tenant_slots[at];
+}
+
+static int grow_tenant_slots(struct journal_reader *r)
+{
+	uint32_t more = r->tenant_slot_count ? r->tenant_slot_count * 2 : 64;
+	uint32_t *slots = calloc(more, sizeof(*slots));
+
+	if (!slots)
+		return -ENOMEM;
+	free(r->tenant_slots);
+	r->tenant_slots = slots;
+	r->tenant_slot_count = more;
+	for (size_t i = 0; i < r->tenant_count; i++) {
+		uint32_t *slot = tenant_slot(r, r->tenants[i].number);
+
+		if (!*slot)
+			*slot = (uint32_t)i + 1;
+	}
+	return 0;
+}
+
 static int add_tenant(struct journal_reader *r, const struct journal_tenant *t)
 {
-	for (size_t i = 0; i < r->tenant_count; i++)
+	uint32_t *slot;
+
+	if (r->tenant_count * 2 >= r->tenant_slot_count && grow_tenant_slots(r))
+		return -ENOMEM;
+	slot = tenant_slot(r, t->number);
+	for (size_t i = *slot ? *slot - 1 : r->tenant_count; i < r->tenant_count; i++)
 		if (r->tenants[i].number == t->number && r->tenants[i].consent == t->consent)
 			return 0;
 	if (ARRAY_RESERVE(r->tenants, r->tenant_count, r->tenant_capacity))
 		return -ENOMEM;
 	r->tenants[r->tenant_count++] = *t;
+	if (!*slot)
+		*slot = (uint32_t)r->tenant_count;
 	return 0;
 }
 
@@ -162,6 +200,19 @@ static int read_tenants(struct journal_reader *r, struct cursor *c, uint32_t ent
 	return 0;
 }
 
+/* The first one counts. */
+static int read_custody(struct journal_reader *r, const struct frame *f, struct cursor *c)
+{
+	size_t size = cursor_left(c);
+	const uint8_t *text = cursor_bytes(c, size);
+
+	if (f->entries != 1 || !size || size > SECTION_CUSTODY_MAX || !text_is_plain(text, size))
+		return -EBADMSG;
+	if (!r->custody)
+		r->custody = strndup((const char *)text, size);
+	return r->custody ? 0 : -ENOMEM;
+}
+
 static int read_entries(struct journal_reader *r, const struct frame *f, struct cursor *c)
 {
 	struct anchor anchor;
@@ -170,6 +221,8 @@ static int read_entries(struct journal_reader *r, const struct frame *f, struct 
 
 	if (f->type == FRAME_TENANTS)
 		return read_tenants(r, c, f->entries);
+	if (f->type == FRAME_CUSTODY)
+		return read_custody(r, f, c);
 	for (uint32_t i = 0; i < f->entries && !error; i++) {
 		if (f->type == FRAME_ANCHORS) {
 			anchor_read(c, &anchor);
@@ -199,7 +252,7 @@ static int take_frame(struct journal_reader *r, const struct frame *f, const str
 
 	if (f->type == FRAME_ROWS) {
 		error = add_row_frame(r, f);
-	} else if (f->type >= FRAME_ANCHORS && f->type <= FRAME_TENANTS) {
+	} else if (f->type >= FRAME_ANCHORS && f->type <= FRAME_CUSTODY) {
 		error = unpack(f, stored, raw);
 		if (!error) {
 			cursor_init(&c, raw->data, raw->size);
@@ -325,6 +378,8 @@ void journal_reader_close(struct journal_reader *r)
 	close(r->fd);
 	free(r->frames);
 	free(r->tenants);
+	free(r->tenant_slots);
+	free(r->custody);
 	anchors_done(&r->anchors);
 	gaps_done(&r->gaps);
 	memset(r, 0, sizeof(*r));
@@ -374,8 +429,7 @@ int journal_reader_rows(struct journal_reader *r, size_t i, struct record *rows)
 
 const char *journal_reader_tenant(const struct journal_reader *r, uint32_t number)
 {
-	for (size_t i = 0; i < r->tenant_count; i++)
-		if (r->tenants[i].number == number)
-			return r->tenants[i].id;
-	return NULL;
+	uint32_t slot = r->tenant_slot_count ? *tenant_slot(r, number) : 0;
+
+	return slot ? r->tenants[slot - 1].id : NULL;
 }

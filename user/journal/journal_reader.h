@@ -28,7 +28,7 @@ struct journal_reader {
 	int fd;
 	char name[64];
 	uint64_t size; /* when it was opened; a live file grows */
-	uint64_t file_id, ring_id, ring_start;
+	uint64_t file_id, ring_id, ring_start; /* ring_id 0: imported; boot times are UTC */
 	uint64_t ring_end; /* after the last good frame */
 	int64_t created_utc_ns;
 	uint64_t created_boot_ns;
@@ -41,6 +41,8 @@ struct journal_reader {
 	struct gaps gaps;
 	struct journal_tenant *tenants; /* each (number, consent) once */
 	size_t tenant_count, tenant_capacity;
+	uint32_t *tenant_slots, tenant_slot_count; /* private: hash table of numbers, 1 + index */
+	char *custody; /* the reason of an import; NULL without */
 	bool torn; /* the file ends inside a frame: an append that was cut off */
 	uint64_t torn_at;
 	uint64_t damaged_bytes; /* bytes that should be frames and fail their checksum */

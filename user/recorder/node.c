@@ -10,6 +10,7 @@
 #include "base/rung.h"
 #include "base/store_dir.h"
 #include "base/utc.h"
+#include "journal/journal.h"
 #include "node.h"
 #include "recorder.h"
 
@@ -37,8 +38,12 @@ static int open_store(struct node *n, struct problem *p)
 	n->lock_fd = fs_lock(n->store.root, "lock", LOCK_WAIT_MS);
 	if (n->lock_fd < 0)
 		return problem(p, n->lock_fd, "cannot lock %s: %s", n->conf.state_dir,
-			       n->lock_fd == -EBUSY ? "another sekishod uses it" :
+			       n->lock_fd == -EBUSY ? "another sekishod or sekisho import uses it" :
 						      strerror(-n->lock_fd));
+	error = journal_sweep(n->store.journal);
+	if (error < 0)
+		log_warn("cannot remove what a killed import left in %s/journal: %s",
+			 n->conf.state_dir, strerror(-error));
 	return 0;
 }
 
@@ -307,6 +312,7 @@ int node_seal(struct node *n, struct seal_result *ret_result, struct problem *p)
 	ret_result->skipped_sections = after.skipped_sections - before.skipped_sections;
 	ret_result->gaps = after.gaps - before.gaps;
 	ret_result->damaged_bytes = after.damaged_bytes - before.damaged_bytes;
+	ret_result->bytes = after.bytes - before.bytes;
 	return error;
 }
 

@@ -55,6 +55,10 @@ static int take_journal(struct recovery *r, int journal_fd, const char *name, ui
 	}
 	if (error)
 		return error;
+	if (!j.ring_id) { /* imported: it says nothing about what was recorded here */
+		journal_reader_close(&j);
+		return 0;
+	}
 	r->any = true;
 	r->torn += j.torn;
 	if (j.last_utc_ns > r->last_utc_ns)

@@ -28,7 +28,7 @@ struct recovery {
 	unsigned int torn;
 };
 
-/* Looks at every journal. 0 or negative errno and *p. Undo with recovery_done(). */
+/* Looks at every journal but those of imports. 0 or negative errno and *p. Undo with recovery_done(). */
 int recovery_scan(int journal_fd, uint64_t ring_id, struct recovery *ret_recovery,
 		  struct problem *p);
 void recovery_done(struct recovery *r);

@@ -37,6 +37,7 @@ static void add(struct seal_result *to, const struct seal_result *r)
 	to->gaps += r->gaps;
 	to->damaged_bytes += r->damaged_bytes;
 	to->days_without_catalog += r->days_without_catalog;
+	to->bytes += r->bytes;
 }
 
 static void run_once(struct sealer *s)

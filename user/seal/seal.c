@@ -28,11 +28,18 @@ struct job {
 	struct clock_pieces clock; /* of the whole journal */
 	struct gaps gaps; /* of the journal, with damage added */
 	struct catalog_add *catalog; /* of the days that it touches */
+	int64_t span_from_ns, span_to_ns; /* what the journal speaks of */
 	struct seal_result done;
 	struct problem *p;
 };
 
-/* The clock over the time of all rows. */
+static bool is_import(const struct journal_reader *r)
+{
+	return !r->ring_id;
+}
+
+/* The clock over the time of all rows, and the journal's span: an import was not there when they happened,
+ * it speaks of its rows alone. */
 static int load_clock(struct job *job)
 {
 	const struct journal_reader *r = &job->reader;
@@ -44,6 +51,10 @@ static int load_clock(struct job *job)
 		if (r->frames[i].last_boot_ns > last)
 			last = r->frames[i].last_boot_ns;
 	}
+	job->span_from_ns = r->created_utc_ns;
+	job->span_to_ns = r->last_utc_ns;
+	if (is_import(r) && r->frame_count)
+		anchors_utc_range(&r->anchors, first, last, &job->span_from_ns, &job->span_to_ns);
 	return clock_pieces_fit(&r->anchors, first, last, &job->clock);
 }
 
@@ -52,8 +63,8 @@ static int load_gaps(struct job *job)
 {
 	const struct journal_reader *r = &job->reader;
 	struct gap damage = {
-		.first_utc_ns = utc_within_days(r->created_utc_ns),
-		.last_utc_ns = utc_within_days(r->last_utc_ns),
+		.first_utc_ns = utc_within_days(job->span_from_ns),
+		.last_utc_ns = utc_within_days(job->span_to_ns),
 		.reason = STORE_GAP_DAMAGED,
 	};
 
@@ -132,6 +143,7 @@ static int append_section(struct job *job, int dir, struct segment_section *s)
 	}
 	if (appended >= 0) {
 		job->done.sections += appended > 0;
+		job->done.bytes += appended > 0 ? place.bytes : 0;
 		job->done.skipped_sections += !appended && (s->row_count || gaps.count);
 		job->done.rows += s->row_count;
 		job->done.gaps += gaps.count;
@@ -150,9 +162,10 @@ static struct segment_section section_of(const struct job *job, uint32_t tenant,
 		.day = day,
 		.journal_id = r->file_id,
 		.rung = r->rung,
-		.span_from_ns = r->created_utc_ns,
-		.span_to_ns = r->last_utc_ns,
+		.span_from_ns = job->span_from_ns,
+		.span_to_ns = job->span_to_ns,
 		.clock = &job->clock,
+		.custody = r->custody,
 	};
 }
 
@@ -234,9 +247,9 @@ static int seal_rows(struct job *job)
 	return error;
 }
 
-static bool gap_is_of(const struct gap *g, const struct journal_tenant *t)
+static bool gap_is_of(const struct job *job, const struct gap *g, const struct journal_tenant *t)
 {
-	return g->tenant ? g->tenant == t->number : t->consent != 0;
+	return g->tenant ? g->tenant == t->number : t->consent != 0 || is_import(&job->reader);
 }
 
 /* A gap is stated for each of its days, an endless one for its first ones and its last. */
@@ -253,7 +266,7 @@ static bool day_is_done(const struct job *job, const struct journal_tenant *t, s
 	for (size_t i = 0; i < gap; i++) {
 		const struct gap *g = &job->gaps.list[i];
 
-		if (gap_is_of(g, t) && gap_states_day(g, day))
+		if (gap_is_of(job, g, t) && gap_states_day(g, day))
 			return true;
 	}
 	return has_rows(job, t->number, day);
@@ -268,7 +281,7 @@ static int seal_gap_days(struct job *job, const struct journal_tenant *t)
 		const struct gap *g = &job->gaps.list[i];
 		int32_t first = utc_day(g->first_utc_ns), last = utc_day(g->last_utc_ns);
 
-		if (!gap_is_of(g, t))
+		if (!gap_is_of(job, g, t))
 			continue;
 		for (int32_t day = first; day <= last && !error; day++) {
 			if (!gap_states_day(g, day))
@@ -353,14 +366,20 @@ static int seal_opened(struct job *job)
 			       strerror(-error)) : 0;
 }
 
-int seal_journal(const struct store_dir *store, const char *name, struct seal_result *result,
-		 struct problem *p)
+static int seal_one(const struct store_dir *store, const char *name, bool only_import,
+		    struct seal_result *result, struct problem *p)
 {
 	struct job job = { .store = store, .p = p };
 	int error = journal_reader_open(store->journal, name, &job.reader, p);
 
+	if (only_import && (error == -EBADMSG || error == -ENODATA || error == -ENOTSUP))
+		return 0; /* nobody knows whose it is */
 	if (error)
 		return error;
+	if (only_import && !is_import(&job.reader)) {
+		journal_reader_close(&job.reader);
+		return 0;
+	}
 	error = seal_opened(&job);
 	if (!error) {
 		result->journals++;
@@ -370,6 +389,7 @@ int seal_journal(const struct store_dir *store, const char *name, struct seal_re
 		result->gaps += job.done.gaps;
 		result->damaged_bytes += job.done.damaged_bytes;
 		result->days_without_catalog += job.done.days_without_catalog;
+		result->bytes += job.done.bytes;
 	}
 	harvest_free(job.harvest);
 	catalog_add_free(job.catalog);
@@ -379,8 +399,14 @@ int seal_journal(const struct store_dir *store, const char *name, struct seal_re
 	return error;
 }
 
-int seal_all(const struct store_dir *store, const char *live_name, struct seal_result *result,
-	     struct problem *p)
+int seal_journal(const struct store_dir *store, const char *name, struct seal_result *result,
+		 struct problem *p)
+{
+	return seal_one(store, name, false, result, p);
+}
+
+static int seal_each(const struct store_dir *store, const char *live_name, bool only_imports,
+		     struct seal_result *result, struct problem *p)
 {
 	struct problem later;
 	char **names;
@@ -392,10 +418,21 @@ int seal_all(const struct store_dir *store, const char *live_name, struct seal_r
 	for (size_t i = 0; i < count; i++) {
 		if (live_name && strcmp(names[i], live_name) == 0)
 			continue;
-		error = seal_journal(store, names[i], result, first ? &later : p);
+		error = seal_one(store, names[i], only_imports, result, first ? &later : p);
 		if (error && !first)
 			first = error;
 	}
 	fs_free_names(names, count);
 	return first;
+}
+
+int seal_all(const struct store_dir *store, const char *live_name, struct seal_result *result,
+	     struct problem *p)
+{
+	return seal_each(store, live_name, false, result, p);
+}
+
+int seal_imports(const struct store_dir *store, struct seal_result *result, struct problem *p)
+{
+	return seal_each(store, NULL, true, result, p);
 }

@@ -17,6 +17,7 @@ struct seal_result {
 	uint64_t journals, rows, sections, skipped_sections, gaps;
 	uint64_t damaged_bytes; /* of journals that were set aside in journal/damaged/ */
 	uint64_t days_without_catalog; /* it could not be written, or a segment is damaged: see catalog_add.h */
+	uint64_t bytes; /* of the sections that were appended */
 };
 
 /* Adds to *result. 0 or negative errno and *p; the journal stays on any failure. */
@@ -27,5 +28,9 @@ int seal_journal(const struct store_dir *store, const char *name, struct seal_re
  * one's errno and text are returned. */
 int seal_all(const struct store_dir *store, const char *live_name, struct seal_result *result,
 	     struct problem *p);
+
+/* The same for journals of imports alone: what a collector left behind tells its next start where to go on,
+ * and is its own to seal. The caller holds the store's lock. */
+int seal_imports(const struct store_dir *store, struct seal_result *result, struct problem *p);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/block.h"
 #include "base/fs.h"
+#include "base/text.h"
 #include "base/utc.h"
 #include "schema/event.h"
 #include "schema/store.h"
@@ -141,7 +142,7 @@ static int parse_custody(struct cursor *c, struct section_reader *s)
 	uint64_t n = cursor_varint(c);
 	const uint8_t *text = n && n <= SECTION_CUSTODY_MAX ? cursor_bytes(c, n) : NULL;
 
-	if (!text || memchr(text, 0, n))
+	if (!text || !text_is_plain(text, n))
 		return -EBADMSG;
 	s->custody = strndup((const char *)text, n);
 	return s->custody ? 0 : -ENOMEM;
