@@ -45,6 +45,7 @@
 	X(merkle)         \
 	X(coding)         \
 	X(segment)        \
+	X(section_size)   \
 	X(segment_reader) \
 	X(server)         \
 	X(store_dir)      \
