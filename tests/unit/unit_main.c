@@ -26,6 +26,7 @@
 	X(conf)           \
 	X(consent)        \
 	X(cursor)         \
+	X(day_closer)     \
 	X(event)          \
 	X(fs)             \
 	X(gap)            \
