@@ -40,7 +40,7 @@ help_page consent_grant 'usage: sekisho consent grant TENANT --until TIME --text
 help_page consent_withdraw 'usage: sekisho consent grant TENANT --until TIME --text FILE --fields LIST' \
 	"$BIN/sekisho" consent withdraw --help
 help_page seal 'usage: sekisho seal' "$BIN/sekisho" seal --help
-help_page verify 'usage: sekisho [--store DIR] verify' "$BIN/sekisho" verify --help
+help_page verify 'usage: sekisho [--store DIR] verify [--full] [--json]' "$BIN/sekisho" verify --help
 
 begin every_verb_of_the_help_has_its_own
 "$BIN/sekisho" --help | sed -n 's/^  \([a-z]\+\) .*/\1/p' >"$TMP/verbs"

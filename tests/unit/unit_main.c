@@ -53,6 +53,7 @@
 	X(syncer)         \
 	X(utc)            \
 	X(verify)         \
+	X(verify_full)    \
 	X(wire)
 
 #define DECLARE(name) extern CU_TestInfo unit_tests_##name[];

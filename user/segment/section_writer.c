@@ -12,6 +12,8 @@
 
 /* Clock pieces are kept when a row lies in one of this many parts of the section's time. */
 #define CLOCK_SLOTS 4096
+/* A piece stands for its anchors to half of this: a row may lie that far outside. */
+#define CLOCK_SLACK_NS 1000
 
 struct draft {
 	const struct segment_section *s;
@@ -263,8 +265,12 @@ static void mark_slots(const struct draft *d, unsigned int shift, uint8_t slots[
 static bool piece_needed(const struct draft *d, const struct clock_piece *piece, unsigned int shift,
 			 const uint8_t slots[static CLOCK_SLOTS])
 {
-	int64_t from = piece->utc_from, to = clock_piece_utc_to(piece);
+	int64_t from, to;
 
+	if (__builtin_sub_overflow(piece->utc_from, CLOCK_SLACK_NS, &from))
+		from = INT64_MIN;
+	if (__builtin_add_overflow(clock_piece_utc_to(piece), CLOCK_SLACK_NS, &to))
+		to = INT64_MAX;
 	if (from > d->last_ns || to < d->first_ns)
 		return false;
 	from = from < d->first_ns ? d->first_ns : from;
@@ -281,12 +287,14 @@ static struct clock_piece cut_piece(const struct draft *d, const struct clock_pi
 {
 	struct clock_piece c = *piece;
 	int64_t to = clock_piece_utc_to(piece);
+	int64_t first = d->first_ns < to ? d->first_ns : to;
+	int64_t last = d->last_ns > c.utc_from ? d->last_ns : c.utc_from;
 
-	if (to > d->last_ns)
-		c.boot_to -= (uint64_t)to - (uint64_t)d->last_ns;
-	if (c.utc_from < d->first_ns) {
-		c.boot_from += (uint64_t)d->first_ns - (uint64_t)c.utc_from;
-		c.utc_from = d->first_ns;
+	if (to > last)
+		c.boot_to -= (uint64_t)to - (uint64_t)last;
+	if (c.utc_from < first) {
+		c.boot_from += (uint64_t)first - (uint64_t)c.utc_from;
+		c.utc_from = first;
 	}
 	return c;
 }
