@@ -129,7 +129,8 @@ static void *run(void *arg)
 {
 	struct sealer *s = arg;
 
-	/* Only this thread: on Linux PRIO_PROCESS with 0 means the calling thread. */
+	/* Only this thread: on Linux PRIO_PROCESS with 0 means the calling thread. The I/O priority follows:
+	 * the lowest of best effort (ioprio_set(2)). */
 	(void)setpriority(PRIO_PROCESS, 0, 19);
 	pthread_mutex_lock(&s->lock);
 	for (;;) {
