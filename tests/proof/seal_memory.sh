@@ -45,7 +45,7 @@ proof() {
 # Several ranges, the largest sections there are, sources that share nothing. 4,000,000 rows of 48 bytes are the least.
 LEAST_KIB=190000 \
 proof large_sections          9000000  1       1    1000      65536
-proof many_tenants_and_days   2500000  200     20   1200000   65536
+proof many_tenants_and_days   2500000  50      10   1200000   65536
 proof endpoints_of_a_range    4500000  1       1    450000    65536
 proof endpoints_of_a_section  1300000  1       1    1         65536 1
 proof frames_of_one_row       600000   3       2    100       1

@@ -19,8 +19,9 @@
 #include "verify_full.h"
 
 #define THREADS_MAX 8
-/* Below this the threads would cost more than they save. */
+/* Below these sizes threads would cost more than they save. */
 #define WORTH_THREADS (16u << 20)
+#define FULL_WORTH_THREADS (1u << 20)
 
 struct file {
 	char *name;
@@ -282,11 +283,12 @@ static void *work_nicely(void *arg)
 
 static unsigned int threads_for(const struct plan *plan)
 {
+	uint64_t worth = plan->request->full ? FULL_WORTH_THREADS : WORTH_THREADS;
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	size_t n = plan->request->threads;
 
 	if (!n)
-		n = plan->at.bytes_total < WORTH_THREADS || cores < 1 ? 1 : (size_t)cores;
+		n = plan->at.bytes_total < worth || cores < 1 ? 1 : (size_t)cores;
 	n = n > plan->file_count ? plan->file_count : n;
 	return n > THREADS_MAX ? THREADS_MAX : n ? (unsigned int)n : 1;
 }
