@@ -30,15 +30,16 @@ LIB_SRC := $(sort $(wildcard user/base/*.c user/capture/*.c user/journal/*.c use
 VERB_SRC := $(sort $(wildcard user/cmd/verb_*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 CONNS_SRC := $(sort $(wildcard tests/kernel/*.c))
+SEAL_MEMORY_SRC := tests/proof/seal_memory.c
 LIB := $(B)/libsekisho.a
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 ALL_SRC := $(LIB_SRC) $(VERB_SRC) user/cmd/sekisho.c user/cmd/sekishod.c $(UNIT_SRC) $(CONNS_SRC) \
-	tests/bench/catalog_probe.c tests/bench/mix.c
+	$(SEAL_MEMORY_SRC) tests/bench/catalog_probe.c tests/bench/mix.c
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY: build/bpf/accept.bpf.o
-.PHONY: all help demo test test-unit test-cli test-kernel test-vm unit lint clean FORCE
+.PHONY: all help demo test test-long test-unit test-cli test-kernel test-vm unit lint clean FORCE
 
 ## all: build sekishod and sekisho (the default)
 all: $(B)/sekishod $(B)/sekisho
@@ -59,6 +60,10 @@ test:
 	$(Q)$(MAKE) --no-print-directory -j2 all unit
 	$(Q)$(MAKE) --no-print-directory -j2 SAN=1 unit
 	$(Q)scripts/as-root tests/run
+
+## test-long: proofs that take minutes
+test-long: unit $(B)/seal_memory
+	$(Q)tests/proof/seal_memory.sh
 
 ## unit: build everything the tests run
 unit: all $(B)/unit $(B)/conns
@@ -106,9 +111,10 @@ $(B)/unit: $(call obj,$(UNIT_SRC)) $(LIB)
 $(B)/unit: LIBS += -lcunit -lm
 $(B)/conns: $(call obj,$(CONNS_SRC))
 $(B)/conns: LIBS :=
+$(B)/seal_memory: $(call obj,$(SEAL_MEMORY_SRC)) $(LIB)
 $(B)/catalog_probe: $(call obj,tests/bench/catalog_probe.c tests/bench/mix.c) $(LIB)
 $(B)/catalog_probe: LIBS += -lm
-$(B)/sekishod $(B)/sekisho $(B)/unit $(B)/conns $(B)/catalog_probe:
+$(B)/sekishod $(B)/sekisho $(B)/unit $(B)/conns $(B)/seal_memory $(B)/catalog_probe:
 	$(SAY) LD $@
 	$(Q)$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
 

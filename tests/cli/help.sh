@@ -44,7 +44,7 @@ for option in csv reason store json; do
 	out_has "^  --$option "
 done
 help_page seal 'usage: sekisho seal' "$BIN/sekisho" seal --help
-help_page verify 'usage: sekisho [--store DIR] verify' "$BIN/sekisho" verify --help
+help_page verify 'usage: sekisho [--store DIR] verify [--full] [--json]' "$BIN/sekisho" verify --help
 
 begin every_verb_of_the_help_has_its_own
 "$BIN/sekisho" --help | sed -n 's/^  \([a-z]\+\) .*/\1/p' >"$TMP/verbs"

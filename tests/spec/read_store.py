@@ -518,7 +518,7 @@ class Section:
             raise Bad
         if not 64 <= header_size <= 16777216:
             raise Bad
-        self.size, self.body = header_size + body_size, at + header_size
+        self.start, self.size, self.body = at, header_size + body_size, at + header_size
         if at + self.size > len(data):
             raise Torn
         header = data[at + 64:at + header_size]
@@ -530,12 +530,14 @@ class Section:
             raise Bad
         if self.flags & ~15:
             raise Refused("a section with flags %#x" % self.flags)
-        self.spoke = (fields.zigzag(), fields.zigzag())
+        begin = fields.zigzag()
+        self.spoke = (begin, begin + fields.zigzag())
         fields.zigzag()
         if self.count:
             self.first = day * 86400 * 10**9 + fields.varint()
             self.span = fields.varint()
-            fields.varint()
+            if self.flags & 8:
+                fields.varint()
             if (self.first + self.span) // (86400 * 10**9) != day:
                 raise Bad
         if rest:
@@ -563,7 +565,10 @@ class Section:
         pieces, boot, utc = [], 0, self.first
         for _ in range(fields.varint()):
             boot_from = boot + fields.varint()
-            boot = boot_from + fields.varint()
+            length = self.span + fields.zigzag()
+            if length < 0:
+                raise Bad
+            boot = boot_from + length
             utc += fields.zigzag()
             pieces.append({"utc": utc, "boot_from": boot_from})
             code = fields.u8()
@@ -585,14 +590,17 @@ class Section:
 
     def read_index(self, fields):
         v4, v6 = fields.varint(), fields.varint()
-        key, offset = 0, self.body
+        key, offset, left, end = 0, self.body, self.count, self.start + self.size
         for i in range(v4 + v6):
             key = fields.varint() + (0 if i == v4 else key)
             first = bytes(10) + b"\xff\xff" + key.to_bytes(4, "big") if i < v4 else key.to_bytes(8, "big") + fields.take(8)
-            rows, size = fields.varint() + 1, fields.varint()
+            rows, size = (left, end - offset) if i == v4 + v6 - 1 else (fields.varint() + 1, fields.varint())
+            if not 0 < rows <= 2048 or not 5 <= size <= 90116:
+                raise Bad
             self.blocks.append({"v4": i < v4, "first": first, "rows": rows, "at": offset, "size": size})
             offset += size
-        if sum(b["rows"] for b in self.blocks) != self.count:
+            left -= rows
+        if left or offset != end:
             raise Bad
 
 

@@ -28,6 +28,7 @@ static void seals_all_but_the_live_one(void)
 	struct problem p = { "" };
 	struct journal *live = a_journal(store.journal);
 
+	set_created(store.journal, journal_name(live), DAY_NS + NS_PER_DAY - 1);
 	add_journal(&store, 1);
 	add_journal(&store, 2);
 	REQUIRE(sealer_start(&store, &s, &p) == 0);
@@ -41,10 +42,19 @@ static void seals_all_but_the_live_one(void)
 	CHECK_INT(sealer_wait(s, &result, &p), 0);
 	CHECK_INT(result.journals, 0);
 	add_journal(&store, 3);
+	CHECK_INT(total.closed_files, 0); /* the live one was created on that day */
 	CHECK_INT(sealer_wait(s, &result, &p), 0);
 	CHECK_INT(result.journals, 1);
+	/* A day long past, and no journal of that time left: closed by the same run. */
+	set_created(store.journal, journal_name(live), DAY_NS + NS_PER_DAY);
+	CHECK_INT(sealer_wait(s, &result, &p), 0);
+	CHECK_INT(result.closed_days, 1);
+	CHECK_INT(result.closed_files, 1);
 	sealer_totals(s, &total, &p);
 	CHECK_INT(total.journals, 3);
+	CHECK_INT(total.closed_files, 1);
+	CHECK_INT(sealer_wait(s, &result, &p), 0);
+	CHECK_INT(result.closed_files, 0);
 	sealer_stop(s);
 	journal_close(live);
 	store_close(&store);

@@ -327,13 +327,15 @@ static void clock_and_gaps_round_trip(void)
 	CHECK_INT(read_clock(&r, &r.sections[0], &got), 0);
 	REQUIRE(got_gaps.count == 2 && got.count == 2);
 	CHECK(memcmp(got_gaps.list, gap_list, sizeof(gap_list)) == 0);
-	/* The second piece has no row. A bound is kept as a power of two, upwards. */
-	CHECK_INT(got.list[0].boot_from, 5);
+	/* The second piece has no row, the others are cut to the rows' time. A bound is kept as a power of
+	 * two, upwards. */
+	CHECK_INT(got.list[0].boot_from, 5 + 7);
 	CHECK_INT(got.list[0].boot_to, 1000000);
-	CHECK_INT(got.list[0].utc_from, DAY_NS);
+	CHECK_INT(got.list[0].utc_from, DAY_NS + 7);
 	CHECK_INT(got.list[0].max_error_ns, 4);
 	CHECK_INT(got.list[0].status, 8);
 	CHECK_INT(got.list[1].boot_from, 2000001);
+	CHECK_INT(got.list[1].boot_to, 2000002);
 	CHECK_INT(got.list[1].utc_from, DAY_NS + 6000000);
 	CHECK_INT(got.list[1].max_error_ns, 0);
 	clock_pieces_done(&got);

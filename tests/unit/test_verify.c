@@ -24,7 +24,8 @@ static struct verify_facts run(const struct store_dir *store)
 {
 	struct verify_facts facts = { 0 };
 	struct problem p = { "" };
-	int error = verify_run(store, &facts, NULL, NULL, &p);
+	const struct verify_request request = { .full = false };
+	int error = verify_run(store, &request, &facts, &p);
 
 	CHECK_ROW(error == 0, "%s", p.text);
 	return facts;
@@ -60,15 +61,18 @@ static void an_empty_store_is_fine(void)
 struct told {
 	char files[8][80];
 	size_t count;
+	struct verify_progress last;
 };
 
-static void tell(void *ctx, const char *file)
+static void tell(void *ctx, const struct verify_progress *at)
 {
 	struct told *told = ctx;
 
+	if (told->count && strcmp(told->files[told->count - 1], at->file) == 0)
+		return;
 	if (told->count < 8)
-		snprintf(told->files[told->count], sizeof(told->files[0]), "%s", file);
-	told->count++;
+		snprintf(told->files[told->count++], sizeof(told->files[0]), "%s", at->file);
+	told->last = *at;
 }
 
 static void counts(void)
@@ -77,6 +81,7 @@ static void counts(void)
 	struct record rows[5];
 	struct verify_facts f = { 0 };
 	struct told told = { .count = 0 };
+	struct verify_request request = { .full = false };
 	struct problem p;
 	char name[64], want[100];
 
@@ -89,7 +94,9 @@ static void counts(void)
 	seal(&store);
 	rows[0].tenant = 2;
 	add_journal(&store, rows, 2, name);
-	CHECK_INT(verify_run(&store, &f, tell, &told, &p), 0);
+	request.progress = tell;
+	request.ctx = &told;
+	CHECK_INT(verify_run(&store, &request, &f, &p), 0);
 	CHECK_INT(f.journals, 1);
 	CHECK_INT(f.journal_frames_rows, 1);
 	CHECK_INT(f.journal_rows, 2);
@@ -105,6 +112,13 @@ static void counts(void)
 	CHECK_STR(told.files[1], "segments/t1/2026-03-10.sks");
 	CHECK_STR(told.files[2], "segments/t1/2026-03-11.sks");
 	CHECK_STR(told.files[3], "ledger/consent.log");
+	CHECK_INT(told.last.files, 3);
+	CHECK_INT(told.last.files_total, 3);
+	CHECK_INT(told.last.bytes, told.last.bytes_total);
+	CHECK_INT(told.last.bytes, f.bytes);
+	CHECK_INT(f.open, 2);
+	CHECK_INT(f.closed, 0);
+	CHECK_INT(f.decoded_rows + f.roots + f.sources + f.lookups, 0);
 	store_close(&store);
 }
 
@@ -326,12 +340,13 @@ static void a_store_that_cannot_be_read_is_an_error(void)
 	struct verify_facts f;
 	struct problem p;
 	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	const struct verify_request request = { .full = false };
 
 	broken.journal = fd;
-	CHECK_INT(verify_run(&broken, &f, NULL, NULL, &p), -ENOTDIR);
+	CHECK_INT(verify_run(&broken, &request, &f, &p), -ENOTDIR);
 	CHECK_STR(p.text, "cannot list the store: Not a directory");
 	CHECK_INT(mkdirat(store.ledger, CONSENT_FILE, 0700), 0);
-	CHECK_INT(verify_run(&store, &f, NULL, NULL, &p), -EISDIR);
+	CHECK_INT(verify_run(&store, &request, &f, &p), -EISDIR);
 	CHECK_STR(p.text, "cannot read ledger/consent.log: Is a directory");
 	close(fd);
 	store_close(&store);

@@ -26,6 +26,7 @@
 	X(conf)           \
 	X(consent)        \
 	X(cursor)         \
+	X(day_closer)     \
 	X(event)          \
 	X(fs)             \
 	X(gap)            \
@@ -50,6 +51,7 @@
 	X(merkle)         \
 	X(coding)         \
 	X(segment)        \
+	X(section_size)   \
 	X(segment_reader) \
 	X(server)         \
 	X(spool)          \
@@ -58,6 +60,7 @@
 	X(text)           \
 	X(utc)            \
 	X(verify)         \
+	X(verify_full)    \
 	X(wire)
 
 #define DECLARE(name) extern CU_TestInfo unit_tests_##name[];

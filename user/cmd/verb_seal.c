@@ -10,6 +10,22 @@ struct seal_options {
 	unsigned int help;
 };
 
+static long long number(const json_t *answer, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(answer, key));
+}
+
+static void show(const json_t *answer)
+{
+	printf("sealed %lld rows in %lld sections\n", number(answer, "rows"), number(answer, "sections"));
+	if (number(answer, "closed_files"))
+		printf("closed %lld segments of %lld days that are over\n", number(answer, "closed_files"),
+		       number(answer, "closed_days"));
+	if (number(answer, "open_files"))
+		printf("left %lld segments open that are torn or damaged: run sekisho verify\n",
+		       number(answer, "open_files"));
+}
+
 static const struct cmd_option option_table[] = {
 	CMD_SWITCH("help", struct seal_options, help, "this text"),
 	{},
@@ -27,7 +43,8 @@ int verb_seal(struct command *c, int argc, char **argv)
 		return command_fail(EXIT_USAGE, &p);
 	if (o.help) {
 		printf("usage: sekisho seal\n\nMoves all rows of the journal to the segments now, as\n"
-		       "sekishod does by itself on rotation and when it stops.\n");
+		       "sekishod does by itself on rotation and when it stops. Segments of days that\n"
+		       "are over are closed.\n");
 		return EXIT_YES;
 	}
 	if (c->store_path) {
@@ -39,9 +56,7 @@ int verb_seal(struct command *c, int argc, char **argv)
 		return command_fail(error == -ECONNREFUSED ? EXIT_NO_DAEMON : EXIT_NO, &p);
 	status = command_answer_status(answer);
 	if (status == EXIT_YES)
-		printf("sealed %lld rows in %lld sections\n",
-		       (long long)json_integer_value(json_object_get(answer, "rows")),
-		       (long long)json_integer_value(json_object_get(answer, "sections")));
+		show(answer);
 	json_decref(answer);
 	return status;
 }

@@ -40,7 +40,7 @@ static json_t *drain(struct node *n, const json_t *request, unsigned int uid)
 
 static json_t *seal(struct node *n, const json_t *request, unsigned int uid)
 {
-	struct seal_result r;
+	struct seal_result r = {};
 	struct problem p;
 	int error = node_seal(n, &r, &p);
 
@@ -48,9 +48,11 @@ static json_t *seal(struct node *n, const json_t *request, unsigned int uid)
 	(void)uid;
 	if (error)
 		return failed(error, &p);
-	return done(json_pack("{s:I, s:I, s:I, s:I}", "journals", (json_int_t)r.journals, "rows",
-			      (json_int_t)r.rows, "sections", (json_int_t)r.sections,
-			      "damaged_bytes", (json_int_t)r.damaged_bytes));
+	return done(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "journals", (json_int_t)r.journals,
+			      "rows", (json_int_t)r.rows, "sections", (json_int_t)r.sections,
+			      "damaged_bytes", (json_int_t)r.damaged_bytes, "closed_days",
+			      (json_int_t)r.closed_days, "closed_files", (json_int_t)r.closed_files,
+			      "open_files", (json_int_t)r.open_files));
 }
 
 static json_t *reload(struct node *n, const json_t *request, unsigned int uid)

@@ -371,6 +371,21 @@ int journal_reader_open(int dir_fd, const char *name, struct journal_reader *ret
 	return 0;
 }
 
+int journal_created(int dir_fd, const char *name, int64_t *ret_utc_ns)
+{
+	struct journal_reader r = { .fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) };
+	struct problem ignored;
+	int error;
+
+	if (r.fd < 0)
+		return -errno;
+	error = read_header(&r, &ignored);
+	close(r.fd);
+	if (!error)
+		*ret_utc_ns = r.created_utc_ns;
+	return error;
+}
+
 void journal_reader_close(struct journal_reader *r)
 {
 	if (!r)

@@ -55,6 +55,9 @@ int journal_reader_open(int dir_fd, const char *name, struct journal_reader *ret
 			struct problem *p);
 void journal_reader_close(struct journal_reader *r);
 
+/* When it was created, from its header alone. 0, or as journal_reader_open(). */
+int journal_created(int dir_fd, const char *name, int64_t *ret_utc_ns);
+
 /* Decodes one row frame into rows[0..frames[i].rows-1] (times stay CLOCK_BOOTTIME). */
 int journal_reader_rows(struct journal_reader *r, size_t i, struct record *rows);
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Checking a store: every header, frame and block against its checksum, without
- * decoding rows. Facts only; the command prints them.
+ * Checking a store. Always: every header, frame, block and trailer against its
+ * checksum or hash, without decoding rows. Full: every row as well (verify_full.h).
+ * Facts only; the command prints them.
  */
 #ifndef SEKISHO_VERIFY_H
 #define SEKISHO_VERIFY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/problem.h"
 #include "base/store_dir.h"
@@ -13,17 +15,41 @@
 struct verify_facts {
 	uint64_t journals, journal_frames_rows, journal_rows;
 	uint64_t segments, sections, blocks, section_rows;
+	uint64_t closed, open; /* segment files with and without their trailer */
+	uint64_t bytes; /* of all these files */
+	/* Of a full check. */
+	uint64_t decoded_rows; /* of journals and sections */
+	uint64_t roots; /* that were derived from the rows again */
+	uint64_t sources, lookups; /* distinct in each section; asked of its index, absent ones too */
+
 	uint64_t torn; /* files that end in an unfinished append, set aside by its writer */
 	struct problem first_torn; /* "segments/t1/2026-11-22.sks offset 1234" */
 	uint64_t bad; /* damaged objects */
 	struct problem first_bad; /* "segments/t1/2026-11-22.sks offset 1234: ..." */
 };
 
+struct verify_progress {
+	const char *file; /* that a thread is at */
+	uint64_t files, files_total; /* done, and in all */
+	uint64_t bytes, bytes_total;
+};
+
+struct verify_request {
+	bool full;
+	unsigned int threads; /* 0: as many as a store of this size is worth */
+	/*
+	 * May be NULL. Told each file as it begins, and each section of a full check; from the threads
+	 * that work, one call at a time.
+	 */
+	void (*progress)(void *ctx, const struct verify_progress *at);
+	void *ctx;
+};
+
 /*
- * progress (may be NULL) is told each file as it begins. 0 or negative errno and *p when the store
- * cannot be read at all; damage is a fact, not an error.
+ * 0 or negative errno and *p when the store cannot be read at all; damage is a fact, not an error. The
+ * first bad object is the first in the order of journals, tenants, days, whatever thread found it.
  */
-int verify_run(const struct store_dir *store, struct verify_facts *ret_facts,
-	       void (*progress)(void *ctx, const char *file), void *ctx, struct problem *p);
+int verify_run(const struct store_dir *store, const struct verify_request *request,
+	       struct verify_facts *ret_facts, struct problem *p);
 
 #endif

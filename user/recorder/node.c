@@ -313,6 +313,9 @@ int node_seal(struct node *n, struct seal_result *ret_result, struct problem *p)
 	ret_result->gaps = after.gaps - before.gaps;
 	ret_result->damaged_bytes = after.damaged_bytes - before.damaged_bytes;
 	ret_result->bytes = after.bytes - before.bytes;
+	ret_result->closed_days = after.closed_days - before.closed_days;
+	ret_result->closed_files = after.closed_files - before.closed_files;
+	ret_result->open_files = after.open_files - before.open_files;
 	return error;
 }
 

@@ -14,8 +14,11 @@
 #include "schema/journal.h"
 #include "schema/store.h"
 
-/* Bounds the memory of sealing: a journal is sorted whole. */
-#define ROTATE_ROWS 2000000
+/*
+ * A journal is sealed and gone within 24 h of its first row, sealing included. By boot time: a clock that
+ * is set back makes no journal younger. How many rows it has does not count: sealing takes it in ranges.
+ */
+#define ROTATE_AGE_MAX_NS (23 * 3600 * NS_PER_SEC)
 #define ROTATE_RETRY_NS (10 * NS_PER_SEC)
 
 struct pump {
@@ -33,6 +36,7 @@ struct pump {
 	uint64_t total_rows, refused, malformed, unstated_malformed, lost, gaps;
 	int64_t last_record_ns;
 	uint64_t journal_gaps;
+	int64_t journal_begun_ns; /* boot time */
 	int write_error;
 };
 
@@ -119,6 +123,7 @@ static int begin_journal(struct pump *pump, struct problem *p)
 	journal_close(pump->journal);
 	pump->journal = j;
 	pump->journal_gaps = 0;
+	pump->journal_begun_ns = boot_now_ns();
 	anchors_done(&pump->anchors);
 	if (newest)
 		(void)anchors_add(&pump->anchors, &carried);
@@ -447,16 +452,13 @@ void pump_losses(struct pump *pump)
 bool pump_rotation_due(const struct pump *pump)
 {
 	const struct recorder_parts *parts = pump->parts;
-	int64_t now = utc_now_ns();
-	uint64_t age = now > journal_created_ns(pump->journal) ?
-			       (uint64_t)(now - journal_created_ns(pump->journal)) : 0;
+	int64_t age = boot_now_ns() - pump->journal_begun_ns;
 	bool something = journal_rows(pump->journal) || pump->journal_gaps;
 
-	if (now < pump->retry_rotation_ns)
+	if (utc_now_ns() < pump->retry_rotation_ns)
 		return false;
-	return journal_rows(pump->journal) >= ROTATE_ROWS ||
-	       journal_size(pump->journal) >= parts->rotate_size ||
-	       (something && age >= parts->rotate_interval_ns) || age >= (uint64_t)NS_PER_DAY;
+	return journal_size(pump->journal) >= parts->rotate_size ||
+	       (something && (uint64_t)age >= parts->rotate_interval_ns) || age >= ROTATE_AGE_MAX_NS;
 }
 
 int pump_rotate(struct pump *pump, struct problem *p)

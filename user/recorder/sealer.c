@@ -11,9 +11,13 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "base/utc.h"
+#include "seal/day_closer.h"
 #include "sealer.h"
 
 #define RETRY_SECONDS 60
+/* How often an idle thread looks whether a day is over. */
+#define CLOSE_SECONDS 300
 
 struct sealer {
 	pthread_t thread;
@@ -23,6 +27,7 @@ struct sealer {
 	char live_name[64];
 	bool stop, failed;
 	uint64_t asked, begun, finished; /* numbers of runs */
+	struct day_closer closer; /* of the thread alone */
 	struct seal_result total, last;
 	int last_error;
 	struct problem last_problem;
@@ -38,15 +43,35 @@ static void add(struct seal_result *to, const struct seal_result *r)
 	to->damaged_bytes += r->damaged_bytes;
 	to->days_without_catalog += r->days_without_catalog;
 	to->bytes += r->bytes;
+	to->closed_days += r->closed_days;
+	to->closed_files += r->closed_files;
+	to->open_files += r->open_files;
+}
+
+/* Days that are over get their trailers. */
+static int close_days(struct sealer *s, struct seal_result *result, struct problem *p)
+{
+	struct problem note;
+	int error = day_closer_run(&s->closer, s->store, utc_now_ns(), result, &note, p);
+
+	if (error)
+		log_error("a day cannot be closed: %s", p->text);
+	if (result->closed_files)
+		log_info("%llu days are over, %llu segments closed", (unsigned long long)result->closed_days,
+			 (unsigned long long)result->closed_files);
+	if (result->open_files)
+		log_warn("%llu segments stay open, the first: %s", (unsigned long long)result->open_files,
+			 note.text);
+	return error;
 }
 
 static void run_once(struct sealer *s)
 {
 	struct seal_result result = {};
-	struct problem p = {};
+	struct problem p = {}, later;
 	char live[sizeof(s->live_name)];
 	uint64_t number = s->begun = s->asked;
-	int error;
+	int error, close_error;
 
 	memcpy(live, s->live_name, sizeof(live));
 	pthread_mutex_unlock(&s->lock);
@@ -60,6 +85,10 @@ static void run_once(struct sealer *s)
 		log_error("%llu days are left without a catalog (no space, or a damaged segment: see sekisho verify); "
 			  "searches over all tenants are slower there",
 			  (unsigned long long)result.days_without_catalog);
+	day_closer_note(&s->closer, &result);
+	close_error = close_days(s, &result, error ? &later : &p);
+	if (!error)
+		error = close_error;
 	pthread_mutex_lock(&s->lock);
 	add(&s->total, &result);
 	s->last = result;
@@ -70,26 +99,44 @@ static void run_once(struct sealer *s)
 	pthread_cond_broadcast(&s->done);
 }
 
+/* Nothing was asked for, but the day may be over. */
+static void close_while_idle(struct sealer *s)
+{
+	struct seal_result result = {};
+	struct problem p = {};
+	int error;
+
+	pthread_mutex_unlock(&s->lock);
+	error = close_days(s, &result, &p);
+	pthread_mutex_lock(&s->lock);
+	add(&s->total, &result);
+	if (error)
+		s->last_problem = p;
+	s->failed = error != 0;
+}
+
 /* Waits for work; a failed run is repeated after a while. */
 static void wait_for_work(struct sealer *s)
 {
+	bool failed = s->failed;
 	struct timespec until;
 
-	if (!s->failed) {
-		pthread_cond_wait(&s->wake, &s->lock);
-		return;
-	}
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += RETRY_SECONDS;
-	if (pthread_cond_timedwait(&s->wake, &s->lock, &until) == ETIMEDOUT)
+	until.tv_sec += failed ? RETRY_SECONDS : CLOSE_SECONDS;
+	if (pthread_cond_timedwait(&s->wake, &s->lock, &until) != ETIMEDOUT)
+		return;
+	if (failed)
 		s->asked++;
+	else
+		close_while_idle(s);
 }
 
 static void *run(void *arg)
 {
 	struct sealer *s = arg;
 
-	/* Only this thread: on Linux PRIO_PROCESS with 0 means the calling thread. */
+	/* Only this thread: on Linux PRIO_PROCESS with 0 means the calling thread. The I/O priority follows:
+	 * the lowest of best effort (ioprio_set(2)). */
 	(void)setpriority(PRIO_PROCESS, 0, 19);
 	pthread_mutex_lock(&s->lock);
 	for (;;) {
@@ -136,6 +183,7 @@ void sealer_stop(struct sealer *s)
 	pthread_cond_destroy(&s->wake);
 	pthread_cond_destroy(&s->done);
 	pthread_mutex_destroy(&s->lock);
+	day_closer_done(&s->closer);
 	free(s);
 }
 

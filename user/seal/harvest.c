@@ -13,6 +13,8 @@
 /* A range ends before its endpoints could outgrow their memory: whatever a frame holds fits in. */
 #define ENDPOINTS_MAX (1u << 20)
 #define SLOTS (1u << 22)
+/* What a row of a range takes: itself, its group, its place in the order. */
+#define ROW_BYTES (sizeof(struct row) + 2 * sizeof(uint32_t))
 
 struct harvest {
 	struct journal_reader *reader;
@@ -36,6 +38,14 @@ struct harvest {
 	size_t anchor; /* that counted for it */
 };
 
+/* From the journal alone, so that a repeated run makes the same ranges. */
+static size_t rows_for(const struct journal_reader *r)
+{
+	size_t index = r->frame_count * sizeof(*r->frames) / ROW_BYTES;
+
+	return index < HARVEST_ROWS_MAX - HARVEST_ROWS_MIN ? HARVEST_ROWS_MAX - index : HARVEST_ROWS_MIN;
+}
+
 struct harvest *harvest_new(struct journal_reader *r, size_t rows_max)
 {
 	struct harvest *h = calloc(1, sizeof(*h));
@@ -43,7 +53,7 @@ struct harvest *harvest_new(struct journal_reader *r, size_t rows_max)
 	if (!h)
 		return NULL;
 	h->reader = r;
-	h->rows_max = rows_max ? rows_max : HARVEST_ROWS_MAX;
+	h->rows_max = rows_max ? rows_max : rows_for(r);
 	h->frame = malloc(JOURNAL_FRAME_ROWS_MAX * sizeof(*h->frame));
 	h->slots = calloc(SLOTS, sizeof(*h->slots));
 	if (!h->frame || !h->slots) {

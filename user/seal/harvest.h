@@ -12,8 +12,13 @@
 #include "journal/journal_reader.h"
 #include "segment/row.h"
 
-/* Rows of a range; 48 bytes each. */
-#define HARVEST_ROWS_MAX 6000000
+/*
+ * Rows of a range; 48 bytes each. With them go the endpoints (up to 90 MiB), and for the section that is
+ * being made the sorter and the coded bytes (up to 200 MiB): 512 MiB in all (tests/proof/seal_memory.sh).
+ */
+#define HARVEST_ROWS_MAX 4000000
+/* A journal of many small frames has an index that takes from the rows' room; these are always had. */
+#define HARVEST_ROWS_MIN 500000
 
 struct harvest_group {
 	uint32_t tenant;
@@ -25,7 +30,8 @@ struct harvest_group {
 
 struct harvest;
 
-/* The reader stays the caller's and must outlive it. rows_max 0: HARVEST_ROWS_MAX. NULL: no memory. */
+/* The reader stays the caller's and must outlive it. rows_max 0: what the bounds above give. NULL: no
+ * memory. */
 struct harvest *harvest_new(struct journal_reader *r, size_t rows_max);
 void harvest_free(struct harvest *h);
 

@@ -123,6 +123,17 @@ static int open_tenant_dir(const struct job *job, const char *tenant_id)
 	return fd;
 }
 
+static void note_day(struct seal_result *to, int32_t day)
+{
+	for (uint32_t i = 0; i < to->day_count; i++)
+		if (to->days[i] == day)
+			return;
+	if (to->day_count < SEAL_DAYS_MAX)
+		to->days[to->day_count++] = day;
+	else
+		to->more_days = true;
+}
+
 /* Appends one section; run 0 of a tenant's day carries its gaps. */
 static int append_section(struct job *job, int dir, struct segment_section *s)
 {
@@ -142,6 +153,8 @@ static int append_section(struct job *job, int dir, struct segment_section *s)
 		appended = error ? error : appended;
 	}
 	if (appended >= 0) {
+		if (s->row_count || gaps.count)
+			note_day(&job->done, s->day);
 		job->done.sections += appended > 0;
 		job->done.bytes += appended > 0 ? place.bytes : 0;
 		job->done.skipped_sections += !appended && (s->row_count || gaps.count);
@@ -391,6 +404,10 @@ static int seal_one(const struct store_dir *store, const char *name, bool only_i
 		result->days_without_catalog += job.done.days_without_catalog;
 		result->bytes += job.done.bytes;
 	}
+	/* Also when it failed: what it appended is there. */
+	for (uint32_t i = 0; i < job.done.day_count; i++)
+		note_day(result, job.done.days[i]);
+	result->more_days |= job.done.more_days;
 	harvest_free(job.harvest);
 	catalog_add_free(job.catalog);
 	clock_pieces_done(&job.clock);

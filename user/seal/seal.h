@@ -9,15 +9,23 @@
 #ifndef SEKISHO_SEAL_H
 #define SEKISHO_SEAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/problem.h"
 #include "base/store_dir.h"
+
+#define SEAL_DAYS_MAX 64
 
 struct seal_result {
 	uint64_t journals, rows, sections, skipped_sections, gaps;
 	uint64_t damaged_bytes; /* of journals that were set aside in journal/damaged/ */
 	uint64_t days_without_catalog; /* it could not be written, or a segment is damaged: see catalog_add.h */
 	uint64_t bytes; /* of the sections that were appended */
+	int32_t days[SEAL_DAYS_MAX]; /* that sections belong to, each once */
+	uint32_t day_count;
+	bool more_days; /* than fit */
+	/* By day_closer.h: days and files that got trailers; files that cannot get one. */
+	uint64_t closed_days, closed_files, open_files;
 };
 
 /* Adds to *result. 0 or negative errno and *p; the journal stays on any failure. */

@@ -15,7 +15,7 @@
 #define FIRST_READ 4096
 /* Least bytes of an entry in the header: bounds the counts that a header may claim. */
 #define ENDPOINT_LEAST_BYTES 11
-#define INDEX_LEAST_BYTES 3
+#define INDEX_LEAST_BYTES 1 /* the last entry; others have 3 */
 #define CLOCK_LEAST_BYTES 5
 
 /* The checked bytes of a header; facts has place, size, journal and run. */
@@ -68,7 +68,8 @@ static int load_header(struct segment_reader *r, uint64_t offset, struct buffer 
 
 static int parse_times(struct cursor *c, int64_t day_ns, struct section *facts)
 {
-	uint64_t first = cursor_varint(c), span = cursor_varint(c), opened = cursor_varint(c);
+	uint64_t first = cursor_varint(c), span = cursor_varint(c);
+	uint64_t opened = facts->has_close ? cursor_varint(c) : 0;
 
 	if (first >= (uint64_t)NS_PER_DAY || span >= (uint64_t)NS_PER_DAY - first)
 		return -EBADMSG;
@@ -79,12 +80,12 @@ static int parse_times(struct cursor *c, int64_t day_ns, struct section *facts)
 	return facts->opened_utc_ns <= facts->first_utc_ns ? 0 : -EBADMSG;
 }
 
-/* Whole seconds after the day's begin, as nanoseconds; the far ends of time are bent inwards. */
-static int64_t parse_second(struct cursor *c, int64_t day_ns)
+/* Whole seconds after the time before, as nanoseconds; the far ends of time are bent inwards. */
+static int64_t parse_second(struct cursor *c, int64_t before_ns)
 {
 	int64_t ns = cursor_zigzag(c);
 
-	if (__builtin_mul_overflow(ns, NS_PER_SEC, &ns) || __builtin_add_overflow(ns, day_ns, &ns))
+	if (__builtin_mul_overflow(ns, NS_PER_SEC, &ns) || __builtin_add_overflow(ns, before_ns, &ns))
 		return ns < 0 ? INT64_MIN : INT64_MAX;
 	return ns;
 }
@@ -103,8 +104,8 @@ static int parse_facts(struct segment_reader *r, struct cursor *c, struct sectio
 	facts->rung = cursor_u8(c);
 	flags = cursor_u8(c);
 	facts->span_from_ns = parse_second(c, day_ns);
-	facts->span_to_ns = parse_second(c, day_ns);
-	facts->sealed_utc_ns = parse_second(c, day_ns);
+	facts->span_to_ns = parse_second(c, facts->span_from_ns);
+	facts->sealed_utc_ns = parse_second(c, facts->span_to_ns);
 	facts->first_utc_ns = facts->last_utc_ns = facts->opened_utc_ns = day_ns;
 	if (!cursor_ok(c) || rows > SECTION_ROWS_MAX || tenant > UINT32_MAX)
 		return -EBADMSG;
@@ -166,6 +167,7 @@ static int parse_gaps(struct cursor *c, struct section_reader *s)
 static int parse_clock(struct cursor *c, struct section_reader *s)
 {
 	uint64_t n = cursor_varint(c), boot = 0, utc = (uint64_t)s->facts.first_utc_ns;
+	uint64_t span = (uint64_t)(s->facts.last_utc_ns - s->facts.first_utc_ns);
 
 	if (n > cursor_left(c) / CLOCK_LEAST_BYTES)
 		return -EBADMSG;
@@ -175,10 +177,10 @@ static int parse_clock(struct cursor *c, struct section_reader *s)
 	s->clock.capacity = n;
 	for (uint64_t i = 0; i < n; i++) {
 		struct clock_piece *piece = &s->clock.list[i];
-		uint64_t gap = cursor_varint(c), length = cursor_varint(c), status;
+		uint64_t gap = cursor_varint(c), length = span + (uint64_t)cursor_zigzag(c), status;
 		uint8_t code;
 
-		if (__builtin_add_overflow(boot, gap, &piece->boot_from) ||
+		if (length > INT64_MAX || __builtin_add_overflow(boot, gap, &piece->boot_from) ||
 		    __builtin_add_overflow(piece->boot_from, length, &piece->boot_to))
 			return -EBADMSG;
 		piece->utc_from = (int64_t)(utc + (uint64_t)cursor_zigzag(c));
@@ -274,9 +276,8 @@ static void set_be64(uint8_t *p, uint64_t v)
 }
 
 /* Entry i of the index; *key is that of the entry before. */
-static int parse_entry(struct cursor *c, bool v4, uint64_t *key, struct section_block *b)
+static int parse_first(struct cursor *c, bool v4, uint64_t *key, struct section_block *b)
 {
-	uint64_t rows, bytes;
 	const uint8_t *host;
 
 	if (__builtin_add_overflow(*key, cursor_varint(c), key) || (v4 && *key > UINT32_MAX))
@@ -292,19 +293,29 @@ static int parse_entry(struct cursor *c, bool v4, uint64_t *key, struct section_
 		if (addr_is_v4(&b->first))
 			return -EBADMSG;
 	}
-	rows = cursor_varint(c);
-	bytes = cursor_varint(c);
-	if (rows >= BLOCK_ROWS_MAX || bytes < 5 || bytes > BLOCK_BYTES_MAX)
+	return cursor_ok(c) ? 0 : -EBADMSG;
+}
+
+/* The last block has what the others leave of the section's rows and bytes. */
+static int parse_sizes(struct cursor *c, bool last, uint64_t rows_left, uint64_t bytes_left,
+		       struct section_block *b)
+{
+	uint64_t rows = last ? rows_left - 1 : cursor_varint(c);
+	uint64_t bytes = last ? bytes_left : cursor_varint(c);
+
+	if (!cursor_ok(c) || rows >= BLOCK_ROWS_MAX || rows >= rows_left || bytes < 5 ||
+	    bytes > BLOCK_BYTES_MAX + 4 || bytes > bytes_left)
 		return -EBADMSG;
 	b->rows = (uint16_t)(rows + 1);
 	b->bytes = (uint32_t)bytes;
-	return cursor_ok(c) ? 0 : -EBADMSG;
+	return 0;
 }
 
 static int parse_index(struct cursor *c, struct section_reader *s)
 {
 	uint64_t v4 = cursor_varint(c), v6 = cursor_varint(c), key = 0;
 	uint64_t row = 0, offset = s->facts.offset + s->facts.header_bytes;
+	const uint64_t end = s->facts.offset + s->facts.bytes;
 	size_t most = cursor_left(c) / INDEX_LEAST_BYTES;
 
 	if (v4 > most || v6 > most - v4)
@@ -318,17 +329,16 @@ static int parse_index(struct cursor *c, struct section_reader *s)
 
 		if (i == v4)
 			key = 0;
-		if (parse_entry(c, i < v4, &key, b) ||
+		if (parse_first(c, i < v4, &key, b) ||
+		    parse_sizes(c, i + 1 == v4 + v6, s->facts.rows - row, end - offset, b) ||
 		    (i && addr_compare_source(&s->blocks[i - 1].first, &b->first) > 0))
 			return -EBADMSG;
 		b->first_row = (uint32_t)row;
 		b->offset = offset;
 		row += b->rows;
 		offset += b->bytes;
-		if (row > s->facts.rows)
-			return -EBADMSG;
 	}
-	return row == s->facts.rows && offset == s->facts.offset + s->facts.bytes ? 0 : -EBADMSG;
+	return row == s->facts.rows && offset == end ? 0 : -EBADMSG;
 }
 
 static int parse_header(struct segment_reader *r, const struct buffer *h, struct section_reader *s)

@@ -12,6 +12,8 @@
 
 /* Clock pieces are kept when a row lies in one of this many parts of the section's time. */
 #define CLOCK_SLOTS 4096
+/* A piece stands for its anchors to half of this: a row may lie that far outside. */
+#define CLOCK_SLACK_NS 1000
 
 struct draft {
 	const struct segment_section *s;
@@ -202,7 +204,7 @@ static uint64_t be64_at(const uint8_t *p)
 	return __builtin_bswap64(v);
 }
 
-/* Per block its first source, rows and bytes; IPv4 blocks come first. */
+/* Per block its first source, rows and bytes (the last has what is left); IPv4 blocks come first. */
 static void write_index(struct draft *d)
 {
 	uint64_t v4 = 0, before = 0;
@@ -220,8 +222,10 @@ static void write_index(struct draft *d)
 		buffer_varint(&d->index, key - before);
 		if (!d->plans[i].v4)
 			buffer_bytes(&d->index, src + 8, 8);
-		buffer_varint(&d->index, d->plans[i].rows - 1);
-		buffer_varint(&d->index, d->sizes[i]);
+		if (i + 1 < d->plan_count) {
+			buffer_varint(&d->index, d->plans[i].rows - 1);
+			buffer_varint(&d->index, d->sizes[i]);
+		}
 		before = key;
 	}
 }
@@ -261,8 +265,12 @@ static void mark_slots(const struct draft *d, unsigned int shift, uint8_t slots[
 static bool piece_needed(const struct draft *d, const struct clock_piece *piece, unsigned int shift,
 			 const uint8_t slots[static CLOCK_SLOTS])
 {
-	int64_t from = piece->utc_from, to = clock_piece_utc_to(piece);
+	int64_t from, to;
 
+	if (__builtin_sub_overflow(piece->utc_from, CLOCK_SLACK_NS, &from))
+		from = INT64_MIN;
+	if (__builtin_add_overflow(clock_piece_utc_to(piece), CLOCK_SLACK_NS, &to))
+		to = INT64_MAX;
 	if (from > d->last_ns || to < d->first_ns)
 		return false;
 	from = from < d->first_ns ? d->first_ns : from;
@@ -272,6 +280,23 @@ static bool piece_needed(const struct draft *d, const struct clock_piece *piece,
 		if (slots[i])
 			return true;
 	return false;
+}
+
+/* A piece cut to the section's time: what lies outside says nothing about its rows. */
+static struct clock_piece cut_piece(const struct draft *d, const struct clock_piece *piece)
+{
+	struct clock_piece c = *piece;
+	int64_t to = clock_piece_utc_to(piece);
+	int64_t first = d->first_ns < to ? d->first_ns : to;
+	int64_t last = d->last_ns > c.utc_from ? d->last_ns : c.utc_from;
+
+	if (to > last)
+		c.boot_to -= (uint64_t)to - (uint64_t)last;
+	if (c.utc_from < first) {
+		c.boot_from += (uint64_t)first - (uint64_t)c.utc_from;
+		c.utc_from = first;
+	}
+	return c;
 }
 
 static uint8_t error_code(uint64_t max_error_ns)
@@ -294,18 +319,20 @@ static void write_clock(const struct draft *d, struct buffer *out)
 		shift++;
 	mark_slots(d, shift, slots);
 	for (size_t i = 0; clock && d->s->row_count && i < clock->count; i++) {
-		const struct clock_piece *c = &clock->list[i];
-		uint64_t length = c->boot_to - c->boot_from;
+		struct clock_piece c;
+		uint64_t length;
 
-		if (!piece_needed(d, c, shift, slots))
+		if (!piece_needed(d, &clock->list[i], shift, slots))
 			continue;
-		buffer_varint(&pieces, c->boot_from - boot);
-		buffer_varint(&pieces, length);
-		buffer_zigzag(&pieces, (int64_t)((uint64_t)c->utc_from - (uint64_t)utc));
-		buffer_u8(&pieces, error_code(c->max_error_ns));
-		buffer_varint(&pieces, c->status);
-		boot = c->boot_to;
-		utc = (int64_t)((uint64_t)c->utc_from + length);
+		c = cut_piece(d, &clock->list[i]);
+		length = c.boot_to - c.boot_from;
+		buffer_varint(&pieces, c.boot_from - boot);
+		buffer_zigzag(&pieces, (int64_t)(length - span));
+		buffer_zigzag(&pieces, (int64_t)((uint64_t)c.utc_from - (uint64_t)utc));
+		buffer_u8(&pieces, error_code(c.max_error_ns));
+		buffer_varint(&pieces, c.status);
+		boot = c.boot_to;
+		utc = (int64_t)((uint64_t)c.utc_from + length);
 		kept++;
 	}
 	buffer_varint(out, kept);
@@ -327,6 +354,7 @@ static void write_facts(const struct draft *d, struct buffer *out)
 {
 	const struct segment_section *s = d->s;
 	int64_t day_ns = (int64_t)s->day * NS_PER_DAY, to = s->span_to_ns; /* survey() has tried it */
+	int64_t from_s, to_s;
 	bool gaps = s->gaps && s->gaps->count;
 
 	if (__builtin_add_overflow(to, NS_PER_SEC - 1, &to))
@@ -337,13 +365,16 @@ static void write_facts(const struct draft *d, struct buffer *out)
 	buffer_u8(out, (uint8_t)((d->coder.has_rtt ? SECTION_FLAG_RTT : 0) |
 				 (s->custody ? SECTION_FLAG_CUSTODY : 0) | (gaps ? SECTION_FLAG_GAPS : 0) |
 				 (d->has_close ? SECTION_FLAG_CLOSE : 0)));
-	buffer_zigzag(out, seconds_of_day(s, s->span_from_ns));
-	buffer_zigzag(out, seconds_of_day(s, to));
-	buffer_zigzag(out, seconds_of_day(s, utc_now_ns()));
+	from_s = seconds_of_day(s, s->span_from_ns);
+	to_s = seconds_of_day(s, to);
+	buffer_zigzag(out, from_s);
+	buffer_zigzag(out, to_s - from_s);
+	buffer_zigzag(out, seconds_of_day(s, utc_now_ns()) - to_s);
 	if (s->row_count) {
 		buffer_varint(out, (uint64_t)(d->first_ns - day_ns));
 		buffer_varint(out, (uint64_t)(d->last_ns - d->first_ns));
-		buffer_varint(out, (uint64_t)d->first_ns - (uint64_t)d->opened_ns);
+		if (d->has_close)
+			buffer_varint(out, (uint64_t)d->first_ns - (uint64_t)d->opened_ns);
 	}
 	if (s->custody) {
 		buffer_varint(out, strlen(s->custody));

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "base/block.h"
 #include "base/fs.h"
+#include "base/scan.h"
 #include "base/utc.h"
 #include "section_reader.h"
 #include "section_writer.h"
@@ -211,32 +212,85 @@ static int write_trailer(int dir_fd, struct segment_reader *r)
 	return error;
 }
 
+/*
+ * Whether the torn end is a trailer that was cut off: it states nothing that is not computed anew, so that
+ * it may go. What could be the beginning of a section stays.
+ */
+static bool trailer_is_torn(const struct segment_reader *r)
+{
+	static const uint8_t magic[4] = { 'S', 'K', 'T', 'R' };
+	uint8_t bytes[TRAILER_BYTES];
+	uint64_t n = r->size - r->torn_at;
+
+	if (!r->torn || n >= TRAILER_BYTES || fs_pread_all(r->fd, bytes, n, (off_t)r->torn_at))
+		return false;
+	return memcmp(bytes, magic, n < sizeof(magic) ? n : sizeof(magic)) == 0 ||
+	       scan_is_zero(r->fd, r->torn_at, r->size);
+}
+
+static int cut_torn_trailer(int dir_fd, struct segment_reader *r)
+{
+	int fd = openat(dir_fd, r->name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW), error = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)r->torn_at) < 0 || fdatasync(fd) < 0)
+		error = -errno;
+	close(fd);
+	if (!error) {
+		r->size = r->torn_at;
+		r->torn = false;
+	}
+	return error;
+}
+
+/* 1: closed now; 0: it stays without a trailer, *ret_why says why; or an I/O error. */
+static int close_part(int dir_fd, const char *name, const char **ret_why, struct problem *p)
+{
+	struct segment_reader r;
+	int error = segment_reader_open(dir_fd, name, &r, p);
+
+	if (error == -EBADMSG || error == -ENODATA || error == -ENOTSUP) {
+		*ret_why = "cannot be read";
+		return 0;
+	}
+	if (error)
+		return error;
+	if (trailer_is_torn(&r))
+		error = cut_torn_trailer(dir_fd, &r);
+	*ret_why = r.damaged_bytes ? "is damaged" : r.torn ? "ends in an unfinished append" : NULL;
+	if (!error && !*ret_why)
+		error = write_trailer(dir_fd, &r);
+	segment_reader_close(&r);
+	if (error)
+		return problem(p, error, "cannot close %s: %s", name, strerror(-error));
+	return !*ret_why;
+}
+
 int segment_close_day(int dir_fd, int32_t day, struct problem *p)
 {
-	struct segment_reader r, last = { .fd = -1 };
-	char name[SEGMENT_NAME_MAX];
-	int error = 0, done = 0;
+	char name[SEGMENT_NAME_MAX], last[SEGMENT_NAME_MAX] = "";
+	const char *why = NULL;
+	int done = 0;
 
-	for (uint32_t part = 1; part < PARTS_MAX && !error; part++) {
+	for (uint32_t part = 1; part < PARTS_MAX; part++) {
+		int state;
+
 		segment_part_name(day, part, name);
-		error = segment_reader_open(dir_fd, name, &r, p);
-		if (!error) {
-			segment_reader_close(&last);
-			last = r;
-		} else if (error == -EBADMSG || error == -ENODATA) {
-			error = 0; /* stays as it is */
-		}
+		state = segment_is_closed(dir_fd, name);
+		if (state == -ENOENT)
+			break;
+		why = NULL;
+		if (state < 0)
+			return problem(p, state, "cannot read %s: %s", name, strerror(-state));
+		memcpy(last, name, sizeof(last));
+		if (state)
+			continue;
+		state = close_part(dir_fd, name, &why, p);
+		if (state < 0)
+			return state;
+		done |= state;
 	}
-	if (error == -ENOENT)
-		error = 0;
-	/* What is torn or damaged has no end to state. */
-	if (!error && last.fd >= 0 && !last.closed && !last.torn && !last.damaged_bytes) {
-		error = write_trailer(dir_fd, &last);
-		done = !error;
-		if (error)
-			problem(p, error, "cannot close %s: %s", last.name, strerror(-error));
-	}
-	if (last.fd >= 0)
-		segment_reader_close(&last);
-	return error ? error : done;
+	/* What is torn or damaged has no end to state; behind it the day may have gone on. */
+	return why ? problem(p, -EUCLEAN, "%s %s: it gets no trailer", last, why) : done;
 }

@@ -46,8 +46,10 @@ int segment_append(int dir_fd, const struct segment_section *s, struct segment_p
 		   struct problem *p);
 
 /*
- * The day is over: puts a trailer behind the last part that has none. 1: written; 0: nothing to do
- * (no such day, or closed already); negative errno and *p.
+ * The day is over: puts a trailer behind each whole part that has none; one that was cut off is written
+ * anew. 1: written; 0: nothing to do (no such day, or closed already: then only the ends of its files are
+ * read); -EUCLEAN and *p: the last part is torn, damaged or unreadable and stays without; negative errno
+ * and *p.
  */
 int segment_close_day(int dir_fd, int32_t day, struct problem *p);
 

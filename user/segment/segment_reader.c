@@ -200,6 +200,37 @@ int segment_reader_open(int dir_fd, const char *name, struct segment_reader *ret
 	return error;
 }
 
+static int trailer_at_end(int fd, uint64_t size)
+{
+	uint8_t id[8], t[TRAILER_BYTES];
+	uint64_t at = size - TRAILER_BYTES;
+	int error;
+
+	if (size < SEGMENT_HEADER_BYTES + TRAILER_BYTES)
+		return 0;
+	error = fs_pread_all(fd, id, sizeof(id), SEGMENT_AT_FILE_ID);
+	if (!error)
+		error = fs_pread_all(fd, t, sizeof(t), (off_t)at);
+	if (error)
+		return error;
+	return get_le32(t + TRAILER_AT_MAGIC) == TRAILER_MAGIC &&
+	       get_le32(t + TRAILER_AT_CRC) == block_crc(get_le64(id), at, NULL, 0, t + TRAILER_AT_SECTIONS,
+							 TRAILER_BYTES - TRAILER_AT_SECTIONS);
+}
+
+int segment_is_closed(int dir_fd, const char *name)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), result;
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	result = fstat(fd, &st) < 0 ? -errno : S_ISREG(st.st_mode) ?
+		 trailer_at_end(fd, (uint64_t)st.st_size) : 0;
+	close(fd);
+	return result;
+}
+
 /* SHA-256 of the first `size` bytes of a file. */
 int segment_hash(int fd, uint64_t size, uint8_t ret_hash[static 32])
 {

@@ -63,6 +63,12 @@ int segment_reader_open_known(int dir_fd, const char *name, uint64_t file_id,
 			      struct segment_reader *ret_reader, struct problem *p);
 void segment_reader_close(struct segment_reader *r);
 
+/*
+ * Whether the file ends in a trailer, from its first and last bytes alone: 1, 0 (also when it is no
+ * segment at all), -ENOENT or an I/O error.
+ */
+int segment_is_closed(int dir_fd, const char *name);
+
 /* SHA-256 of the first `size` bytes of a file. 0, -ENODATA when it is shorter, or an I/O error. */
 int segment_hash(int fd, uint64_t size, uint8_t ret_hash[static 32]);
 /* Checks the trailer's hash over the whole file. 0, -EBADMSG, or an I/O error. */
