@@ -163,6 +163,19 @@ static int write_section(int dir_fd, const struct segment_section *s, struct pla
 	return error;
 }
 
+/* What stands there was perhaps only written: a run that was killed before its fsync leaves that behind. */
+static int make_durable(int dir_fd, const char *name)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int error;
+
+	if (fd < 0)
+		return -errno;
+	error = fsync(fd) < 0 || fsync(dir_fd) < 0 ? -errno : 0;
+	close(fd);
+	return error;
+}
+
 int segment_append(int dir_fd, const struct segment_section *s, struct segment_place *ret_place,
 		   struct problem *p)
 {
@@ -173,11 +186,15 @@ int segment_append(int dir_fd, const struct segment_section *s, struct segment_p
 
 	if (error)
 		return error;
+	segment_part_name(s->day, place.part, name);
 	if (place.found) {
+		error = make_durable(dir_fd, name);
+		if (error)
+			return problem(p, error, "cannot sync segments/%s/%s: %s", s->tenant_id, name,
+				       strerror(-error));
 		*ret_place = place.where;
 		return 0;
 	}
-	segment_part_name(s->day, place.part, name);
 	error = write_section(dir_fd, s, &place, name, &where);
 	if (error)
 		return problem(p, error, "cannot write segments/%s/%s: %s", s->tenant_id, name,
