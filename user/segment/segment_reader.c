@@ -112,6 +112,22 @@ static int read_trailer(struct segment_reader *r, uint64_t at)
 	return 0;
 }
 
+/*
+ * Whether what is torn can only be the begin of a trailer: it is no longer than one, and what was written of it
+ * is one's magic, or nothing. Then no row is missing, while of a section as short as that some journal or later
+ * part still has all rows (a section counts as sealed only when it is durable).
+ */
+static bool is_cut_trailer(const struct segment_reader *r, uint64_t at)
+{
+	uint8_t magic[4];
+	size_t n = r->size - at < sizeof(magic) ? r->size - at : sizeof(magic);
+	uint8_t begin[4];
+
+	put_le32(magic, TRAILER_MAGIC);
+	return r->size - at <= TRAILER_BYTES && fs_pread_all(r->fd, begin, n, (off_t)at) == 0 &&
+	       (memcmp(begin, magic, n) == 0 || scan_is_zero(r->fd, at, r->size));
+}
+
 static int walk(struct segment_reader *r)
 {
 	uint64_t at = r->header_bytes, budget = 4 * r->size + (1 << 20), next;
@@ -139,6 +155,7 @@ static int walk(struct segment_reader *r)
 			r->torn_at = at;
 			r->torn_journal_id = bad == -ENODATA ? s.journal_id : 0;
 			r->torn_run = s.run;
+			r->torn_trailer = is_cut_trailer(r, at);
 		} else {
 			if (!r->damaged_bytes)
 				r->damaged_at = at;
