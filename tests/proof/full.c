@@ -111,7 +111,7 @@ static void sealing_on_a_full_disk(void)
 	REQUIRE(mkdir(disk, 0700) == 0);
 	if (mount("none", disk, "tmpfs", 0, DISK) < 0)
 		SKIP("cannot mount a tmpfs: %s", strerror(errno));
-	for (unsigned int pages = 0; pages < 12; pages++) {
+	for (unsigned int pages = 0; pages < 32; pages += 2) {
 		bool full = seal_with_room(disk, pages);
 
 		failed += full;

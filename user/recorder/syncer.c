@@ -12,8 +12,8 @@
 #include "base/utc.h"
 #include "syncer.h"
 
-/* Files that cannot be synced are tried again, but only so many are kept open for it. */
-#define LEFT_MAX 16
+/* How often a file that was rotated away is tried: the disk may recover, and sealing takes its rows on. */
+#define LEFT_TRIES 3
 
 struct syncer {
 	pthread_t thread;
@@ -23,6 +23,7 @@ struct syncer {
 	int fd; /* -1 = none */
 	int *left; /* files before it whose last frames are not durable yet */
 	size_t left_count, left_capacity;
+	unsigned int left_tries; /* of the first of them */
 	bool dirty, syncing, stop;
 	struct syncer_state state;
 };
@@ -43,9 +44,9 @@ static void sync_now(struct syncer *s)
 		log_error("the journal could not be made durable: %s", strerror(-error));
 	pthread_mutex_lock(&s->lock);
 	s->syncing = false;
-	if (error)
+	if (error || s->left_count > 0)
 		s->dirty = true;
-	if (s->left_count > 0) /* not everything before is durable */
+	if (s->left_count > 0) /* not everything before it is durable: once more, after that */
 		return;
 	s->state.error = error;
 	if (!error)
@@ -64,8 +65,9 @@ static void sync_left(struct syncer *s)
 			log_error("a journal could not be made durable: %s", strerror(-error));
 		pthread_mutex_lock(&s->lock);
 		s->state.error = error;
-		if (error && s->left_count <= LEFT_MAX)
+		if (error && ++s->left_tries < LEFT_TRIES)
 			return; /* again after the interval */
+		s->left_tries = 0;
 		close(fd);
 		s->left_count--;
 		memmove(s->left, s->left + 1, s->left_count * sizeof(*s->left));
