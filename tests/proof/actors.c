@@ -201,6 +201,11 @@ static int write_journals(const char *path, const char *acks)
 
 	if (error || w.acks < 0)
 		return 1;
+	error = -EIO;
+	for (int i = 0; error && i < TRIES; i++)
+		error = fs_append_line(w.store.ledger, ACTOR_LEDGER, "{}");
+	if (error)
+		return 1;
 	for (int i = 0; i < TRIES && !w.journal; i++)
 		error = begin(&w);
 	if (w.journal)
