@@ -14,6 +14,7 @@
 #include "fixture.h"
 #include "schema/journal.h"
 #include "schema/segment.h"
+#include "seal/seal.h"
 #include "world.h"
 
 enum { JOURNAL = 0, CLOSED = 1, OPEN = 2, SECOND_PART = 3 }; /* files of the world */
@@ -133,6 +134,50 @@ static void flips_of_a_journal(void) { flip_file(JOURNAL, proof_stride(BITS)); }
 static void flips_of_a_closed_part(void) { flip_file(CLOSED, proof_stride(BITS)); }
 static void flips_of_an_open_segment(void) { flip_file(OPEN, proof_stride(BITS)); }
 static void flips_of_a_second_part(void) { flip_file(SECOND_PART, proof_stride(BITS)); }
+
+/* --- Day catalogs: derived, so that all rows are found without them too --- */
+
+static void check_catalog(void *ctx, uint64_t at, unsigned int bit)
+{
+	const struct flip_trial *t = ctx;
+	char text[DIFFERENCE_MAX];
+	struct verdict v;
+	struct found found;
+
+	verdict_of(&t->w->store, &v);
+	CHECK_ROW(v.bad > 0 && strstr(v.first_bad, "catalog/"), "byte %llu bit %u: %s", (unsigned long long)at,
+		  bit, v.first_bad);
+	found_all(&t->w->store, &found);
+	CHECK_ROW(conns_same(&found.conns, &t->want, text, sizeof(text)), "byte %llu bit %u: %s",
+		  (unsigned long long)at, bit, text);
+	found_done(&found);
+}
+
+static void flips_of_day_catalogs(void)
+{
+	struct seal_result result = {};
+	struct flip_trial t;
+	struct world w;
+	struct problem p;
+	char **names;
+	size_t count;
+	int dir;
+
+	world_make(&w);
+	t = (struct flip_trial){ .w = &w };
+	world_without(&w, NULL, NULL, &t.want);
+	REQUIRE(seal_all(&w.store, NULL, &result, &p) == 0);
+	dir = fs_open_dir(w.store.root, "catalog", 0);
+	if (dir < 0)
+		SKIP("no day catalog is made");
+	REQUIRE(fs_list(dir, ".skc", &names, &count) == 0 && count > 0);
+	for (size_t i = 0; i < count; i++)
+		CHECK(flip_bits(dir, names[i], proof_stride(BITS), check_catalog, &t) > 0);
+	fs_free_names(names, count);
+	conns_done(&t.want);
+	close(dir);
+	world_free(&w);
+}
 
 /* --- Cut at every length --- */
 
@@ -283,6 +328,7 @@ const struct proof_test damage_tests[] = {
 	{ "AC-31_every_bit_of_a_closed_segment", flips_of_a_closed_part },
 	{ "AC-31_every_bit_of_an_open_segment", flips_of_an_open_segment },
 	{ "AC-31_every_bit_of_a_second_part", flips_of_a_second_part },
+	{ "AC-31_every_bit_of_day_catalogs", flips_of_day_catalogs },
 	{ "AC-31_the_command_names_the_segment", command_names_the_segment },
 	{ "AC-33_a_journal_cut_at_every_length", cuts_of_a_journal },
 	{ "AC-33_a_closed_segment_cut_at_every_length", cuts_of_a_closed_part },

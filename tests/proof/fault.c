@@ -7,7 +7,8 @@
  *	FAULT_DIR     absolute path, without links; calls elsewhere pass
  *	FAULT_AT      number of the call, from 1; 0: only count
  *	FAULT_MODE    eio enospc short half-kill kill-before kill-after eio-on enospc-on
- *	FAULT_LOG     a file: "call N NAME" for each counted call, "fired N NAME MODE" when it does
+ *	FAULT_LOG     a file: "call N NAME PATH" for each counted call, "fired N NAME PATH" when it does;
+ *	              PATH is below FAULT_DIR, of *at() calls that of the directory
  *	FAULT_SHADOW  keeps the shadow of FAULT_DIR (shadow.h)
  *
  * Calls: write pwrite writev ftruncate fsync fdatasync, openat with O_CREAT, rename
@@ -41,6 +42,7 @@ static struct {
 	unsigned long at, calls;
 	enum mode mode;
 	int log;
+	char path[256]; /* of the present call, below dir */
 } shim = { .log = -1 };
 
 static unsigned long number(const char *text)
@@ -71,10 +73,10 @@ static void set_up(void)
 					0600);
 }
 
-static void note(const char *word, const char *name, const char *mode)
+static void note(const char *word, const char *name)
 {
-	char line[128];
-	int n = snprintf(line, sizeof(line), "%s %lu %s %s\n", word, shim.calls, name, mode);
+	char line[512];
+	int n = snprintf(line, sizeof(line), "%s %lu %s %s\n", word, shim.calls, name, shim.path);
 
 	if (shim.log >= 0)
 		(void)syscall(SYS_write, shim.log, line, (size_t)n);
@@ -82,8 +84,11 @@ static void note(const char *word, const char *name, const char *mode)
 
 static bool is_below(const char *path)
 {
-	return shim.dir_length && strncmp(path, shim.dir, shim.dir_length) == 0 &&
-	       (path[shim.dir_length] == '/' || path[shim.dir_length] == '\0');
+	if (!shim.dir_length || strncmp(path, shim.dir, shim.dir_length) != 0 ||
+	    (path[shim.dir_length] != '/' && path[shim.dir_length] != '\0'))
+		return false;
+	snprintf(shim.path, sizeof(shim.path), "%s", path + shim.dir_length);
+	return true;
 }
 
 static bool fd_is_ours(int fd)
@@ -123,14 +128,14 @@ static enum mode next_call(const char *name, unsigned int kind)
 	bool on = shim.mode == EIO_ON || shim.mode == ENOSPC_ON;
 
 	shim.calls++;
-	note("call", name, "");
+	note("call", name);
 	if (shim.at && (shim.calls == shim.at || (on && shim.calls > shim.at)))
 		m = shim.mode;
 	if (((m == ENOSPC_ONCE || m == ENOSPC_ON) && !(kind & CALL_GROWS)) ||
 	    ((m == SHORT || m == HALF_KILL) && !(kind & CALL_WRITE)))
 		m = NONE;
 	if (m != NONE)
-		note("fired", name, mode_names[m]);
+		note("fired", name);
 	if (m == KILL_BEFORE)
 		die();
 	return m;
