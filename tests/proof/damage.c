@@ -168,8 +168,11 @@ static void flips_of_day_catalogs(void)
 	world_without(&w, NULL, NULL, &t.want);
 	REQUIRE(seal_all(&w.store, NULL, &result, &p) == 0);
 	dir = fs_open_dir(w.store.root, "catalog", 0);
-	if (dir < 0)
+	if (dir < 0) {
+		conns_done(&t.want);
+		world_free(&w);
 		SKIP("no day catalog is made");
+	}
 	REQUIRE(fs_list(dir, ".skc", &names, &count) == 0 && count > 0);
 	for (size_t i = 0; i < count; i++)
 		CHECK(flip_bits(dir, names[i], proof_stride(BITS), check_catalog, &t) > 0);
@@ -213,6 +216,20 @@ static void lose_behind(const struct model *m, uint64_t length, bool *lost)
 	}
 }
 
+/* What was to be a trailer is told from what was to be a section. */
+static void check_torn_trailer(const struct model *m, uint64_t length)
+{
+	const struct object *o = &m->objects[object_at(m, length)];
+	struct segment_reader r;
+	struct problem p;
+
+	if (m->objects[1].kind != OBJECT_SECTION || segment_reader_open(m->dir, m->name, &r, &p))
+		return;
+	CHECK_ROW(r.torn_trailer == (o->kind == OBJECT_TRAILER && length > o->at + 2), "%s cut to %llu",
+		  m->said, (unsigned long long)length);
+	segment_reader_close(&r);
+}
+
 static void check_cut(const struct world *w, const struct model *m, uint64_t length)
 {
 	const struct cut cut = cut_of(m, length);
@@ -226,6 +243,7 @@ static void check_cut(const struct world *w, const struct model *m, uint64_t len
 	lose_behind(m, length, lost);
 	world_without(w, m, lost, &want);
 	free(lost);
+	check_torn_trailer(m, length);
 	verdict_of(&w->store, &v);
 	CHECK_ROW(v.bad == cut.refused, "%s cut to %llu: %s", m->said, (unsigned long long)length,
 		  v.first_bad);

@@ -113,19 +113,20 @@ static int read_trailer(struct segment_reader *r, uint64_t at)
 }
 
 /*
- * Whether what is torn can only be the begin of a trailer: it is no longer than one, and what was written of it
- * is one's magic, or nothing. Then no row is missing, while of a section as short as that some journal or later
- * part still has all rows (a section counts as sealed only when it is durable).
+ * Whether what is torn was to be a trailer: it is no longer than one, and what stands there is the begin of one
+ * (two bytes are those of a section too) or never came to the disk. No row is missing then: had it been a section,
+ * a journal or a later part would have its rows, since none counts as sealed before it is durable.
  */
 static bool is_cut_trailer(const struct segment_reader *r, uint64_t at)
 {
-	uint8_t magic[4];
-	size_t n = r->size - at < sizeof(magic) ? r->size - at : sizeof(magic);
-	uint8_t begin[4];
+	uint64_t left = r->size - at;
+	uint8_t magic[4], begin[4];
+	size_t n = left < sizeof(magic) ? left : sizeof(magic);
 
 	put_le32(magic, TRAILER_MAGIC);
-	return r->size - at <= TRAILER_BYTES && fs_pread_all(r->fd, begin, n, (off_t)at) == 0 &&
-	       (memcmp(begin, magic, n) == 0 || scan_is_zero(r->fd, at, r->size));
+	if (left > TRAILER_BYTES || fs_pread_all(r->fd, begin, n, (off_t)at))
+		return false;
+	return (n > 2 && memcmp(begin, magic, n) == 0) || scan_is_zero(r->fd, at, r->size);
 }
 
 static int walk(struct segment_reader *r)
