@@ -468,7 +468,7 @@ static int append_durably(int dir_fd, int fd, off_t size, const char *text, size
 		r = -ENOSPC; /* what a short write to a file means; the next one would say so */
 	else if (fsync(fd) < 0)
 		r = -errno;
-	else if (size == 0)
+	else /* not only for a new file: who made it may have been killed before this */
 		r = sync_dir(dir_fd, ".");
 	if (r < 0)
 		(void)!ftruncate(fd, size);

@@ -52,7 +52,7 @@ int fs_list_hidden(int dir_fd, const char *prefix, const char *suffix, char ***r
 int fs_list_dirs(int dir_fd, char ***ret_names, size_t *ret_count);
 void fs_free_names(char **names, size_t count);
 
-/* Appends one line and fsyncs it (and the directory if the file is new); takes a lock on the file
+/* Appends one line and fsyncs it and the directory; takes a lock on the file
  * so that two writers cannot mix. An unterminated last line (power loss) is ended first.
  * `line` has no newline (-EINVAL), `name` no slash. On failure the file is as it was; -EBUSY when
  * another process holds the lock for ten seconds. */

@@ -37,6 +37,12 @@ int store_open(const char *path, int create, struct store_dir *ret_store, struct
 	}
 	if (r < 0)
 		s.catalog = -1;
+	/* A start that was killed may have made some of them and not come to its fsync. */
+	if (create && fsync(s.root) < 0) {
+		r = -errno;
+		store_close(&s);
+		return problem(p, r, "cannot sync state directory %s: %s", path, strerror(-r));
+	}
 	*ret_store = s;
 	return 0;
 }

@@ -146,7 +146,7 @@ static int search_rows(struct worker *w, uint32_t journal, uint32_t rows)
 {
 	struct scan *s = w->scan;
 	struct journal_reader *j = &s->journals[journal];
-	bool any = false;
+	bool any = false, unnamed = false;
 	int error = 0;
 
 	for (uint32_t i = 0; i < rows && !error; i++) {
@@ -158,18 +158,16 @@ static int search_rows(struct worker *w, uint32_t journal, uint32_t rows)
 		if (!scan_wants(s->q, r))
 			continue;
 		tenant = find_tenant(s, journal, r->tenant);
-		if (!tenant) {
-			scan_note_damage(s, false, j->name,
-					 "a record of a tenant that the journal does not name");
-			break;
-		}
-		if (tenant->index == UINT32_MAX)
+		unnamed |= !tenant;
+		if (!tenant || tenant->index == UINT32_MAX)
 			continue;
 		any = true;
 		error = worker_add(w, r, tenant->index, clock ? clock->max_error_ns : 0);
 	}
 	if (any)
 		scan_note_hook(s, j->rung);
+	if (unnamed)
+		scan_note_damage(s, false, j->name, "a record of a tenant that the journal does not name");
 	return error;
 }
 

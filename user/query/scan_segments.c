@@ -369,7 +369,7 @@ int scan_open_segment(struct worker *w, const struct scan_item *item, struct seg
 		w->did.segments_opened++;
 		if (ret_reader->damaged_bytes)
 			scan_note_damage(s, item->behind, item->name, "a section fails its checksum");
-		if (ret_reader->torn && !cut_off_is_elsewhere(s, dir, ret_reader))
+		if (ret_reader->torn && !ret_reader->torn_trailer && !cut_off_is_elsewhere(s, dir, ret_reader))
 			scan_note_damage(s, item->behind, item->name,
 					 "cut off inside a section whose journal is gone");
 		*ret_dir = dir;

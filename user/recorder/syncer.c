@@ -7,9 +7,13 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/array.h"
 #include "base/log.h"
 #include "base/utc.h"
 #include "syncer.h"
+
+/* How often a file that was rotated away is tried: the disk may recover, and sealing takes its rows on. */
+#define LEFT_TRIES 3
 
 struct syncer {
 	pthread_t thread;
@@ -17,7 +21,10 @@ struct syncer {
 	pthread_cond_t wake;
 	uint64_t interval_ns;
 	int fd; /* -1 = none */
-	bool dirty, stop;
+	int *left; /* files before it whose last frames are not durable yet */
+	size_t left_count, left_capacity;
+	unsigned int left_tries; /* of the first of them */
+	bool dirty, syncing, stop;
 	struct syncer_state state;
 };
 
@@ -27,6 +34,7 @@ static void sync_now(struct syncer *s)
 	int fd = dup(s->fd), error = 0;
 
 	s->dirty = false;
+	s->syncing = true;
 	pthread_mutex_unlock(&s->lock);
 	if (fd < 0 || fdatasync(fd) < 0)
 		error = -errno;
@@ -35,11 +43,35 @@ static void sync_now(struct syncer *s)
 	if (error)
 		log_error("the journal could not be made durable: %s", strerror(-error));
 	pthread_mutex_lock(&s->lock);
-	s->state.error = error;
-	if (error)
+	s->syncing = false;
+	if (error || s->left_count > 0)
 		s->dirty = true;
-	else
+	if (s->left_count > 0) /* not everything before it is durable: once more, after that */
+		return;
+	s->state.error = error;
+	if (!error)
 		s->state.last_utc_ns = begun;
+}
+
+/* What was rotated away keeps its promise too: its last frames are as young as those of the file after it. */
+static void sync_left(struct syncer *s)
+{
+	while (s->left_count > 0) {
+		int fd = s->left[0], error;
+
+		pthread_mutex_unlock(&s->lock);
+		error = fdatasync(fd) < 0 ? -errno : 0;
+		if (error)
+			log_error("a journal could not be made durable: %s", strerror(-error));
+		pthread_mutex_lock(&s->lock);
+		s->state.error = error;
+		if (error && ++s->left_tries < LEFT_TRIES)
+			return; /* again after the interval */
+		s->left_tries = 0;
+		close(fd);
+		s->left_count--;
+		memmove(s->left, s->left + 1, s->left_count * sizeof(*s->left));
+	}
 }
 
 static void *run(void *arg)
@@ -59,9 +91,14 @@ static void *run(void *arg)
 		}
 		while (!s->stop && pthread_cond_timedwait(&s->wake, &s->lock, &until) == 0)
 			;
+		sync_left(s);
 		if (s->dirty && s->fd >= 0)
 			sync_now(s);
 	}
+	/* What came while the last sync was under way. */
+	sync_left(s);
+	if (s->dirty && s->fd >= 0)
+		sync_now(s);
 	pthread_mutex_unlock(&s->lock);
 	return NULL;
 }
@@ -101,6 +138,9 @@ void syncer_stop(struct syncer *s)
 	pthread_join(s->thread, NULL);
 	if (s->fd >= 0)
 		close(s->fd);
+	for (size_t i = 0; i < s->left_count; i++)
+		close(s->left[i]);
+	free(s->left);
 	pthread_cond_destroy(&s->wake);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
@@ -112,6 +152,11 @@ void syncer_set_file(struct syncer *s, int fd)
 
 	pthread_mutex_lock(&s->lock);
 	old = s->fd;
+	if (old >= 0 && (s->dirty || s->syncing) &&
+	    ARRAY_RESERVE(s->left, s->left_count, s->left_capacity) == 0) {
+		s->left[s->left_count++] = old;
+		old = -1;
+	}
 	s->fd = fd;
 	s->dirty = true;
 	pthread_mutex_unlock(&s->lock);

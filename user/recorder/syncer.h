@@ -15,7 +15,8 @@ int syncer_start(uint64_t interval_ns, struct syncer **ret_syncer, struct proble
 /* Syncs once more and ends. */
 void syncer_stop(struct syncer *s);
 
-/* Hands over a descriptor (owned by the syncer from here) whose bytes are to be synced from now on. */
+/* Hands over a descriptor (owned by the syncer from here) whose bytes are to be synced from now on.
+ * What was appended to the one before is synced first. */
 void syncer_set_file(struct syncer *s, int fd);
 /* Something was appended. */
 void syncer_touch(struct syncer *s);

@@ -339,6 +339,9 @@ static int retire(struct job *job)
 	const struct journal_reader *r = &job->reader;
 	int dir = job->store->journal, aside, error = 0;
 
+	/* A tenant's directory may be one that a killed run made and did not sync. */
+	if (fsync(job->store->segments) < 0)
+		return -errno;
 	if (!r->damaged_bytes) {
 		if (unlinkat(dir, r->name, 0) < 0)
 			error = -errno;

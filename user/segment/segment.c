@@ -164,6 +164,19 @@ static int write_section(int dir_fd, const struct segment_section *s, struct pla
 	return error;
 }
 
+/* What stands there was perhaps only written: a run that was killed before its fsync leaves that behind. */
+static int make_durable(int dir_fd, const char *name)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int error;
+
+	if (fd < 0)
+		return -errno;
+	error = fsync(fd) < 0 || fsync(dir_fd) < 0 ? -errno : 0;
+	close(fd);
+	return error;
+}
+
 int segment_append(int dir_fd, const struct segment_section *s, struct segment_place *ret_place,
 		   struct problem *p)
 {
@@ -174,11 +187,15 @@ int segment_append(int dir_fd, const struct segment_section *s, struct segment_p
 
 	if (error)
 		return error;
+	segment_part_name(s->day, place.part, name);
 	if (place.found) {
+		error = make_durable(dir_fd, name);
+		if (error)
+			return problem(p, error, "cannot sync segments/%s/%s: %s", s->tenant_id, name,
+				       strerror(-error));
 		*ret_place = place.where;
 		return 0;
 	}
-	segment_part_name(s->day, place.part, name);
 	error = write_section(dir_fd, s, &place, name, &where);
 	if (error)
 		return problem(p, error, "cannot write segments/%s/%s: %s", s->tenant_id, name,
@@ -214,18 +231,12 @@ static int write_trailer(int dir_fd, struct segment_reader *r)
 
 /*
  * Whether the torn end is a trailer that was cut off: it states nothing that is not computed anew, so that
- * it may go. What could be the beginning of a section stays.
+ * it may go. One or two bytes are the begin of a section as well, of which no reader could use anything.
  */
 static bool trailer_is_torn(const struct segment_reader *r)
 {
-	static const uint8_t magic[4] = { 'S', 'K', 'T', 'R' };
-	uint8_t bytes[TRAILER_BYTES];
-	uint64_t n = r->size - r->torn_at;
-
-	if (!r->torn || n >= TRAILER_BYTES || fs_pread_all(r->fd, bytes, n, (off_t)r->torn_at))
-		return false;
-	return memcmp(bytes, magic, n < sizeof(magic) ? n : sizeof(magic)) == 0 ||
-	       scan_is_zero(r->fd, r->torn_at, r->size);
+	return r->torn && r->size - r->torn_at <= TRAILER_BYTES &&
+	       (r->torn_trailer || r->size - r->torn_at <= 2);
 }
 
 static int cut_torn_trailer(int dir_fd, struct segment_reader *r)

@@ -112,6 +112,23 @@ static int read_trailer(struct segment_reader *r, uint64_t at)
 	return 0;
 }
 
+/*
+ * Whether what is torn was to be a trailer: it is no longer than one, and what stands there is the begin of one
+ * (two bytes are those of a section too) or never came to the disk. No row is missing then: had it been a section,
+ * a journal or a later part would have its rows, since none counts as sealed before it is durable.
+ */
+static bool is_cut_trailer(const struct segment_reader *r, uint64_t at)
+{
+	uint64_t left = r->size - at;
+	uint8_t magic[4], begin[4];
+	size_t n = left < sizeof(magic) ? left : sizeof(magic);
+
+	put_le32(magic, TRAILER_MAGIC);
+	if (left > TRAILER_BYTES || fs_pread_all(r->fd, begin, n, (off_t)at))
+		return false;
+	return (n > 2 && memcmp(begin, magic, n) == 0) || scan_is_zero(r->fd, at, r->size);
+}
+
 static int walk(struct segment_reader *r)
 {
 	uint64_t at = r->header_bytes, budget = 4 * r->size + (1 << 20), next;
@@ -139,6 +156,7 @@ static int walk(struct segment_reader *r)
 			r->torn_at = at;
 			r->torn_journal_id = bad == -ENODATA ? s.journal_id : 0;
 			r->torn_run = s.run;
+			r->torn_trailer = is_cut_trailer(r, at);
 		} else {
 			if (!r->damaged_bytes)
 				r->damaged_at = at;

@@ -48,6 +48,7 @@ struct segment_reader {
 	uint64_t torn_at;
 	uint64_t torn_journal_id; /* what was being sealed there, if its prefix is whole; else 0 */
 	uint32_t torn_run;
+	bool torn_trailer; /* it was its trailer that was cut off: no row is missing */
 	uint64_t damaged_bytes, damaged_at; /* not a section, and not the torn end */
 };
 
