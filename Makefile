@@ -24,14 +24,15 @@ BPF_CFLAGS := -g -O2 -target bpf -D__TARGET_ARCH_$(ARCH) -std=gnu11 -Wall -Wextr
 	-Wno-unused-parameter -I. $(if $(MULTIARCH),-idirafter /usr/include/$(MULTIARCH))
 
 LIB_SRC := $(sort $(wildcard user/base/*.c user/capture/*.c user/journal/*.c user/segment/*.c \
-	user/seal/*.c user/ledger/*.c user/query/*.c user/output/*.c user/control/*.c \
+	user/catalog/*.c user/seal/*.c user/ledger/*.c user/query/*.c user/output/*.c user/control/*.c \
 	user/recorder/*.c))
 VERB_SRC := $(sort $(wildcard user/cmd/verb_*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 CONNS_SRC := $(sort $(wildcard tests/kernel/*.c))
 LIB := $(B)/libsekisho.a
 obj = $(patsubst %.c,$(B)/%.o,$(1))
-ALL_SRC := $(LIB_SRC) $(VERB_SRC) user/cmd/sekisho.c user/cmd/sekishod.c $(UNIT_SRC) $(CONNS_SRC)
+ALL_SRC := $(LIB_SRC) $(VERB_SRC) user/cmd/sekisho.c user/cmd/sekishod.c $(UNIT_SRC) $(CONNS_SRC) \
+	tests/bench/catalog_probe.c tests/bench/mix.c
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -104,7 +105,9 @@ $(B)/unit: $(call obj,$(UNIT_SRC)) $(LIB)
 $(B)/unit: LIBS += -lcunit -lm
 $(B)/conns: $(call obj,$(CONNS_SRC))
 $(B)/conns: LIBS :=
-$(B)/sekishod $(B)/sekisho $(B)/unit $(B)/conns:
+$(B)/catalog_probe: $(call obj,tests/bench/catalog_probe.c tests/bench/mix.c) $(LIB)
+$(B)/catalog_probe: LIBS += -lm
+$(B)/sekishod $(B)/sekisho $(B)/unit $(B)/conns $(B)/catalog_probe:
 	$(SAY) LD $@
 	$(Q)$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
 

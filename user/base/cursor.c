@@ -32,16 +32,18 @@ size_t cursor_left(const struct cursor *c)
 
 uint64_t cursor_varint(struct cursor *c)
 {
+	const uint8_t *p = c->data + c->at;
+	size_t left = cursor_left(c);
 	uint64_t v = 0;
 
-	for (unsigned int shift = 0; shift < 64; shift += 7) {
-		uint8_t byte = cursor_u8(c);
-
-		if (shift == 63 && byte > 1)
+	for (unsigned int i = 0; i < 10 && i < left; i++) {
+		if (i == 9 && p[i] > 1)
 			break;
-		v |= (uint64_t)(byte & 0x7f) << shift;
-		if (!(byte & 0x80))
-			return c->failed ? 0 : v;
+		v |= (uint64_t)(p[i] & 0x7f) << 7 * i;
+		if (!(p[i] & 0x80)) {
+			c->at += i + 1;
+			return v;
+		}
 	}
 	c->failed = true;
 	return 0;

@@ -175,7 +175,8 @@ static int write_new_file(int dir_fd, const char *name, const void *data, size_t
 	return r;
 }
 
-int fs_publish(int dir_fd, const char *name, const void *data, size_t size)
+/* flags: RENAME_NOREPLACE or 0. The bytes are durable before the name leads to them. */
+static int publish(int dir_fd, const char *name, const void *data, size_t size, unsigned int flags)
 {
 	char temporary[64];
 	uint64_t random;
@@ -190,15 +191,31 @@ int fs_publish(int dir_fd, const char *name, const void *data, size_t size)
 	r = write_new_file(dir_fd, temporary, data, size);
 	if (r < 0)
 		return r;
-	if (renameat2(dir_fd, temporary, dir_fd, name, RENAME_NOREPLACE) < 0) {
+	if (renameat2(dir_fd, temporary, dir_fd, name, flags) < 0) {
 		r = -errno;
 		(void)unlinkat(dir_fd, temporary, 0);
 		return r;
 	}
+	return 0;
+}
+
+int fs_publish(int dir_fd, const char *name, const void *data, size_t size)
+{
+	int r = publish(dir_fd, name, data, size, RENAME_NOREPLACE);
+
+	if (r < 0)
+		return r;
 	r = sync_dir(dir_fd, ".");
 	if (r < 0)
 		(void)unlinkat(dir_fd, name, 0);
 	return r;
+}
+
+int fs_replace(int dir_fd, const char *name, const void *data, size_t size)
+{
+	int r = publish(dir_fd, name, data, size, 0);
+
+	return r < 0 ? r : sync_dir(dir_fd, ".");
 }
 
 static int map_open_file(int fd, size_t max, struct mapped_file *ret_file)

@@ -25,6 +25,12 @@ int fs_open_dir(int at_fd, const char *path, int create);
  * can leave a ".publish-*.tmp"). `name` has no slash (-EINVAL).
  */
 int fs_publish(int dir_fd, const char *name, const void *data, size_t size);
+/*
+ * The same, but takes the place of what has the name: for derived files alone, which can be made again. At
+ * any moment the name leads to the whole old file or the whole new one. When only the last fsync fails, it
+ * leads to the new one, and after a power loss to either.
+ */
+int fs_replace(int dir_fd, const char *name, const void *data, size_t size);
 
 /* Maps a whole file read-only; size 0 gives data NULL and 0. Undone by fs_unmap(). -EFBIG over max. */
 struct mapped_file {

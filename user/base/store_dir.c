@@ -9,7 +9,8 @@
 
 int store_open(const char *path, int create, struct store_dir *ret_store, struct problem *p)
 {
-	struct store_dir s = { .root = -1, .journal = -1, .segments = -1, .ledger = -1 };
+	struct store_dir s = { .root = -1, .journal = -1, .segments = -1, .ledger = -1,
+				.catalog = -1 };
 	const struct {
 		const char *name;
 		int *fd;
@@ -29,16 +30,24 @@ int store_open(const char *path, int create, struct store_dir *ret_store, struct
 						      strerror(-r));
 		}
 	}
+	r = s.catalog = fs_open_dir(s.root, "catalog", create);
+	if (r < 0 && r != -ENOENT) {
+		store_close(&s);
+		return problem(p, r, "cannot open %s/catalog: %s", path, strerror(-r));
+	}
+	if (r < 0)
+		s.catalog = -1;
 	*ret_store = s;
 	return 0;
 }
 
 void store_close(struct store_dir *s)
 {
-	const int fds[] = { s->root, s->journal, s->segments, s->ledger };
+	const int fds[] = { s->root, s->journal, s->segments, s->ledger, s->catalog };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
-	*s = (struct store_dir){ .root = -1, .journal = -1, .segments = -1, .ledger = -1 };
+	*s = (struct store_dir){ .root = -1, .journal = -1, .segments = -1, .ledger = -1,
+				.catalog = -1 };
 }

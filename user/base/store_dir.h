@@ -10,6 +10,7 @@
 
 struct store_dir {
 	int root, journal, segments, ledger; /* directory descriptors */
+	int catalog; /* -1: not there, as in a copy that left out what is derived */
 };
 
 /* `create` makes what is missing; otherwise a missing directory is -ENOENT with *p. */

@@ -154,7 +154,7 @@ int node_start(const char *conf_path, struct conf *conf, struct node **ret_node,
 	memset(conf, 0, sizeof(*conf));
 	n->conf_path = strdup(conf_path);
 	n->lock_fd = -1;
-	n->store = (struct store_dir){ -1, -1, -1, -1 };
+	n->store = (struct store_dir){ -1, -1, -1, -1, -1 };
 	pthread_mutex_init(&n->lock, NULL);
 	error = n->conf_path ? bring_up(n, p) : problem(p, -ENOMEM, "out of memory");
 	if (error) {
@@ -430,7 +430,7 @@ static int drain_for_disarm(struct conf *conf, struct problem *p)
 	n->conf = *conf;
 	memset(conf, 0, sizeof(*conf));
 	n->lock_fd = -1;
-	n->store = (struct store_dir){ -1, -1, -1, -1 };
+	n->store = (struct store_dir){ -1, -1, -1, -1, -1 };
 	pthread_mutex_init(&n->lock, NULL);
 	error = bring_up(n, p);
 	if (!error)

@@ -36,6 +36,7 @@ static void add(struct seal_result *to, const struct seal_result *r)
 	to->skipped_sections += r->skipped_sections;
 	to->gaps += r->gaps;
 	to->damaged_bytes += r->damaged_bytes;
+	to->days_without_catalog += r->days_without_catalog;
 }
 
 static void run_once(struct sealer *s)
@@ -54,6 +55,10 @@ static void run_once(struct sealer *s)
 	if (result.damaged_bytes)
 		log_error("%llu damaged bytes in a journal, set aside in journal/damaged/",
 			  (unsigned long long)result.damaged_bytes);
+	if (result.days_without_catalog)
+		log_error("%llu days are left without a catalog (no space, or a damaged segment: see sekisho verify); "
+			  "searches over all tenants are slower there",
+			  (unsigned long long)result.days_without_catalog);
 	pthread_mutex_lock(&s->lock);
 	add(&s->total, &result);
 	s->last = result;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "base/fs.h"
 #include "base/utc.h"
+#include "catalog/catalog_add.h"
 #include "harvest.h"
 #include "journal/journal_reader.h"
 #include "schema/journal.h"
@@ -26,6 +27,7 @@ struct job {
 	struct harvest *harvest;
 	struct clock_pieces clock; /* of the whole journal */
 	struct gaps gaps; /* of the journal, with damage added */
+	struct catalog_add *catalog; /* of the days that it touches */
 	struct seal_result done;
 	struct problem *p;
 };
@@ -124,6 +126,10 @@ static int append_section(struct job *job, int dir, struct segment_section *s)
 		appended = 0;
 	else
 		appended = segment_append(dir, s, &place, job->p);
+	if (appended >= 0 && (s->row_count || gaps.count)) {
+		error = catalog_add_section(job->catalog, dir, s, &place, appended > 0, job->p);
+		appended = error ? error : appended;
+	}
 	if (appended >= 0) {
 		job->done.sections += appended > 0;
 		job->done.skipped_sections += !appended && (s->row_count || gaps.count);
@@ -329,13 +335,17 @@ static int seal_opened(struct job *job)
 	int error = load_clock(job);
 
 	job->harvest = harvest_new(&job->reader, 0);
+	job->catalog = catalog_add_new(job->store, 0);
 	if (!error)
-		error = job->harvest ? load_gaps(job) : -ENOMEM;
+		error = job->harvest && job->catalog ? load_gaps(job) : -ENOMEM;
 	if (error)
 		return problem(job->p, error, "journal/%s: out of memory", job->reader.name);
 	error = seal_rows(job);
 	if (!error)
 		error = seal_gaps(job);
+	/* What the catalogs do not list must still be found in the journal. */
+	if (!error)
+		error = catalog_add_commit(job->catalog, &job->done.days_without_catalog, job->p);
 	if (error)
 		return error;
 	error = retire(job);
@@ -359,8 +369,10 @@ int seal_journal(const struct store_dir *store, const char *name, struct seal_re
 		result->skipped_sections += job.done.skipped_sections;
 		result->gaps += job.done.gaps;
 		result->damaged_bytes += job.done.damaged_bytes;
+		result->days_without_catalog += job.done.days_without_catalog;
 	}
 	harvest_free(job.harvest);
+	catalog_add_free(job.catalog);
 	clock_pieces_done(&job.clock);
 	gaps_done(&job.gaps);
 	journal_reader_close(&job.reader);

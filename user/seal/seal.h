@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Sealing: the rows of one finished journal file go to the segments of their
- * tenants and UTC days; then, and only when every section is durable, the
- * journal file is unlinked. A run that is interrupted is repeated whole: sections
- * that are there already are skipped, so each row ends up in exactly one place.
+ * tenants and UTC days, and what stands there to the catalogs of these days;
+ * then, and only when all of it is durable, the journal file is unlinked. A run
+ * that is interrupted is repeated whole: sections that are there already are
+ * skipped, so each row ends up in exactly one place.
  */
 #ifndef SEKISHO_SEAL_H
 #define SEKISHO_SEAL_H
@@ -15,6 +16,7 @@
 struct seal_result {
 	uint64_t journals, rows, sections, skipped_sections, gaps;
 	uint64_t damaged_bytes; /* of journals that were set aside in journal/damaged/ */
+	uint64_t days_without_catalog; /* it could not be written, or a segment is damaged: see catalog_add.h */
 };
 
 /* Adds to *result. 0 or negative errno and *p; the journal stays on any failure. */

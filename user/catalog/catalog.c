@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Reading a day catalog. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/array.h"
+#include "catalog.h"
+#include "catalog_file.h"
+#include "catalog_lists.h"
+
+static int add_chunk(struct catalog *c, const struct catalog_file *f, struct buffer *spare,
+		     uint64_t *at, uint64_t *bad_at)
+{
+	struct catalog one = { .day = f->day, .fd = -1 };
+	struct catalog_chunk chunk;
+	int error = catalog_chunk_read(f, *at, spare, &one, &chunk, bad_at);
+
+	if (!error && ARRAY_RESERVE(c->chunks, c->chunk_count, c->chunk_capacity))
+		error = -ENOMEM;
+	if (!error && c->chunk_count == 0) {
+		/* Its lists are the catalog's. */
+		one.chunks = c->chunks;
+		one.chunk_capacity = c->chunk_capacity;
+		*c = one;
+		one = (struct catalog){};
+	} else if (!error) {
+		error = catalog_lists_join(c, &one, chunk.sections);
+	}
+	catalog_lists_done(&one);
+	if (error) {
+		catalog_chunk_done(&chunk);
+		return error;
+	}
+	c->chunks[c->chunk_count++] = chunk;
+	*at += chunk.bytes;
+	return 0;
+}
+
+static int add_chunks(struct catalog *c, const struct catalog_file *f, struct problem *p)
+{
+	uint64_t at = CATALOG_HEADER_BYTES, bad_at = at;
+	char name[CATALOG_NAME_MAX];
+	struct buffer spare = {};
+	int error = 0;
+
+	while (at < f->size && !error)
+		error = add_chunk(c, f, &spare, &at, &bad_at);
+	buffer_done(&spare);
+	for (size_t i = 0; c->chunk_count > 1 && i < c->origin_count; i++)
+		catalog_lists_settle(&c->origins[i]);
+	catalog_name(f->day, name);
+	if (error == -ENODATA)
+		return problem(p, -EBADMSG, "catalog/%s: ends inside a chunk (offset %llu)", name,
+			       (unsigned long long)at);
+	if (error == -EBADMSG)
+		return problem(p, error, "catalog/%s: damaged (offset %llu)", name,
+			       (unsigned long long)bad_at);
+	if (error == -ENOTSUP)
+		return problem(p, error, "catalog/%s: it has a chunk of a later version (offset %llu)",
+			       name, (unsigned long long)bad_at);
+	return error ? problem(p, error, "cannot read catalog/%s: %s", name, strerror(-error)) : 0;
+}
+
+int catalog_open(int catalog_fd, int32_t day, struct catalog **ret_catalog, struct problem *p)
+{
+	struct catalog_file f;
+	struct catalog *c;
+	int error = catalog_file_open(catalog_fd, day, &f, p);
+
+	if (error)
+		return error;
+	c = calloc(1, sizeof(*c));
+	if (!c) {
+		catalog_file_close(&f);
+		return problem(p, -ENOMEM, "out of memory");
+	}
+	error = add_chunks(c, &f, p);
+	c->day = day;
+	c->fd = f.fd;
+	c->file_id = f.file_id;
+	c->size = f.size;
+	if (error)
+		catalog_close(c);
+	else
+		*ret_catalog = c;
+	return error;
+}
+
+void catalog_close(struct catalog *c)
+{
+	struct catalog_file f;
+
+	if (!c)
+		return;
+	f.fd = c->fd;
+	catalog_file_close(&f);
+	for (size_t i = 0; i < c->chunk_count; i++)
+		catalog_chunk_done(&c->chunks[i]);
+	free(c->chunks);
+	catalog_lists_done(c);
+	free(c);
+}
+
+static int find_in_chunk(const struct catalog *c, const struct catalog_chunk *chunk, uint64_t key,
+			 struct buffer *spare, bool *wanted)
+{
+	uint32_t mask = (1u << chunk->cells.cell_bits) - 1;
+	uint64_t cell = catalog_cell(&chunk->cells, catalog_hash(key, chunk->seed));
+	struct catalog_walk w;
+	int error;
+
+	for (size_t i = 0; i < chunk->section_count; i++)
+		if (chunk->flags[i] & CATALOG_SECTION_ALWAYS)
+			wanted[chunk->sections[i]] = true;
+	if (!chunk->cells.buckets)
+		return 0;
+	error = catalog_chunk_bucket(c->fd, c->file_id, chunk, (uint32_t)(cell >> chunk->cells.cell_bits),
+				     spare, &w);
+	if (error)
+		return error;
+	while ((error = catalog_walk_next(&w)) > 0 && w.cell <= (cell & mask))
+		if (w.cell == (cell & mask))
+			wanted[chunk->sections[w.section]] = true;
+	return error < 0 ? error : 0;
+}
+
+int catalog_find(struct catalog *c, const struct addr *src, bool *wanted)
+{
+	uint64_t key = catalog_key(src);
+	struct buffer spare = {};
+	int first = 0;
+
+	for (size_t i = 0; i < c->chunk_count; i++) {
+		const struct catalog_chunk *chunk = &c->chunks[i];
+		int error = find_in_chunk(c, chunk, key, &spare, wanted);
+
+		/* It may be in any of them. */
+		for (size_t k = 0; error && k < chunk->section_count; k++)
+			wanted[chunk->sections[k]] = true;
+		if (error && !first)
+			first = error;
+	}
+	buffer_done(&spare);
+	return first == -ENODATA ? -EBADMSG : first;
+}
