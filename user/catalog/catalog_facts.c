@@ -15,7 +15,7 @@
 #define ORIGIN_LEAST 14
 #define PIECE_LEAST 5
 #define GAP_LEAST 6
-#define SECTION_LEAST 9
+#define GROUP_LEAST 24
 
 static int64_t day_begin(const struct catalog *c)
 {
@@ -116,7 +116,7 @@ static void section_values(const struct catalog *c, size_t i, uint64_t v[static 
 	uint64_t first, last;
 	int64_t begin;
 
-	v[SEGMENT] = s->segment - (before ? before->segment : 0);
+	v[SEGMENT] = before ? s->segment - before->segment : (uint64_t)s->segment + 1;
 	v[ORIGIN] = s->origin;
 	v[RUN] = s->run;
 	v[SKIPPED] = s->offset - (same ? before->offset + before->bytes : SEGMENT_HEADER_BYTES);
@@ -131,24 +131,40 @@ static void section_values(const struct catalog *c, size_t i, uint64_t v[static 
 	v[OPENED] = s->opened_utc_ns < begin ? units_up((uint64_t)begin - (uint64_t)s->opened_utc_ns) : 0;
 }
 
+/* A column of n sections from `first` on: one value when all are the same. */
+static void write_column(const uint64_t (*v)[COLUMNS], size_t n, enum column column, struct buffer *out)
+{
+	bool same = true;
+
+	for (size_t i = 1; i < n; i++)
+		same &= v[i][column] == v[0][column];
+	buffer_u8(out, same);
+	for (size_t i = 0; i < (same ? 1 : n); i++)
+		buffer_varint(out, v[i][column]);
+}
+
 void catalog_facts_write(const struct catalog *c, const uint8_t *flags, const uint8_t *code_bits,
 			 struct buffer *out)
 {
+	uint64_t v[CATALOG_GROUP_SECTIONS][COLUMNS];
+
 	write_tenants(c, out);
 	write_segments(c, out);
 	buffer_varint(out, c->origin_count);
 	for (size_t i = 0; i < c->origin_count; i++)
 		write_origin(c, &c->origins[i], out);
 	buffer_varint(out, c->section_count);
-	for (int column = 0; column < COLUMNS; column++)
-		for (size_t i = 0; i < c->section_count; i++) {
-			uint64_t v[COLUMNS];
-
-			section_values(c, i, v);
-			v[FLAGS] = flags[i];
-			v[CODE] = code_bits[i];
-			buffer_varint(out, v[column]);
+	for (size_t at = 0, n; at < c->section_count; at += n) {
+		n = c->section_count - at;
+		n = n < CATALOG_GROUP_SECTIONS ? n : CATALOG_GROUP_SECTIONS;
+		for (size_t i = 0; i < n; i++) {
+			section_values(c, at + i, v[i]);
+			v[i][FLAGS] = flags[at + i];
+			v[i][CODE] = code_bits[at + i];
 		}
+		for (int column = 0; column < COLUMNS; column++)
+			write_column(v, n, column, out);
+	}
 }
 
 /* An array for `count` entries of at least `least` bytes each; NULL when there cannot be so many. */
@@ -176,11 +192,15 @@ static int read_tenants(struct cursor *in, struct catalog *c)
 	for (; c->tenant_count < count; c->tenant_count++) {
 		size_t length = cursor_u8(in);
 		const uint8_t *id = length < CATALOG_TENANT_BYTES ? cursor_bytes(in, length) : NULL;
+		char *tenant = c->tenants[c->tenant_count];
+		bool zero = !id;
 
-		if (!id || memchr(id, 0, length))
-			return -EBADMSG;
-		memcpy(c->tenants[c->tenant_count], id, length);
-		if (parse_tenant_id(c->tenants[c->tenant_count]))
+		/* Ids are short: a copy that starts slowly is half of reading them. */
+		for (size_t i = 0; !zero && i < length; i++) {
+			tenant[i] = (char)id[i];
+			zero = !id[i];
+		}
+		if (zero || parse_tenant_id(tenant))
 			return -EBADMSG;
 	}
 	return 0;
@@ -311,15 +331,23 @@ static int read_origins(struct cursor *in, struct catalog *c)
 	return error;
 }
 
+/* Most values are small, and there are twelve for each section. */
+static inline uint64_t take(struct cursor *in)
+{
+	if (in->at < in->size && in->data[in->at] < 0x80 && !in->failed)
+		return in->data[in->at++];
+	return cursor_varint(in);
+}
+
 /* One value of section i, in the order of the columns: what stands before it is there already. */
-static bool take_place(struct catalog *c, enum column column, size_t i, uint64_t v)
+static inline bool take_place(struct catalog *c, enum column column, size_t i, uint64_t v)
 {
 	struct catalog_section *s = &c->sections[i], *before = i ? s - 1 : NULL;
 	uint64_t start = SEGMENT_HEADER_BYTES;
 
 	switch (column) {
 	case SEGMENT:
-		v += before ? before->segment : 0;
+		v += before ? (uint64_t)before->segment : UINT64_MAX; /* the first one's is one more */
 		s->segment = (uint32_t)v;
 		return v < c->segment_count;
 	case ORIGIN:
@@ -343,7 +371,7 @@ static bool take_place(struct catalog *c, enum column column, size_t i, uint64_t
 	}
 }
 
-static bool take_time(struct catalog *c, enum column column, size_t i, uint64_t v)
+static inline bool take_time(struct catalog *c, enum column column, size_t i, uint64_t v)
 {
 	struct catalog_section *s = &c->sections[i];
 	int64_t ns, end = day_begin(c) + NS_PER_DAY - 1;
@@ -369,31 +397,88 @@ static bool take_time(struct catalog *c, enum column column, size_t i, uint64_t 
 	}
 }
 
+/* Values of a column one after the other, or one for all. */
+struct column_reader {
+	struct cursor *in;
+	bool same;
+	uint64_t value;
+};
+
+static struct column_reader column_begin(struct cursor *in)
+{
+	uint8_t form = cursor_u8(in);
+
+	if (form > 1)
+		in->failed = true;
+	return (struct column_reader){ .in = in, .same = form, .value = form ? take(in) : 0 };
+}
+
+static inline uint64_t column_next(struct column_reader *r)
+{
+	return r->same ? r->value : take(r->in);
+}
+
+/* Sections from `at` to `end` - 1. Inline, so that each column has a loop of its own. */
+static inline __attribute__((always_inline)) bool read_column(struct cursor *in, struct catalog *c,
+							      size_t at, size_t end, enum column column)
+{
+	struct column_reader r = column_begin(in);
+
+	for (size_t i = at; i < end; i++) {
+		uint64_t v = column_next(&r);
+
+		if (!(column <= BODY ? take_place(c, column, i, v) : take_time(c, column, i, v)))
+			return false;
+	}
+	return cursor_ok(in);
+}
+
+static int read_flags(struct cursor *in, struct catalog *c, size_t at, size_t end, uint8_t *flags,
+		      uint8_t *code_bits)
+{
+	struct column_reader r = column_begin(in);
+
+	for (size_t i = at; i < end; i++) {
+		uint64_t v = column_next(&r);
+
+		if (v & ~(uint64_t)CATALOG_SECTION_FLAGS_KNOWN)
+			return -ENOTSUP;
+		flags[i] = (uint8_t)v;
+		c->sections[i].has_close = v & CATALOG_SECTION_CLOSE;
+	}
+	r = column_begin(in);
+	for (size_t i = at; i < end; i++) {
+		uint64_t v = column_next(&r);
+
+		if (v > CATALOG_CODE_MAX)
+			return -EBADMSG;
+		code_bits[i] = (uint8_t)v;
+	}
+	return cursor_ok(in) ? 0 : -EBADMSG;
+}
+
+static int read_group(struct cursor *in, struct catalog *c, size_t at, size_t end, uint8_t *flags,
+		      uint8_t *code_bits)
+{
+	if (!read_column(in, c, at, end, SEGMENT) || !read_column(in, c, at, end, ORIGIN) ||
+	    !read_column(in, c, at, end, RUN) || !read_column(in, c, at, end, SKIPPED) ||
+	    !read_column(in, c, at, end, HEADER) || !read_column(in, c, at, end, BODY) ||
+	    !read_column(in, c, at, end, ROWS) || !read_column(in, c, at, end, FIRST) ||
+	    !read_column(in, c, at, end, LAST) || !read_column(in, c, at, end, OPENED))
+		return -EBADMSG;
+	return read_flags(in, c, at, end, flags, code_bits);
+}
+
 static int read_columns(struct cursor *in, struct catalog *c, uint8_t *flags, uint8_t *code_bits)
 {
-	for (int column = 0; column < COLUMNS; column++)
-		for (size_t i = 0; i < c->section_count; i++) {
-			uint64_t v = cursor_varint(in);
-			bool good;
+	int error = 0;
 
-			if (column == FLAGS) {
-				if (v & ~(uint64_t)CATALOG_SECTION_FLAGS_KNOWN)
-					return -ENOTSUP;
-				flags[i] = (uint8_t)v;
-				c->sections[i].has_close = v & CATALOG_SECTION_CLOSE;
-				continue;
-			}
-			if (column == CODE) {
-				good = v <= CATALOG_CODE_MAX;
-				code_bits[i] = (uint8_t)v;
-			} else {
-				good = column <= BODY ? take_place(c, column, i, v) :
-							take_time(c, column, i, v);
-			}
-			if (!good || !cursor_ok(in))
-				return -EBADMSG;
-		}
-	return cursor_ok(in) && !cursor_left(in) ? 0 : -EBADMSG;
+	for (size_t at = 0, end; at < c->section_count && !error; at = end) {
+		end = at + CATALOG_GROUP_SECTIONS;
+		end = end < c->section_count ? end : c->section_count;
+		error = read_group(in, c, at, end, flags, code_bits);
+	}
+	return error ? error : cursor_ok(in) && !cursor_left(in) ? 0 : -EBADMSG;
 }
 
 static int read_sections(struct cursor *in, struct catalog *c, uint8_t **ret_flags,
@@ -401,11 +486,15 @@ static int read_sections(struct cursor *in, struct catalog *c, uint8_t **ret_fla
 {
 	uint64_t count = cursor_varint(in);
 	uint8_t *flags, *code_bits;
-	int error = reserve(in, count, SECTION_LEAST, sizeof(*c->sections), &c->sections);
+	/* A group may be a few bytes, when its sections are alike. */
+	int error = reserve(in, (count + CATALOG_GROUP_SECTIONS - 1) / CATALOG_GROUP_SECTIONS, GROUP_LEAST,
+			    sizeof(*c->sections) * CATALOG_GROUP_SECTIONS, &c->sections);
 
 	if (error)
 		return error;
-	c->section_capacity = count + 1;
+	if (count > CATALOG_SECTIONS_MAX)
+		return -EBADMSG;
+	c->section_capacity = count;
 	c->section_count = count;
 	flags = calloc(count + 1, 1);
 	code_bits = calloc(count + 1, 1);
