@@ -380,9 +380,7 @@ static inline bool take_time(struct catalog *c, enum column column, size_t i, ui
 		s->rows = (uint32_t)v;
 		return v <= SECTION_ROWS_MAX;
 	}
-	if (v > INT64_MAX >> CATALOG_TIME_SHIFT)
-		return false;
-	ns = (int64_t)(v << CATALOG_TIME_SHIFT);
+	ns = v > INT64_MAX >> CATALOG_TIME_SHIFT ? INT64_MAX : (int64_t)(v << CATALOG_TIME_SHIFT);
 	switch (column) {
 	case FIRST:
 		s->first_utc_ns = day_begin(c) + ns;
@@ -392,8 +390,10 @@ static inline bool take_time(struct catalog *c, enum column column, size_t i, ui
 			return false;
 		s->last_utc_ns = s->first_utc_ns + ns < end ? s->first_utc_ns + ns : end;
 		return true;
-	default: /* OPENED */
-		return !__builtin_sub_overflow(s->first_utc_ns, ns, &s->opened_utc_ns);
+	default: /* OPENED; the far end of time is bent inwards */
+		if (ns == INT64_MAX || __builtin_sub_overflow(s->first_utc_ns, ns, &s->opened_utc_ns))
+			s->opened_utc_ns = INT64_MIN;
+		return true;
 	}
 }
 
@@ -515,7 +515,7 @@ int catalog_facts_read(struct cursor *in, struct catalog *c, uint8_t **ret_flags
 	int error;
 
 	/* A day whose nanoseconds cannot be told. */
-	if (c->day < INT64_MIN / NS_PER_DAY + 1 || c->day > INT64_MAX / NS_PER_DAY - 1)
+	if (c->day < INT64_MIN / NS_PER_DAY || c->day > INT64_MAX / NS_PER_DAY - 1)
 		return -EBADMSG;
 	error = read_tenants(in, c);
 	if (!error)
