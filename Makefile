@@ -60,7 +60,7 @@ test:
 	$(Q)scripts/as-root tests/run
 
 ## unit: build everything the tests run
-unit: all $(B)/unit $(B)/conns
+unit: all $(B)/unit $(B)/conns $(B)/catalog_probe
 
 ## lint: includes point one way, banned functions, file and function length
 lint:
