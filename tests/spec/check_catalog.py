@@ -64,7 +64,7 @@ class Chunk:
             raise Bad
         (crc, facts_bytes, facts_raw, facts_crc, directory_bytes, directory_crc, self.buckets, buckets_bytes, self.pairs,
          self.seed, coding, self.n, self.g) = struct.unpack_from("<9IQBBB", prefix, 4)
-        if crc != checksum(file_id, at, prefix[8:]) or prefix[51:].strip(b"\0"):
+        if crc != checksum(file_id, at, prefix[8:]):
             raise Bad
         self.begin = day * DAY_NS
         facts_at, directory_at = at + 64, at + 64 + facts_bytes

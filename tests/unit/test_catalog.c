@@ -13,7 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/fs.h"
+#include "catalog/catalog_facts.h"
 #include "catalog/catalog_filter.h"
+#include "catalog/catalog_lists.h"
 #include "fixture.h"
 #include "schema/store.h"
 #include "seal/seal.h"
@@ -347,6 +349,72 @@ static void a_torn_tail_is_no_answer(void)
 	store_close(&store);
 }
 
+/* AC-63: facts and buckets of any bytes are refused or taken, never more. */
+static void any_bytes_are_survived(void)
+{
+	struct store_dir store = a_store();
+	struct record *rows = seal_many(&store, 12, 20);
+	struct catalog *c = a_catalog(&store);
+	const uint8_t zeroes[12] = { 0 }, lengths[] = { 1, 2, 3, 3 };
+	struct rng rng = { 2026 };
+	struct buffer whole = { 0 }, bad = { 0 };
+	struct catalog_code code;
+	size_t taken = 0, refused = 0, pairs = 0;
+
+	REQUIRE(c->section_count == 12);
+	catalog_facts_write(c, zeroes, zeroes, &whole);
+	for (int round = 0; round < 20000; round++) {
+		struct catalog read = { .day = DAY_NUMBER, .fd = -1 };
+		uint8_t *flags = NULL, *code_bits = NULL;
+		struct cursor in;
+
+		buffer_clear(&bad);
+		buffer_bytes(&bad, whole.data, whole.size);
+		for (uint64_t n = round ? 1 + rng_below(&rng, 3) : 0; n > 0; n--)
+			bad.data[rng_below(&rng, bad.size)] = (uint8_t)rng_next(&rng);
+		cursor_init(&in, bad.data, round % 5 == 4 ? rng_below(&rng, bad.size) : bad.size);
+		if (catalog_facts_read(&in, &read, &flags, &code_bits) == 0) {
+			taken++;
+			for (size_t i = 0; i < read.section_count; i++) {
+				CHECK(read.sections[i].segment < read.segment_count);
+				CHECK(read.sections[i].origin < read.origin_count);
+			}
+		} else {
+			refused++;
+			CHECK(round > 0 && !flags && !code_bits);
+		}
+		free(flags);
+		free(code_bits);
+		catalog_lists_done(&read);
+	}
+	CHECK(taken > 1000 && refused > 1000);
+	REQUIRE(catalog_code_make(lengths, 4, &code) == 0);
+	for (int round = 0; round < 20000; round++) {
+		const struct catalog_cells cells = { .buckets = 1, .gap_bits = (uint8_t)(round % 4),
+						     .cell_bits = (uint8_t)(4 + round % 9) };
+		uint8_t bytes[40 + BITS_PADDING] = { 0 };
+		struct catalog_walk w;
+		size_t size = rng_below(&rng, 40);
+		int more;
+
+		for (size_t i = 0; i < size; i++)
+			bytes[i] = (uint8_t)(rng_next(&rng) & rng_next(&rng));
+		catalog_walk_start(&w, &cells, &code, bytes, size);
+		while ((more = catalog_walk_next(&w)) > 0) {
+			pairs++;
+			CHECK(w.section < 4 && w.cell < 1u << cells.cell_bits);
+		}
+		CHECK(more == 0 || more == -EBADMSG);
+	}
+	CHECK(pairs > 10000);
+	catalog_code_done(&code);
+	buffer_done(&whole);
+	buffer_done(&bad);
+	catalog_close(c);
+	free(rows);
+	store_close(&store);
+}
+
 /* Another magic, day, version: refused, in words. */
 static void what_is_not_ours_is_refused(void)
 {
@@ -376,4 +444,4 @@ static void what_is_not_ours_is_refused(void)
 UNIT_SUITE(catalog, TEST(a_day_without_a_catalog), TEST(every_source_is_found), TEST(keys),
 	   TEST(pairs_are_small_and_come_back), TEST(codes_are_bounded), TEST(bad_codes_are_refused),
 	   TEST(every_flipped_bit_is_found), TEST(a_torn_tail_is_no_answer),
-	   TEST(what_is_not_ours_is_refused));
+	   TEST(any_bytes_are_survived), TEST(what_is_not_ours_is_refused));
