@@ -74,7 +74,7 @@ static void put_rows(struct probe *b, const struct mix_row *rows, size_t count)
 	const struct journal_origin origin = { .ring_id = 1, .rung = SEKISHO_RUNG_SET_STATE };
 	struct record *frame = calloc(JOURNAL_FRAME_ROWS_MAX, sizeof(*frame));
 	struct anchor anchor = { .max_error_ns = 1 << 20 };
-	struct journal *j;
+	struct journal *j = NULL;
 	struct problem p;
 
 	if (!frame || journal_create(b->store.journal, &origin, &j, &p))
