@@ -174,7 +174,8 @@ static bool origin_has_all(const struct compare *v, const struct catalog_section
 }
 
 /* *ret_missing: a source that the catalog does not find in section `index`. */
-static int find_sources(struct compare *v, struct segment_reader *r, const struct section_reader *section,
+static int find_sources(struct compare *v, struct segment_reader *r,
+			const struct section_reader *section,
 			uint32_t index, struct addr *ret_source, bool *ret_missing)
 {
 	struct block_rows *b = malloc(sizeof(*b));

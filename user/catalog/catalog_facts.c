@@ -111,11 +111,13 @@ static void section_values(const struct catalog *c, size_t i, uint64_t v[static 
 	v[COLUMN_FIRST] = first;
 	v[COLUMN_LAST] = last - first;
 	begin = day_begin(c) + (int64_t)(first << CATALOG_TIME_SHIFT);
-	v[COLUMN_OPENED] = s->opened_utc_ns < begin ? units_up((uint64_t)begin - (uint64_t)s->opened_utc_ns) : 0;
+	v[COLUMN_OPENED] = s->opened_utc_ns < begin ?
+				   units_up((uint64_t)begin - (uint64_t)s->opened_utc_ns) : 0;
 }
 
 /* A column of n sections from `first` on: one value when all are the same. */
-static void write_column(const uint64_t (*v)[COLUMN_COUNT], size_t n, enum catalog_column column, struct buffer *out)
+static void write_column(const uint64_t (*v)[COLUMN_COUNT], size_t n, enum catalog_column column,
+			 struct buffer *out)
 {
 	bool same = true;
 
