@@ -59,6 +59,8 @@ enum catalog_section_flag {
 
 /* Times of a section are kept in units of 2^26 ns (67 ms), outwards. */
 #define CATALOG_TIME_SHIFT 26
+/* Sections whose columns stand together. */
+#define CATALOG_GROUP_SECTIONS 512
 /* Bits that a key is hashed to. */
 #define CATALOG_HASH_BITS 40
 

@@ -69,6 +69,10 @@ traffic 30
 traffic 10
 agree "$STATE"
 
+begin catalogs_are_complete
+python3 "$ROOT/tests/spec/check_catalog.py" "$STATE" >"$TMP/out" || bad "$(head -n 3 "$TMP/out")"
+out_has '^[0-9-]*\.skc: 2 chunks, 4 sections, [1-9][0-9]* sources found$'
+
 begin rows_are_found_by_name
 "${SEKISHO[@]}" search --case 1 --basis WARRANT --csv "${EVER[@]}" --tenant mail 2>/dev/null | sed 1d | cut -d, -f2- | sort >"$TMP/mail"
 grep ',mail,' "$TMP/reader" | cmp -s - "$TMP/mail" || bad "the rows of mail differ"

@@ -20,6 +20,7 @@ CHANGES=(
 	'changed_value|s/^| 7 | `STORE_GAP_DAMAGED`/| 9 | `STORE_GAP_DAMAGED`/|STORE_GAP_DAMAGED = 9'
 	'changed_width|s/^| 8 | `STORE_COLUMN_RTT_US` | 4/| 8 | `STORE_COLUMN_RTT_US` | 2/|widths'
 	'changed_limit|s/^| 65536 /| 65535 /|JOURNAL_FRAME_ROWS_MAX = 65535'
+	'changed_catalog_size|s/^| 40 | 8 | `CHUNK_AT_SEED`/| 40 | 4 | `CHUNK_AT_SEED`/|gives CHUNK_AT_SEED 4 bytes, the header 8'
 	'renamed_field|s/`SEGMENT_AT_PART`/`SEGMENT_AT_PARTS`/|SEGMENT_AT_PARTS at offset 32, the header does not know it'
 )
 mkdir "$TMP/changed"
@@ -58,6 +59,7 @@ out_has '^SEGMENT_MAGIC is SEKISHOT'
 notices new_column schema/store.h 's/\tSTORE_COLUMN_LASTED = 14/\tSTORE_COLUMN_NEW = 15,\n&/' 'does not have STORE_COLUMN_NEW = 15'
 notices new_flag schema/event.h 's/\tSEKISHO_FLAG_LOOPBACK/\tSEKISHO_FLAG_NEW = 1 << 4,\n&/' 'does not have SEKISHO_FLAG_NEW = 16'
 notices new_version schema/journal.h 's/JOURNAL_VERSION 1/JOURNAL_VERSION 2/' 'JOURNAL_VERSION is 2'
+notices catalog_offset schema/catalog.h 's/CHUNK_AT_SEED = 40/CHUNK_AT_SEED = 44/' 'CHUNK_AT_SEED at offset 40'
 notices record_width user/base/record.h 's/uint32_t tenant, consent, rtt_us, flags;/uint32_t tenant, consent, flags; uint16_t rtt_us;/' 'widths'
 
 finish

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 
-HEADERS = ("journal.h", "segment.h", "store.h")
+HEADERS = ("journal.h", "segment.h", "store.h", "catalog.h")
 # Of event.h only what is stored.
 EVENT_ENUMS = ("sekisho_kind", "sekisho_rung", "sekisho_flag")
 # Defines that no table states: magics and version stand as text in them, suffixes in the tree of files.
@@ -24,10 +24,13 @@ IN_TEXT = {"JOURNAL_MAGIC": "`SEKISHOJ`", "SEGMENT_MAGIC": "`SEKISHOS`", "JOURNA
            "SECTION_MAGIC": "`SKSC`", "TRAILER_MAGIC": "`SKTR`", "JOURNAL_VERSION": "The store on disk, version 1",
            "SEGMENT_VERSION": "The store on disk, version 1", "JOURNAL_SUFFIX": ".skj", "SEGMENT_SUFFIX": ".sks",
            "STORE_ANCHOR_BYTES": "`STORE_ANCHOR_BYTES` = 32",
-           "STORE_GAP_BYTES": "`STORE_GAP_BYTES` = 40"}
+           "STORE_GAP_BYTES": "`STORE_GAP_BYTES` = 40",
+           "CATALOG_MAGIC": "`SEKISHOC`", "CHUNK_MAGIC": "`SKCK`", "CATALOG_SUFFIX": ".skc",
+           "CATALOG_VERSION": "The store on disk, version 1"}
 EXPECTED_TEXT = {"JOURNAL_MAGIC": "SEKISHOJ", "SEGMENT_MAGIC": "SEKISHOS", "JOURNAL_FRAME_MAGIC": 0x52464b53,
                  "SECTION_MAGIC": 0x43534b53, "JOURNAL_VERSION": 1, "SEGMENT_VERSION": 1, "JOURNAL_SUFFIX": ".skj",
-                 "SEGMENT_SUFFIX": ".sks", "TRAILER_MAGIC": 0x52544b53, "STORE_ANCHOR_BYTES": 32, "STORE_GAP_BYTES": 40}
+                 "SEGMENT_SUFFIX": ".sks", "TRAILER_MAGIC": 0x52544b53, "STORE_ANCHOR_BYTES": 32, "STORE_GAP_BYTES": 40,
+                 "CATALOG_MAGIC": "SEKISHOC", "CHUNK_MAGIC": 0x4b434b53, "CATALOG_SUFFIX": ".skc", "CATALOG_VERSION": 1}
 TYPE_BYTES = {"u8": 1, "u16": 2, "u32": 4, "i32": 4, "u64": 8, "i64": 8}
 
 differences = []
@@ -67,6 +70,7 @@ def values_of(root, names):
     program = '''
 #include <stdio.h>
 #include "schema/event.h"
+#include "schema/catalog.h"
 #include "schema/journal.h"
 #include "schema/segment.h"
 #include "schema/store.h"

@@ -156,7 +156,7 @@ def read_anchors(raw, count=None):
 
 
 def custody_text(raw):
-    """3.14: the reason of an import."""
+    """3.15: the reason of an import."""
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:

@@ -22,6 +22,8 @@
 	X(answer)         \
 	X(array)          \
 	X(block)          \
+	X(catalog)        \
+	X(catalog_add)    \
 	X(cmdline)        \
 	X(conf)           \
 	X(consent)        \

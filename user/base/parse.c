@@ -131,14 +131,19 @@ int parse_duration_ns(const char *s, uint64_t min_ns, uint64_t max_ns, uint64_t 
 	return parse_with_unit(s, time_units, min_ns, max_ns, ret_ns);
 }
 
+/* Spelled out: isalnum() depends on the locale, a directory name must not. */
+static bool is_alphanumeric(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
+}
+
 int parse_tenant_id(const char *s)
 {
-	/* Spelled out: isalnum() depends on the locale, a directory name must not. */
-	static const char allowed[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "abcdefghijklmnopqrstuvwxyz._-";
-	size_t length = strspn(s, allowed);
+	size_t length = 0;
 
-	if (s[length] != '\0' || length == 0 || strchr("._-", s[0]))
+	while (is_alphanumeric(s[length]) || s[length] == '.' || s[length] == '_' || s[length] == '-')
+		length++;
+	if (s[length] != '\0' || !is_alphanumeric(s[0]))
 		return -EINVAL;
 	return length > TENANT_ID_MAX ? -ERANGE : 0;
 }

@@ -41,7 +41,7 @@ static int add_chunks(struct catalog *c, const struct catalog_file *f, struct pr
 	uint64_t at = CATALOG_HEADER_BYTES, bad_at = at;
 	char name[CATALOG_NAME_MAX];
 	struct buffer spare = {};
-	int error = 0;
+	int error = at == f->size ? -ENODATA : 0; /* no file is published without a chunk */
 
 	while (at < f->size && !error)
 		error = add_chunk(c, f, &spare, &at, &bad_at);

@@ -216,7 +216,8 @@ static int append_bytes(int catalog_fd, int32_t day, uint64_t size, const struct
 }
 
 /* Behind what is there, if the two together list everything: *ret_done. */
-static int extend_file(struct catalog_add *a, struct catalog_draft *d, struct catalog *old, bool *ret_done)
+static int extend_file(struct catalog_add *a, struct catalog_draft *d, struct catalog *old,
+		       bool *ret_done)
 {
 	struct buffer out = {};
 	bool all = false, gapless = true;

@@ -87,6 +87,10 @@ int catalog_check(int catalog_fd, int32_t day, struct catalog_facts *ret_facts, 
 	}
 	if (error)
 		return error;
+	if (at == f.size) {
+		facts.torn = true; /* no file is published without a chunk */
+		facts.torn_at = at;
+	}
 	while (at < f.size && !error)
 		error = check_chunk(&f, &at, &facts);
 	catalog_file_close(&f);
@@ -112,7 +116,8 @@ static bool times_fit(const struct catalog_section *is, const struct section *s)
 
 	return is->first_utc_ns <= s->first_utc_ns && s->first_utc_ns - is->first_utc_ns < unit &&
 	       is->last_utc_ns >= s->last_utc_ns && is->last_utc_ns - s->last_utc_ns < unit &&
-	       is->opened_utc_ns <= s->opened_utc_ns && s->opened_utc_ns - is->opened_utc_ns < unit;
+	       is->opened_utc_ns <= s->opened_utc_ns &&
+	       (is->opened_utc_ns == INT64_MIN || s->opened_utc_ns - is->opened_utc_ns < unit);
 }
 
 static bool says_the_same(const struct compare *v, const struct catalog_section *is,
@@ -169,7 +174,8 @@ static bool origin_has_all(const struct compare *v, const struct catalog_section
 }
 
 /* *ret_missing: a source that the catalog does not find in section `index`. */
-static int find_sources(struct compare *v, struct segment_reader *r, const struct section_reader *section,
+static int find_sources(struct compare *v, struct segment_reader *r,
+			const struct section_reader *section,
 			uint32_t index, struct addr *ret_source, bool *ret_missing)
 {
 	struct block_rows *b = malloc(sizeof(*b));
@@ -192,8 +198,27 @@ static int find_sources(struct compare *v, struct segment_reader *r, const struc
 	return error;
 }
 
-static int compare_section(struct compare *v, int dir_fd, struct segment_reader *r,
-			   const struct section *s, struct problem *p)
+/* Whether a section of this name stands where the catalog says: of two that are alike it lists one. */
+static bool stands_there(const struct compare *v, const struct catalog_parts *parts,
+			 const struct catalog_section *is, const struct section *s)
+{
+	const struct catalog_segment *segment = &v->c->segments[is->segment];
+
+	for (size_t i = 0; i < parts->count; i++) {
+		const struct segment_reader *r = &parts->list[i];
+
+		if (r->part != segment->part || r->file_id != segment->file_id)
+			continue;
+		for (size_t k = 0; k < r->section_count; k++)
+			if (&r->sections[k] != s && r->sections[k].offset == is->offset &&
+			    r->sections[k].journal_id == s->journal_id && r->sections[k].run == s->run)
+				return true;
+	}
+	return false;
+}
+
+static int compare_section(struct compare *v, const struct catalog_parts *parts,
+			   struct segment_reader *r, const struct section *s, struct problem *p)
 {
 	struct catalog_section name = { .run = s->run };
 	struct catalog_origin origin = { .journal_id = s->journal_id };
@@ -212,14 +237,13 @@ static int compare_section(struct compare *v, int dir_fd, struct segment_reader 
 	if (error)
 		return problem(p, error, "out of memory");
 	if (index == UINT32_MAX) {
-		if ((v->unsealed && v->unsealed(v->ctx, s->journal_id)) || section_superseded(dir_fd, r, s))
+		if (v->unsealed && v->unsealed(v->ctx, s->journal_id))
 			return 0;
 		return problem(p, -EBADMSG, "catalog/%s does not list segments/%s/%s offset %llu", v->name,
 			       r->tenant_id, r->name, (unsigned long long)s->offset);
 	}
 	if (!says_the_same(v, &v->c->sections[index], r, s))
-		/* The other one of two that are alike may be listed. */
-		return section_superseded(dir_fd, r, s) ? 0 :
+		return stands_there(v, parts, &v->c->sections[index], s) ? 0 :
 			problem(p, -EBADMSG, "catalog/%s says something else of segments/%s/%s offset %llu",
 				v->name, r->tenant_id, r->name, (unsigned long long)s->offset);
 	v->seen[index] = true;
@@ -249,7 +273,7 @@ static int compare_tenant(void *ctx, struct catalog_parts *parts, struct problem
 
 	for (size_t i = 0; i < parts->count; i++)
 		for (size_t k = 0; k < parts->list[i].section_count; k++) {
-			int error = compare_section(v, parts->dir_fd, &parts->list[i],
+			int error = compare_section(v, parts, &parts->list[i],
 						    &parts->list[i].sections[k], p);
 
 			if (error)

@@ -6,6 +6,23 @@
 #include "base/cursor.h"
 #include "catalog.h"
 
+/* Columns of the sections in their order. */
+enum catalog_column {
+	COLUMN_SEGMENT,
+	COLUMN_ORIGIN,
+	COLUMN_RUN,
+	COLUMN_SKIPPED,
+	COLUMN_HEADER,
+	COLUMN_BODY,
+	COLUMN_ROWS,
+	COLUMN_FIRST,
+	COLUMN_LAST,
+	COLUMN_OPENED,
+	COLUMN_FLAGS,
+	COLUMN_CODE,
+	COLUMN_COUNT,
+};
+
 /*
  * Appends the lists of c, whose origins are settled and whose sections stand by (segment, offset), segments
  * by (tenant, part). flags and code_bits by section. buffer_ok() tells.

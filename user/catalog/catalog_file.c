@@ -13,10 +13,13 @@
 #include "base/utc.h"
 #include "catalog_facts.h"
 #include "catalog_file.h"
+#include "schema/store.h"
 
 /* Facts and directory of most chunks are smaller; one read gets them. */
 #define FIRST_READ 32768
 #define LEVEL 3
+/* Facts are compressed when that makes the chunk smaller by this part of it: unpacking is half of opening. */
+#define WORTH_IT 16
 #define BUCKET_LEAST 5 /* checksum, and the bits of an empty one */
 
 void catalog_name(int32_t day, char name[static CATALOG_NAME_MAX])
@@ -309,6 +312,12 @@ int catalog_chunk_write(const struct catalog *lists, const uint8_t *flags, struc
 		return -ENOMEM;
 	}
 	facts_bytes = out->size - start - CHUNK_PREFIX_BYTES;
+	if ((facts.size - facts_bytes) * WORTH_IT < filter->buckets.size + facts.size) {
+		out->size = start + CHUNK_PREFIX_BYTES;
+		buffer_bytes(out, facts.data, facts.size);
+		facts_bytes = facts.size;
+		coding = STORE_CODING_PLAIN;
+	}
 	directory_at = facts_at + facts_bytes;
 	seal_buckets(filter, file_id, directory_at + filter->directory.size);
 	buffer_bytes(out, filter->directory.data, filter->directory.size);

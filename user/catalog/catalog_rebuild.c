@@ -43,7 +43,8 @@ static int is_listed(struct rebuild *b, const struct segment_reader *r, const st
 	return error;
 }
 
-static int take_section(struct rebuild *b, int dir_fd, struct segment_reader *r, const struct section *s)
+static int take_section(struct rebuild *b, int dir_fd, struct segment_reader *r,
+			const struct section *s)
 {
 	struct section_reader *section;
 	bool listed, whole = false;

@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Day catalogs while sealing goes on: whatever is missing, damaged, interrupted or
+ * put back, what a catalog does not list is in a journal (AC-33 in part), and a
+ * catalog that cannot be complete is not there.
+ */
+#include "catalog/catalog_add.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/fs.h"
+#include "fixture.h"
+#include "schema/event.h"
+#include "schema/store.h"
+#include "seal/seal.h"
+#include "unit.h"
+
+#define FILE_NAME "2026-03-10.skc"
+
+/* A journal with n rows of t1 and t2 in the day, not sealed yet. */
+static void make_journal(const struct store_dir *store, uint64_t seed, size_t n, char name[static 64])
+{
+	struct journal *j = a_journal(store->journal);
+	struct record *rows = calloc(n, sizeof(*rows));
+	struct rng rng = { seed };
+
+	random_rows(&rng, rows, n, DAY_NS, NS_PER_DAY);
+	put_rows(j, rows, n, 2000);
+	end_journal(store->journal, j, name);
+	free(rows);
+}
+
+static struct seal_result seal_one(const struct store_dir *store, const char *name)
+{
+	struct seal_result result = { 0 };
+	struct problem p = { "" };
+	int error = seal_journal(store, name, &result, &p);
+
+	CHECK_ROW(error == 0, "%s", p.text);
+	return result;
+}
+
+static struct seal_result seal_new(const struct store_dir *store, uint64_t seed)
+{
+	char name[64];
+
+	make_journal(store, seed, 60, name);
+	return seal_one(store, name);
+}
+
+static void agrees(const struct store_dir *store, size_t want_chunks, size_t want_sections)
+{
+	struct catalog_facts facts = { 0 };
+	struct catalog *c = NULL;
+	struct problem p = { "" };
+	int error = catalog_compare(store, DAY_NUMBER, NULL, NULL, &p);
+
+	CHECK_ROW(error == 0, "%s", p.text);
+	REQUIRE(catalog_check(store->catalog, DAY_NUMBER, &facts, &p) == 0);
+	CHECK_INT(facts.bad, 0);
+	CHECK(!facts.torn);
+	CHECK_INT(facts.chunks, want_chunks);
+	CHECK_INT(mode_of_file(store->catalog, FILE_NAME), 0600);
+	REQUIRE(catalog_open(store->catalog, DAY_NUMBER, &c, &p) == 0);
+	CHECK_INT(c->section_count, want_sections);
+	CHECK_INT(c->day, DAY_NUMBER);
+	catalog_close(c);
+}
+
+static void each_journal_is_a_chunk(void)
+{
+	struct store_dir store = a_store();
+	struct catalog *c;
+	struct problem p;
+
+	for (uint64_t i = 1; i <= 3; i++) {
+		CHECK_INT(seal_new(&store, i).days_without_catalog, 0);
+		agrees(&store, i, 2 * i);
+	}
+	REQUIRE(catalog_open(store.catalog, DAY_NUMBER, &c, &p) == 0);
+	CHECK_INT(c->tenant_count, 2);
+	CHECK_INT(c->segment_count, 2);
+	CHECK_INT(c->origin_count, 3);
+	for (size_t i = 0; i < 3; i++) {
+		CHECK_INT(c->origins[i].rung, SEKISHO_RUNG_SET_STATE);
+		CHECK(!c->origins[i].imported);
+		CHECK_INT(c->origins[i].span_from_ns, DAY_NS);
+		REQUIRE(c->origins[i].clock.count == 1);
+		CHECK_INT(c->origins[i].clock.list[0].max_error_ns, 262144);
+	}
+	for (size_t i = 0; i < c->section_count; i++) {
+		CHECK(c->sections[i].has_close);
+		CHECK(c->sections[i].opened_utc_ns < c->sections[i].last_utc_ns);
+	}
+	catalog_close(c);
+	CHECK_INT(catalog_rebuild(&store, DAY_NUMBER, &p), 0);
+	agrees(&store, 1, 6);
+	store_close(&store);
+}
+
+/* After so many that a search would feel it, one chunk is made of them. */
+static void many_chunks_become_one(void)
+{
+	struct store_dir store = a_store();
+	struct catalog_facts facts = { 0 };
+	struct problem p;
+
+	for (uint64_t i = 1; i <= 32; i++)
+		seal_new(&store, i);
+	agrees(&store, 32, 64);
+	seal_new(&store, 33);
+	agrees(&store, 1, 66);
+	seal_new(&store, 34);
+	agrees(&store, 2, 68);
+	REQUIRE(catalog_check(store.catalog, DAY_NUMBER, &facts, &p) == 0);
+	CHECK(facts.pairs > 300 && facts.buckets >= 2);
+	store_close(&store);
+}
+
+/* Gaps: those of the node once, those of a tenant with its index. */
+static void gaps_are_listed(void)
+{
+	struct store_dir store = a_store();
+	struct journal *j = a_journal(store.journal);
+	const struct gap gaps[] = {
+		{ .first_utc_ns = DAY_NS + 10, .last_utc_ns = DAY_NS + 20, .count = 7, .total = 9,
+		  .tenant = 2, .reason = STORE_GAP_RING_FULL },
+		{ .first_utc_ns = DAY_NS + 5, .last_utc_ns = DAY_NS + NS_PER_DAY, .count = 3,
+		  .reason = STORE_GAP_MALFORMED },
+	};
+	struct catalog *c;
+	struct problem p;
+	char name[64];
+
+	REQUIRE(journal_append_gaps(j, gaps, ARRAY_SIZE(gaps)) == 0);
+	end_journal(store.journal, j, name);
+	seal_one(&store, name);
+	for (int rebuilt = 0; rebuilt < 2; rebuilt++) {
+		agrees(&store, 1, 2);
+		REQUIRE(catalog_open(store.catalog, DAY_NUMBER, &c, &p) == 0);
+		REQUIRE(c->origin_count == 1 && c->origins[0].gaps.count == 2);
+		CHECK_INT(c->origins[0].gaps.list[0].tenant, CATALOG_EVERY_TENANT);
+		CHECK_INT(c->origins[0].gaps.list[0].first_utc_ns, DAY_NS + 5);
+		CHECK_INT(c->origins[0].gaps.list[0].last_utc_ns, DAY_NS + NS_PER_DAY - 1);
+		CHECK_INT(c->origins[0].gaps.list[0].count, 3);
+		CHECK_STR(c->tenants[c->origins[0].gaps.list[1].tenant], "t2");
+		CHECK_INT(c->origins[0].gaps.list[1].total, 9);
+		CHECK_INT(c->sections[0].rows, 0);
+		CHECK_INT(c->sections[0].first_utc_ns, DAY_NS);
+		catalog_close(c);
+		CHECK_INT(catalog_rebuild(&store, DAY_NUMBER, &p), 0);
+	}
+	/* Its continuation, on the day after. */
+	REQUIRE(catalog_open(store.catalog, DAY_NUMBER + 1, &c, &p) == 0);
+	CHECK_INT(c->origins[0].gaps.count, 1);
+	CHECK_INT(c->origins[0].gaps.list[0].count, 0);
+	catalog_close(c);
+	store_close(&store);
+}
+
+/* Killed between the catalog and the unlink: a repeated run lists nothing twice. */
+static void a_repeated_run_adds_nothing(void)
+{
+	struct store_dir store = a_store();
+	struct seal_result result;
+	char name[64];
+	uint8_t *journal;
+	size_t size;
+	long long before;
+
+	seal_new(&store, 1);
+	make_journal(&store, 2, 60, name);
+	journal = read_file(store.journal, name, &size);
+	seal_one(&store, name);
+	before = size_of(store.catalog, FILE_NAME);
+	write_file(store.journal, name, journal, size);
+	result = seal_one(&store, name);
+	CHECK_INT(result.skipped_sections, 2);
+	CHECK_INT(size_of(store.catalog, FILE_NAME), before);
+	agrees(&store, 2, 4);
+	free(journal);
+	store_close(&store);
+}
+
+/* Killed between the sections and the catalog: the journal is there, and the next run lists them. */
+static void sections_without_catalog_are_listed_later(void)
+{
+	for (int first = 0; first < 2; first++) {
+		struct store_dir store = a_store(), without = store;
+		struct seal_result result;
+		struct catalog *c;
+		struct problem p;
+		char name[64];
+		uint8_t *journal;
+		size_t size;
+
+		seal_new(&store, 1);
+		make_journal(&store, 2, 60, name);
+		journal = read_file(store.journal, name, &size);
+		without.catalog = -1;
+		seal_one(&without, name);
+		write_file(store.journal, name, journal, size);
+		/* The catalog stands, and misses what the journal has. */
+		CHECK_INT(catalog_compare(&store, DAY_NUMBER, NULL, NULL, &p), -EBADMSG);
+		CHECK(strstr(p.text, "catalog/2026-03-10.skc does not list segments/t1/2026-03-10.sks") != NULL);
+		REQUIRE(catalog_open(store.catalog, DAY_NUMBER, &c, &p) == 0);
+		CHECK_INT(c->section_count, 2);
+		catalog_close(c);
+		if (first) /* another journal is sealed before: it cannot leave them out */
+			seal_new(&store, 3);
+		result = seal_one(&store, name);
+		CHECK_INT(result.skipped_sections, 2);
+		CHECK_INT(result.sections, 0);
+		agrees(&store, first ? 1 : 2, first ? 6 : 4);
+		free(journal);
+		CHECK_INT(unlinkat(store.catalog, FILE_NAME, 0), 0);
+		for (int t = 1; t <= 2; t++) {
+			const char *path = t == 1 ? "t1/2026-03-10.sks" : "t2/2026-03-10.sks";
+
+			CHECK_INT(unlinkat(store.segments, path, 0), 0);
+		}
+		store_close(&store);
+	}
+}
+
+static bool any_journal(void *ctx, uint64_t journal_id)
+{
+	(void)journal_id;
+	(*(size_t *)ctx)++;
+	return true;
+}
+
+/* What has its journal still need not be listed. */
+static void unsealed_sections_may_be_missing(void)
+{
+	struct store_dir store = a_store(), without = store;
+	struct problem p;
+	size_t asked = 0;
+	char name[64];
+
+	seal_new(&store, 1);
+	make_journal(&store, 2, 60, name);
+	without.catalog = -1;
+	seal_one(&without, name);
+	CHECK_INT(catalog_compare(&store, DAY_NUMBER, any_journal, &asked, &p), 0);
+	CHECK_INT(asked, 2);
+	store_close(&store);
+}
+
+/* Gone, damaged, torn, or an older one: the next run makes it again, of everything. */
+static void what_is_wrong_is_made_again(void)
+{
+	struct store_dir store = a_store();
+	struct problem p;
+	uint8_t *older, *bytes;
+	size_t older_size, size, sections = 6;
+
+	seal_new(&store, 1);
+	older = read_file(store.catalog, FILE_NAME, &older_size);
+	seal_new(&store, 2);
+	CHECK_INT(unlinkat(store.catalog, FILE_NAME, 0), 0);
+	seal_new(&store, 3);
+	agrees(&store, 1, sections);
+	for (int wrong = 0; wrong < 4; wrong++) {
+		bytes = read_file(store.catalog, FILE_NAME, &size);
+		switch (wrong) {
+		case 0: /* header */
+			bytes[30] ^= 1;
+			write_file(store.catalog, FILE_NAME, bytes, size);
+			break;
+		case 1: /* facts */
+			bytes[CATALOG_HEADER_BYTES + CHUNK_PREFIX_BYTES + 9] ^= 1;
+			write_file(store.catalog, FILE_NAME, bytes, size);
+			break;
+		case 2:
+			write_file(store.catalog, FILE_NAME, bytes, size - 1);
+			break;
+		default:
+			write_file(store.catalog, FILE_NAME, older, older_size);
+			CHECK_INT(catalog_compare(&store, DAY_NUMBER, NULL, NULL, &p), -EBADMSG);
+		}
+		free(bytes);
+		CHECK_INT(seal_new(&store, 10 + (uint64_t)wrong).days_without_catalog, 0);
+		sections += 2;
+		agrees(&store, 1, sections);
+	}
+	free(older);
+	store_close(&store);
+}
+
+/* Segments of others, that nobody listed, are listed with the first journal of the day. */
+static void the_first_catalog_lists_older_segments(void)
+{
+	struct store_dir store = a_store(), without = store;
+	struct record row = plain_row(DAY_NS, 1);
+	struct journal *j = a_journal(store.journal);
+	char name[64];
+
+	row.tenant = 2;
+	put_rows(j, &row, 1, 2000);
+	end_journal(store.journal, j, name);
+	without.catalog = -1;
+	seal_one(&without, name);
+	row.tenant = 1;
+	j = a_journal(store.journal);
+	put_rows(j, &row, 1, 2000);
+	end_journal(store.journal, j, name);
+	seal_one(&store, name);
+	agrees(&store, 1, 2);
+	store_close(&store);
+}
+
+static void an_erased_tenant_goes(void)
+{
+	struct store_dir store = a_store();
+	struct problem p;
+	struct catalog *c;
+
+	seal_new(&store, 1);
+	CHECK_INT(unlinkat(store.segments, "t1/2026-03-10.sks", 0), 0);
+	CHECK_INT(catalog_compare(&store, DAY_NUMBER, NULL, NULL, &p), -EBADMSG);
+	CHECK(strstr(p.text, "lists a section that is not there: t1 part 1 offset 74") != NULL);
+	CHECK_INT(catalog_rebuild(&store, DAY_NUMBER, &p), 0);
+	agrees(&store, 1, 1);
+	REQUIRE(catalog_open(store.catalog, DAY_NUMBER, &c, &p) == 0);
+	CHECK_INT(c->tenant_count, 1);
+	CHECK_STR(c->tenants[0], "t2");
+	catalog_close(c);
+	CHECK_INT(unlinkat(store.segments, "t2/2026-03-10.sks", 0), 0);
+	CHECK_INT(catalog_rebuild(&store, DAY_NUMBER, &p), 0);
+	CHECK_INT(size_of(store.catalog, FILE_NAME), -1);
+	CHECK_INT(catalog_drop(&store, DAY_NUMBER), 0);
+	store_close(&store);
+}
+
+/* Where something is lost in a segment, a catalog would hide it. */
+static void a_damaged_segment_has_no_catalog(void)
+{
+	struct store_dir store = a_store();
+	struct problem p;
+	uint8_t *bytes, *catalog;
+	size_t size, catalog_size;
+	int dir = fs_open_dir(store.segments, "t1", 1);
+
+	seal_new(&store, 1);
+	bytes = read_file(dir, "2026-03-10.sks", &size);
+	catalog = read_file(store.catalog, FILE_NAME, &catalog_size);
+	bytes[74 + SECTION_AT_RUN] ^= 1;
+	write_file(dir, "2026-03-10.sks", bytes, size);
+	CHECK_INT(catalog_rebuild(&store, DAY_NUMBER, &p), -EBADMSG);
+	CHECK(strstr(p.text, "segments/t1/2026-03-10.sks: damaged (offset 74)") != NULL);
+	CHECK_INT(size_of(store.catalog, FILE_NAME), (long long)catalog_size); /* the old one stands */
+	/* Torn, and sealed nowhere else. */
+	bytes[74 + SECTION_AT_RUN] ^= 1;
+	write_file(dir, "2026-03-10.sks", bytes, size - 1);
+	CHECK_INT(catalog_rebuild(&store, DAY_NUMBER, &p), -EBADMSG);
+	CHECK(strstr(p.text, "ends inside a section (offset 74)") != NULL);
+	CHECK_INT(unlinkat(store.catalog, FILE_NAME, 0), 0);
+	CHECK_INT(seal_new(&store, 2).days_without_catalog, 1);
+	CHECK_INT(size_of(store.catalog, FILE_NAME), -1);
+	CHECK_INT(count_files(store.journal, ""), 0);
+	free(bytes);
+	free(catalog);
+	close(dir);
+	store_close(&store);
+}
+
+/* A section with a bad block can hold any source: a search must meet the damage. */
+static void a_bad_block_is_always_asked(void)
+{
+	struct store_dir store = a_store();
+	struct addr absent = an_addr("203.0.113.0");
+	struct catalog *c;
+	struct problem p;
+	uint8_t *bytes;
+	size_t size;
+	size_t marked[2] = { 0 };
+	int dir = fs_open_dir(store.segments, "t2", 1);
+
+	seal_new(&store, 1);
+	bytes = read_file(dir, "2026-03-10.sks", &size);
+	bytes[size - 3] ^= 1;
+	write_file(dir, "2026-03-10.sks", bytes, size);
+	CHECK_INT(catalog_rebuild(&store, DAY_NUMBER, &p), 0);
+	REQUIRE(catalog_open(store.catalog, DAY_NUMBER, &c, &p) == 0);
+	REQUIRE(c->section_count == 2);
+	for (absent.bytes[15] = 0; absent.bytes[15] < 200; absent.bytes[15]++) {
+		bool wanted[2] = { false };
+
+		CHECK_INT(catalog_find(c, &absent, wanted), 0);
+		marked[0] += wanted[0];
+		marked[1] += wanted[1];
+	}
+	CHECK_STR(c->tenants[c->segments[c->sections[1].segment].tenant], "t2");
+	CHECK_INT(marked[1], 200);
+	CHECK_ROW(marked[0] < 60, "%zu of 200", marked[0]);
+	catalog_close(c);
+	free(bytes);
+	close(dir);
+	store_close(&store);
+}
+
+/* A rebuilt file takes the old one's place whole, or not at all. */
+static void a_full_disk_leaves_the_old_one(void)
+{
+	struct store_dir store = a_store();
+	struct rlimit before;
+	struct problem p;
+	uint8_t *old, *now;
+	size_t old_size, now_size;
+
+	for (uint64_t i = 1; i <= 5; i++)
+		seal_new(&store, i);
+	old = read_file(store.catalog, FILE_NAME, &old_size);
+	before = disk_full_at(old_size / 4);
+	CHECK(catalog_rebuild(&store, DAY_NUMBER, &p) != 0);
+	CHECK(strstr(p.text, "cannot write catalog/2026-03-10.skc: ") != NULL);
+	disk_has_space(before);
+	now = read_file(store.catalog, FILE_NAME, &now_size);
+	CHECK(now_size == old_size && memcmp(old, now, old_size) == 0);
+	CHECK_INT(count_files(store.catalog, ""), 1);
+	agrees(&store, 5, 10);
+	free(now);
+	free(old);
+	store_close(&store);
+}
+
+/* No room for the catalog: then there is none, and the rows are sealed all the same. */
+static void a_full_disk_leaves_no_half(void)
+{
+	const struct journal_origin origin = { .ring_id = 7, .rung = 1 };
+	const struct anchor anchor = { .boot_ns = BOOT_NS, .utc_ns = DAY_NS };
+	struct store_dir store = a_store();
+	struct record row = plain_row(DAY_NS, 1);
+	struct seal_result result;
+	struct rlimit before;
+	struct problem p;
+	char name[64];
+
+	for (int round = 0; round < 2; round++) {
+		struct journal *j;
+
+		REQUIRE(journal_create(store.journal, &origin, &j, &p) == 0);
+		REQUIRE(journal_append_anchor(j, &anchor) == 0);
+		for (uint32_t t = 1; t <= 60; t++) {
+			struct journal_tenant tenant = { .number = t, .consent = t, .id = "many00" };
+
+			tenant.id[4] = (char)('0' + t / 10);
+			tenant.id[5] = (char)('0' + t % 10);
+			row.tenant = row.consent = t;
+			REQUIRE(journal_append_tenants(j, &tenant, 1) == 0);
+			put_rows(j, &row, 1, 2000 + t);
+		}
+		end_journal(store.journal, j, name);
+		/* The first catalog fits, more does not; segments do. */
+		before = disk_full_at(round ? (rlim_t)size_of(store.catalog, FILE_NAME) + 100 : RLIM_INFINITY);
+		result = seal_one(&store, name);
+		disk_has_space(before);
+		CHECK_INT(result.sections, 60);
+		CHECK_INT(result.days_without_catalog, round);
+		CHECK_INT(count_files(store.journal, ""), 0);
+		CHECK_ROW((size_of(store.catalog, FILE_NAME) == -1) == (round == 1), "%lld bytes",
+			  size_of(store.catalog, FILE_NAME));
+	}
+	CHECK_INT(catalog_rebuild(&store, DAY_NUMBER, &p), 0);
+	agrees(&store, 1, 120);
+	store_close(&store);
+}
+
+/* The catalog's file cannot be written: in its place is a directory that is not empty. */
+static void a_catalog_that_cannot_go_keeps_the_journal(void)
+{
+	struct store_dir store = a_store();
+	struct seal_result result = { 0 };
+	struct problem p;
+	char name[64];
+
+	REQUIRE(mkdirat(store.catalog, FILE_NAME, 0700) == 0);
+	make_journal(&store, 1, 60, name);
+	CHECK(seal_journal(&store, name, &result, &p) != 0);
+	CHECK(strstr(p.text, "cannot remove a day catalog that is not complete") != NULL);
+	CHECK_INT(count_files(store.journal, ""), 1);
+	REQUIRE(unlinkat(store.catalog, FILE_NAME, AT_REMOVEDIR) == 0);
+	result = seal_one(&store, name);
+	CHECK_INT(result.skipped_sections, 2);
+	agrees(&store, 1, 2);
+	store_close(&store);
+}
+
+/* With little memory a journal makes more chunks, and nothing is lost between them. */
+static void memory_is_bounded(void)
+{
+	struct store_dir store = a_store();
+	struct catalog_add *a = catalog_add_new(&store, 100);
+	struct record rows[60];
+	struct rng rng = { 5 };
+	struct clock_pieces clock = { 0 };
+	struct gaps gaps = { 0 };
+	uint64_t dropped = 9;
+	struct problem p;
+	int dir = fs_open_dir(store.segments, "t1", 1);
+
+	for (uint32_t run = 0; run < 6; run++) {
+		struct segment_section s = { .tenant_id = "t1", .tenant = 1, .day = DAY_NUMBER,
+					     .journal_id = 77, .run = run, .rung = 1, .clock = &clock,
+					     .gaps = &gaps, .span_from_ns = DAY_NS, .span_to_ns = DAY_NS };
+		struct segment_place place;
+
+		random_rows(&rng, rows, 60, DAY_NS, NS_PER_DAY);
+		for (size_t i = 0; i < 60; i++)
+			rows[i].tenant = 1;
+		qsort(rows, 60, sizeof(*rows), record_compare_source);
+		set_rows(&s, rows, 60);
+		REQUIRE(segment_append(dir, &s, &place, &p) == 1);
+		CHECK_INT(catalog_add_section(a, dir, &s, &place, run % 2 == 0, &p), 0);
+	}
+	CHECK(size_of(store.catalog, FILE_NAME) > 0); /* before the end */
+	CHECK_INT(catalog_add_commit(a, &dropped, &p), 0);
+	CHECK_INT(dropped, 0);
+	CHECK_INT(catalog_add_commit(a, &dropped, &p), 0);
+	catalog_add_free(a);
+	catalog_add_free(NULL);
+	agrees(&store, 2, 6);
+	close(dir);
+	store_close(&store);
+}
+
+UNIT_SUITE(catalog_add, TEST(each_journal_is_a_chunk), TEST(many_chunks_become_one),
+	   TEST(gaps_are_listed), TEST(a_repeated_run_adds_nothing),
+	   TEST(sections_without_catalog_are_listed_later), TEST(unsealed_sections_may_be_missing),
+	   TEST(what_is_wrong_is_made_again), TEST(the_first_catalog_lists_older_segments),
+	   TEST(an_erased_tenant_goes), TEST(a_damaged_segment_has_no_catalog),
+	   TEST(a_bad_block_is_always_asked), TEST(a_full_disk_leaves_the_old_one),
+	   TEST(a_full_disk_leaves_no_half),
+	   TEST(a_catalog_that_cannot_go_keeps_the_journal), TEST(memory_is_bounded));
