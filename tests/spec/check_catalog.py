@@ -222,7 +222,8 @@ def gaps_and_clock(data, at, tenant, section):
     rows, _, _, flags = fields.varint(), fields.varint(), fields.u8(), fields.u8()
     for _ in range(3):
         fields.zigzag()
-    first, span, opened = (fields.varint(), fields.varint(), fields.varint()) if rows else (0, 0, 0)
+    first, span = (fields.varint(), fields.varint()) if rows else (0, 0)
+    opened = fields.varint() if rows and flags & 8 else 0
     if flags & 2:
         fields.take(fields.varint())
     gaps, clock = [], []
@@ -232,7 +233,7 @@ def gaps_and_clock(data, at, tenant, section):
     boot, utc = 0, section.first if rows else 0
     for _ in range(fields.varint() if rows else 0):
         boot_from = boot + fields.varint()
-        length = fields.varint()
+        length = fields.zigzag() + span
         boot = boot_from + length
         utc += fields.zigzag()
         code = fields.u8()
@@ -258,7 +259,9 @@ def compare_section(listed, data, at, tenant, segment, section):
         return "another origin"
     if set(gaps) - set(origin["gaps"]):
         return "a gap is missing"
-    if set(clock) - set(origin["clock"]):
+    if not all(any(begin <= piece[0] and end >= piece[1] and utc - begin == piece[2] - piece[0]
+                   and (error, status) == piece[3:] for begin, end, utc, error, status in origin["clock"])
+               for piece in clock):
         return "a clock piece is missing"
     return None
 

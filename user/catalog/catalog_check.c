@@ -138,9 +138,9 @@ static bool has_piece(const struct clock_pieces *list, const struct clock_piece 
 	for (size_t i = 0; i < list->count; i++) {
 		const struct clock_piece *is = &list->list[i];
 
-		if (is->boot_from == want->boot_from && is->boot_to == want->boot_to &&
-		    is->utc_from == want->utc_from && is->max_error_ns == want->max_error_ns &&
-		    is->status == want->status)
+		if (is->boot_from <= want->boot_from && is->boot_to >= want->boot_to &&
+		    (uint64_t)is->utc_from - is->boot_from == (uint64_t)want->utc_from - want->boot_from &&
+		    is->max_error_ns == want->max_error_ns && is->status == want->status)
 			return true;
 	}
 	return false;

@@ -309,10 +309,32 @@ static size_t sort_unique(void *list, size_t count, size_t size,
 	return kept;
 }
 
+/* UTC, bound and status that one piece goes on with the other's? */
+static bool same_line(const struct clock_piece *x, const struct clock_piece *y)
+{
+	return (uint64_t)x->utc_from - x->boot_from == (uint64_t)y->utc_from - y->boot_from &&
+	       x->max_error_ns == y->max_error_ns && x->status == y->status;
+}
+
+/* Sections cut the journal's pieces to their rows: neighbours on one line are one. Returns how many are left. */
+static size_t join_pieces(struct clock_piece *list, size_t count)
+{
+	size_t kept = 0;
+
+	if (count)
+		qsort(list, count, sizeof(*list), compare_pieces);
+	for (size_t i = 0; i < count; i++) {
+		if (!kept || !same_line(&list[kept - 1], &list[i]))
+			list[kept++] = list[i];
+		else if (list[i].boot_to > list[kept - 1].boot_to)
+			list[kept - 1].boot_to = list[i].boot_to;
+	}
+	return kept;
+}
+
 void catalog_lists_settle(struct catalog_origin *o)
 {
-	o->clock.count = sort_unique(o->clock.list, o->clock.count, sizeof(*o->clock.list),
-				     compare_pieces);
+	o->clock.count = join_pieces(o->clock.list, o->clock.count);
 	o->gaps.count = sort_unique(o->gaps.list, o->gaps.count, sizeof(*o->gaps.list), compare_gaps);
 	o->settled = o->gaps.count + o->clock.count;
 }

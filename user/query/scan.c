@@ -246,9 +246,20 @@ void scan_note_clock(struct scan *s, uint32_t status, uint64_t max_error_ns)
 
 void scan_note_pieces(struct scan *s, const struct clock_pieces *clock)
 {
-	for (size_t i = 0; i < clock->count; i++)
-		if (scan_overlaps(s->q, clock->list[i].utc_from, clock_piece_utc_to(&clock->list[i])))
-			scan_note_clock(s, clock->list[i].status, clock->list[i].max_error_ns);
+	const struct clock_piece *before = clock_pieces_find(clock, s->q->from_ns);
+	bool any = false;
+
+	for (size_t i = 0; i < clock->count; i++) {
+		const struct clock_piece *piece = &clock->list[i];
+
+		if (!scan_overlaps(s->q, piece->utc_from, clock_piece_utc_to(piece)))
+			continue;
+		scan_note_clock(s, piece->status, piece->max_error_ns);
+		any = true;
+	}
+	/* Between rows: what was last known. */
+	if (!any && before && before->utc_from <= s->q->from_ns)
+		scan_note_clock(s, before->status, before->max_error_ns);
 }
 
 void scan_note_hook(struct scan *s, uint8_t rung)
