@@ -29,14 +29,16 @@ LIB_SRC := $(sort $(wildcard user/base/*.c user/capture/*.c user/journal/*.c use
 VERB_SRC := $(sort $(wildcard user/cmd/verb_*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 CONNS_SRC := $(sort $(wildcard tests/kernel/*.c))
+BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
 LIB := $(B)/libsekisho.a
 obj = $(patsubst %.c,$(B)/%.o,$(1))
-ALL_SRC := $(LIB_SRC) $(VERB_SRC) user/cmd/sekisho.c user/cmd/sekishod.c $(UNIT_SRC) $(CONNS_SRC)
+ALL_SRC := $(LIB_SRC) $(VERB_SRC) user/cmd/sekisho.c user/cmd/sekishod.c $(UNIT_SRC) $(CONNS_SRC) \
+	$(BENCH_SRC)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY: build/bpf/accept.bpf.o
-.PHONY: all help demo test test-unit test-cli test-kernel test-vm unit lint clean FORCE
+.PHONY: all help demo test test-unit test-cli test-kernel test-vm unit bench-store lint clean FORCE
 
 ## all: build sekishod and sekisho (the default)
 all: $(B)/sekishod $(B)/sekisho
@@ -60,6 +62,11 @@ test:
 
 ## unit: build everything the tests run
 unit: all $(B)/unit $(B)/conns
+
+## bench-store: sizes, rates and searches of the store beside others; DATA="D1 D3" by default, D2 is large
+DATA := D1 D3
+bench-store: $(B)/bench-store
+	$(Q)$(B)/bench-store $(BENCH_OPTIONS) --dir build/bench $(DATA)
 
 ## lint: includes point one way, banned functions, file and function length
 lint:
@@ -92,6 +99,7 @@ $(B)/%.o: %.c Makefile $(B)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(EXTRA_CPPFLAGS) $(CFLAGS) -MD -MP -c $< -o $@
 
+$(call obj,$(BENCH_SRC)): EXTRA_CPPFLAGS := -Itests/bench
 $(call obj,$(UNIT_SRC)): EXTRA_CPPFLAGS := -Iuser/base -Itests/unit
 
 $(LIB): $(call obj,$(LIB_SRC))
@@ -104,7 +112,9 @@ $(B)/unit: $(call obj,$(UNIT_SRC)) $(LIB)
 $(B)/unit: LIBS += -lcunit -lm
 $(B)/conns: $(call obj,$(CONNS_SRC))
 $(B)/conns: LIBS :=
-$(B)/sekishod $(B)/sekisho $(B)/unit $(B)/conns:
+$(B)/bench-store: $(call obj,$(BENCH_SRC)) $(LIB)
+$(B)/bench-store: LIBS += -lm
+$(B)/sekishod $(B)/sekisho $(B)/unit $(B)/conns $(B)/bench-store:
 	$(SAY) LD $@
 	$(Q)$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
 
