@@ -13,6 +13,9 @@
 #define BOT_CLUSTERS 12u
 /* Zipf's exponent of the clients: see mix.h. */
 #define CLIENT_ZIPF 0.6
+/* Of 100 clients so many have IPv6; of 100 further views so many go to another tenant: see mix.h. */
+#define CLIENT_V6 55
+#define VIEW_LEAVES 60
 /* Rows of one bucket while they are put in the order of time: about this many. */
 #define BUCKET_ROWS 2
 
@@ -246,14 +249,17 @@ static uint32_t some_client(struct mix *m)
 static void browser_visit(struct mix *m)
 {
 	uint32_t tenant = some_tenant(m), c = some_client(m), views = 1 + below(m, 4);
-	bool v6 = tenant_has_v6(m, tenant) && fact(m, c, 10) % 100 < 35;
 	double t = some_second(m);
 	struct mix_row row = {};
 
-	set_client(m, c, v6, &row);
 	for (uint32_t v = 0; v < views; v++) {
 		uint32_t connections = 1 + below(m, 8);
+		bool v6;
 
+		if (v && below(m, 100) < VIEW_LEAVES)
+			tenant = some_tenant(m);
+		v6 = tenant_has_v6(m, tenant) && fact(m, c, 10) % 100 < CLIENT_V6;
+		set_client(m, c, v6, &row);
 		set_dst(m, tenant, v6, &row);
 		row.dst_port = some_service(m);
 		for (uint32_t i = 0; i < connections; i++) {

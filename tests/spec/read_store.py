@@ -502,6 +502,7 @@ class Section:
         if not 64 <= header_size <= 16777216:
             raise Bad
         self.size, self.body = header_size + body_size, at + header_size
+        self.end = at + self.size
         if at + self.size > len(data):
             raise Torn
         header = data[at + 64:at + header_size]
@@ -513,12 +514,14 @@ class Section:
             raise Bad
         if self.flags & ~15:
             raise Refused("a section with flags %#x" % self.flags)
-        self.spoke = (fields.zigzag(), fields.zigzag())
+        begin = fields.zigzag()
+        self.spoke = (begin, begin + fields.zigzag())
         fields.zigzag()
         if self.count:
             self.first = day * 86400 * 10**9 + fields.varint()
             self.span = fields.varint()
-            fields.varint()
+            if self.flags & 8:
+                fields.varint()
             if (self.first + self.span) // (86400 * 10**9) != day:
                 raise Bad
         if rest:
@@ -534,7 +537,8 @@ class Section:
             fields.take(40 * fields.varint())
         if self.count:
             self.clock = self.read_clock(fields)
-            self.endpoints = [self.endpoint(fields) for _ in range(fields.varint())]
+            for _ in range(fields.varint()):
+                self.endpoints.append(self.endpoint(fields))
             given, usual = fields.varint(), usual_codes()
             if given >> 30:
                 raise Bad
@@ -556,14 +560,24 @@ class Section:
             utc += boot - boot_from
         return pieces
 
-    @staticmethod
-    def endpoint(fields):
+    def endpoint(self, fields):
         flags = fields.u8()
-        if flags & ~3:
+        if flags & ~15 or flags & 5 == 5:
             raise Bad
-        e = {"kind": fields.u8(), "protocol": fields.u8(), "flags": fields.varint(), "consent": fields.varint(),
-             "dst_port": fields.u16(), "orig_dst": bytes(16), "orig_dst_port": 0}
-        e["dst"] = fields.take(16) if flags & 1 else bytes(10) + b"\xff\xff" + fields.take(4)
+        if not flags & 8:
+            e = {"kind": fields.u8(), "protocol": fields.u8(), "flags": fields.varint(), "consent": fields.varint()}
+        elif self.endpoints:
+            e = dict(self.endpoints[-1])
+        else:
+            raise Bad
+        e.update({"dst_port": fields.u16(), "orig_dst": bytes(16), "orig_dst_port": 0})
+        if flags & 4:
+            number = fields.varint()
+            if number >= len(self.endpoints):
+                raise Bad
+            e["dst"] = self.endpoints[number]["dst"]
+        else:
+            e["dst"] = fields.take(16) if flags & 1 else bytes(10) + b"\xff\xff" + fields.take(4)
         if flags & 2:
             e["orig_dst"], e["orig_dst_port"] = fields.take(16), fields.u16()
         return e
@@ -574,7 +588,12 @@ class Section:
         for i in range(v4 + v6):
             key = fields.varint() + (0 if i == v4 else key)
             first = bytes(10) + b"\xff\xff" + key.to_bytes(4, "big") if i < v4 else key.to_bytes(8, "big") + fields.take(8)
-            rows, size = fields.varint() + 1, fields.varint()
+            if i < v4 + v6 - 1:
+                rows, size = fields.varint() + 1, fields.varint()
+            else:
+                rows, size = self.count - sum(b["rows"] for b in self.blocks), self.end - offset
+            if not 0 < rows <= 2048 or size < 5:
+                raise Bad
             self.blocks.append({"v4": i < v4, "first": first, "rows": rows, "at": offset, "size": size})
             offset += size
         if sum(b["rows"] for b in self.blocks) != self.count:

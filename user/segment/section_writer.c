@@ -12,6 +12,8 @@
 
 /* Clock pieces are kept when a row lies in one of this many parts of the section's time. */
 #define CLOCK_SLOTS 4096
+/* An endpoint's address is looked for among so many before it. */
+#define ENDPOINT_LOOK_BACK 256
 
 struct draft {
 	const struct segment_section *s;
@@ -202,7 +204,7 @@ static uint64_t be64_at(const uint8_t *p)
 	return __builtin_bswap64(v);
 }
 
-/* Per block its first source, rows and bytes; IPv4 blocks come first. */
+/* Per block its first source, rows and bytes (the last one's are what is left); IPv4 blocks come first. */
 static void write_index(struct draft *d)
 {
 	uint64_t v4 = 0, before = 0;
@@ -220,34 +222,63 @@ static void write_index(struct draft *d)
 		buffer_varint(&d->index, key - before);
 		if (!d->plans[i].v4)
 			buffer_bytes(&d->index, src + 8, 8);
+		before = key;
+		if (i + 1 == d->plan_count)
+			break;
 		buffer_varint(&d->index, d->plans[i].rows - 1);
 		buffer_varint(&d->index, d->sizes[i]);
-		before = key;
+	}
+}
+
+/* An endpoint that has this one's address, among the frequent ones before it; itself if there is none. */
+static uint32_t same_address(const struct draft *d, uint32_t i)
+{
+	const struct endpoint *e = &d->s->endpoints[d->order[i]];
+
+	for (uint32_t k = 0; k < i && k < ENDPOINT_LOOK_BACK; k++)
+		if (memcmp(&d->s->endpoints[d->order[k]].dst, &e->dst, sizeof(e->dst)) == 0)
+			return k;
+	return i;
+}
+
+static bool like_before(const struct endpoint *a, const struct endpoint *b)
+{
+	return a->kind == b->kind && a->protocol == b->protocol && a->flags == b->flags &&
+	       a->consent == b->consent;
+}
+
+static void write_endpoint(const struct draft *d, uint32_t i, struct buffer *out)
+{
+	static const struct addr none;
+	const struct endpoint *e = &d->s->endpoints[d->order[i]];
+	uint32_t same = same_address(d, i);
+	bool v6 = !addr_is_v4(&e->dst), orig = e->orig_dst_port || addr_compare(&e->orig_dst, &none) != 0;
+	bool like = i && like_before(&d->s->endpoints[d->order[i - 1]], e);
+
+	buffer_u8(out, (uint8_t)((v6 && same == i ? ENDPOINT_FLAG_V6 : 0) | (orig ? ENDPOINT_FLAG_ORIG_DST : 0) |
+				 (same < i ? ENDPOINT_FLAG_SAME_DST : 0) | (like ? ENDPOINT_FLAG_LIKE : 0)));
+	if (!like) {
+		buffer_u8(out, e->kind);
+		buffer_u8(out, e->protocol);
+		buffer_varint(out, e->flags);
+		buffer_varint(out, e->consent);
+	}
+	buffer_le16(out, e->dst_port);
+	if (same < i)
+		buffer_varint(out, same);
+	else
+		buffer_bytes(out, e->dst.bytes + (v6 ? 0 : 12), v6 ? 16 : 4);
+	if (orig) {
+		buffer_bytes(out, e->orig_dst.bytes, 16);
+		buffer_le16(out, e->orig_dst_port);
 	}
 }
 
 static void write_endpoints(const struct draft *d, struct buffer *out)
 {
-	static const struct addr none;
-
 	buffer_varint(out, d->coder.endpoint_count);
-	for (uint32_t i = 0; i < d->coder.endpoint_count; i++) {
-		const struct endpoint *e = &d->s->endpoints[d->order[i]];
-		bool v6 = !addr_is_v4(&e->dst);
-		bool orig = e->orig_dst_port || addr_compare(&e->orig_dst, &none) != 0;
-
-		buffer_u8(out, (uint8_t)((v6 ? ENDPOINT_FLAG_V6 : 0) | (orig ? ENDPOINT_FLAG_ORIG_DST : 0)));
-		buffer_u8(out, e->kind);
-		buffer_u8(out, e->protocol);
-		buffer_varint(out, e->flags);
-		buffer_varint(out, e->consent);
-		buffer_le16(out, e->dst_port);
-		buffer_bytes(out, e->dst.bytes + (v6 ? 0 : 12), v6 ? 16 : 4);
-		if (orig) {
-			buffer_bytes(out, e->orig_dst.bytes, 16);
-			buffer_le16(out, e->orig_dst_port);
-		}
-	}
+	for (uint32_t i = 0; i < d->coder.endpoint_count; i++)
+		write_endpoint(d, i, out);
 }
 
 /* Which slots of the section's time hold a row. */
@@ -281,6 +312,20 @@ static uint8_t error_code(uint64_t max_error_ns)
 	return (uint8_t)(65 - (unsigned int)__builtin_clzll(max_error_ns - 1));
 }
 
+/* The part of a piece that lies in the time of the rows: shorter numbers, the same conversion. */
+static struct clock_piece clip_piece(const struct draft *d, struct clock_piece piece)
+{
+	int64_t to = clock_piece_utc_to(&piece);
+
+	if (to > d->last_ns && to != INT64_MAX)
+		piece.boot_to -= (uint64_t)to - (uint64_t)d->last_ns;
+	if (piece.utc_from < d->first_ns) {
+		piece.boot_from += (uint64_t)d->first_ns - (uint64_t)piece.utc_from;
+		piece.utc_from = d->first_ns;
+	}
+	return piece;
+}
+
 static void write_clock(const struct draft *d, struct buffer *out)
 {
 	const struct clock_pieces *clock = d->s->clock;
@@ -294,18 +339,20 @@ static void write_clock(const struct draft *d, struct buffer *out)
 		shift++;
 	mark_slots(d, shift, slots);
 	for (size_t i = 0; clock && d->s->row_count && i < clock->count; i++) {
-		const struct clock_piece *c = &clock->list[i];
-		uint64_t length = c->boot_to - c->boot_from;
+		struct clock_piece c = clock->list[i];
+		uint64_t length;
 
-		if (!piece_needed(d, c, shift, slots))
+		if (!piece_needed(d, &c, shift, slots))
 			continue;
-		buffer_varint(&pieces, c->boot_from - boot);
+		c = clip_piece(d, c);
+		length = c.boot_to - c.boot_from;
+		buffer_varint(&pieces, c.boot_from - boot);
 		buffer_varint(&pieces, length);
-		buffer_zigzag(&pieces, (int64_t)((uint64_t)c->utc_from - (uint64_t)utc));
-		buffer_u8(&pieces, error_code(c->max_error_ns));
-		buffer_varint(&pieces, c->status);
-		boot = c->boot_to;
-		utc = (int64_t)((uint64_t)c->utc_from + length);
+		buffer_zigzag(&pieces, (int64_t)((uint64_t)c.utc_from - (uint64_t)utc));
+		buffer_u8(&pieces, error_code(c.max_error_ns));
+		buffer_varint(&pieces, c.status);
+		boot = c.boot_to;
+		utc = (int64_t)((uint64_t)c.utc_from + length);
 		kept++;
 	}
 	buffer_varint(out, kept);
@@ -338,13 +385,14 @@ static void write_facts(const struct draft *d, struct buffer *out)
 				 (s->custody ? SECTION_FLAG_CUSTODY : 0) | (gaps ? SECTION_FLAG_GAPS : 0) |
 				 (d->has_close ? SECTION_FLAG_CLOSE : 0)));
 	buffer_zigzag(out, seconds_of_day(s, s->span_from_ns));
-	buffer_zigzag(out, seconds_of_day(s, to));
-	buffer_zigzag(out, seconds_of_day(s, utc_now_ns()));
+	buffer_zigzag(out, seconds_of_day(s, to) - seconds_of_day(s, s->span_from_ns));
+	buffer_zigzag(out, seconds_of_day(s, utc_now_ns()) - seconds_of_day(s, to));
 	if (s->row_count) {
 		buffer_varint(out, (uint64_t)(d->first_ns - day_ns));
 		buffer_varint(out, (uint64_t)(d->last_ns - d->first_ns));
-		buffer_varint(out, (uint64_t)d->first_ns - (uint64_t)d->opened_ns);
 	}
+	if (d->has_close)
+		buffer_varint(out, (uint64_t)d->first_ns - (uint64_t)d->opened_ns);
 	if (s->custody) {
 		buffer_varint(out, strlen(s->custody));
 		buffer_bytes(out, s->custody, strlen(s->custody));
