@@ -307,7 +307,7 @@ static int parse_tables(struct cursor *c, struct section_reader *s)
 
 		s->codes->made[t] = false;
 		if (!(given >> t & 1))
-			coding_default_lengths(t, s->codes->lengths[t]);
+			memcpy(s->codes->lengths[t], coding_default_lengths(t), coding_symbols[t]);
 		else if (coding_read_lengths(c, coding_symbols[t], s->codes->lengths[t], &constant))
 			return -EBADMSG;
 		s->codes->constant[t] = (int16_t)constant;

@@ -141,57 +141,104 @@ static uint64_t cost_bits(const uint32_t *counts, const uint8_t *lengths, unsign
 	return bits;
 }
 
-/* Codes of its own for each table where they pay for their lengths in the header. */
+/* Symbols that occur in a table, and the least that a list of their lengths takes. */
+struct tally {
+	unsigned int used, last;
+	uint64_t total, list_bits;
+};
+
+static struct tally tally_up(const uint32_t *counts, unsigned int symbols)
+{
+	struct tally t = { .list_bits = 8 };
+
+	for (unsigned int s = 0; s < symbols; s++) {
+		if (!counts[s])
+			continue;
+		/* A nibble for each, two for a gap. */
+		t.list_bits += !t.used ? (s ? 12 : 4) : s > t.last + 1 ? 12 : 4;
+		t.total += counts[s];
+		t.last = s;
+		t.used++;
+	}
+	if (t.used == 1)
+		t.list_bits = 16; /* the one symbol is named */
+	return t;
+}
+
+/* No more than the entropy of these counts, in bits: no code is below it. */
+static uint64_t least_bits(const uint32_t *counts, unsigned int symbols, uint64_t total)
+{
+	/* 16 log2(1 + i / 16), rounded down. */
+	static const uint8_t sixteenths[] = { 0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 12, 13, 14, 15 };
+	uint64_t bits = 0;
+
+	for (unsigned int s = 0; s < symbols; s++) {
+		uint64_t ratio = counts[s] ? (total << 4) / counts[s] : 16; /* times 16 */
+		unsigned int exponent = 63 - (unsigned int)__builtin_clzll(ratio);
+
+		bits += counts[s] * (((uint64_t)exponent - 4) * 16 + sixteenths[ratio >> (exponent - 4) & 15]);
+	}
+	return bits / 16;
+}
+
+/* A code of its own for a table where it pays for its lengths in the header: appended to `lists`. */
+static bool choose_own(const uint32_t *counts, unsigned int symbols, const struct tally *t,
+		       uint64_t usual_bits, uint8_t *ret_lengths, struct buffer *lists)
+{
+	size_t before = lists->size;
+
+	if (t->list_bits + least_bits(counts, symbols, t->total) >= usual_bits)
+		return false;
+	huffman_lengths(counts, symbols, ret_lengths);
+	coding_write_lengths(ret_lengths, symbols, t->last, lists);
+	if ((lists->size - before) * 8 + cost_bits(counts, ret_lengths, symbols) < usual_bits)
+		return true;
+	if (buffer_ok(lists))
+		lists->size = before;
+	return false;
+}
+
 static void choose_codes(struct draft *d, struct section_report *report)
 {
-	struct buffer own = {}, lists = {};
+	struct buffer lists = {};
 	uint32_t given = 0;
 
 	for (unsigned int t = 0; t < CODING_TABLES; t++) {
 		const uint32_t *counts = d->coder.counts[t];
-		uint8_t lengths[HUFFMAN_SYMBOLS_MAX], usual[HUFFMAN_SYMBOLS_MAX];
-		unsigned int symbols = coding_symbols[t], used = 0, last = 0;
+		unsigned int symbols = coding_symbols[t];
+		struct tally tally = tally_up(counts, symbols);
+		uint64_t bits = cost_bits(counts, coding_default_lengths(t), symbols);
+		uint8_t lengths[HUFFMAN_SYMBOLS_MAX];
 
-		for (unsigned int s = 0; s < symbols; s++) {
-			used += counts[s] != 0;
-			last = counts[s] ? s : last;
-		}
-		if (!used)
+		if (!tally.used)
 			continue;
-		huffman_lengths(counts, symbols, lengths);
-		coding_default_lengths(t, usual);
-		buffer_clear(&own);
-		coding_write_lengths(lengths, symbols, last, &own);
-		if (own.size * 8 + cost_bits(counts, lengths, symbols) <
-		    cost_bits(counts, usual, symbols)) {
+		if (choose_own(counts, symbols, &tally, bits, lengths, &lists)) {
 			given |= 1u << t;
-			buffer_bytes(&lists, own.data, own.size);
+			huffman_encoder(lengths, symbols, &d->coder.codes[t]);
+			bits = cost_bits(counts, lengths, symbols);
 		} else {
-			memcpy(lengths, usual, symbols);
+			d->coder.codes[t] = *coding_default_code(t);
 		}
-		huffman_encoder(lengths, symbols, &d->coder.codes[t]);
 		if (report) {
-			report->symbol_bits[t] += cost_bits(counts, lengths, symbols);
+			report->symbol_bits[t] += bits;
 			report->extra_bits[t] += d->coder.extra_bits[t];
 		}
 	}
 	buffer_varint(&d->tables, given);
 	buffer_bytes(&d->tables, lists.data, lists.size);
-	d->tables.failed |= lists.failed || own.failed;
+	d->tables.failed |= lists.failed;
 	buffer_done(&lists);
-	buffer_done(&own);
 }
 
 static int code_blocks(struct draft *d)
 {
 	for (uint32_t i = 0; i < d->plan_count; i++) {
-		size_t at = d->body.size;
-		uint8_t *room = buffer_extend(&d->body, 4 + BLOCK_BYTES_MAX + 8);
+		uint8_t *room = buffer_room(&d->body, 4 + BLOCK_BYTES_MAX + 8);
 
 		if (!room)
 			return -ENOMEM;
 		d->sizes[i] = 4 + (uint32_t)block_writer_put(&d->coder, &d->plans[i], room + 4);
-		d->body.size = at + d->sizes[i];
+		d->body.size += d->sizes[i];
 	}
 	return d->body.size <= UINT32_MAX ? 0 : -EINVAL;
 }
