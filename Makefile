@@ -61,7 +61,7 @@ test:
 	$(Q)scripts/as-root tests/run
 
 ## unit: build everything the tests run
-unit: all $(B)/unit $(B)/conns
+unit: all $(B)/unit $(B)/conns $(B)/bench-store
 
 ## bench-store: sizes, rates and searches of the store beside others; DATA="D1 D3" by default, D2 is large
 DATA := D1 D3

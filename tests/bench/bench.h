@@ -20,6 +20,7 @@ struct bench_set {
 	struct mix_options mix;
 	unsigned int rounds;
 	bool peers; /* other stores are tried with it */
+	uint32_t rotate_s; /* a journal is turned over after so many seconds, or 2,000,000 rows */
 };
 
 /* --- bench_table.c: label, value, what it is compared with, the two's ratio or a remark --- */
@@ -45,7 +46,8 @@ struct bench_usage {
 	uint64_t bytes, disk_bytes, files;
 };
 struct bench_usage bench_usage(const char *path, const char *suffix);
-/* Makes the kernel forget the pages of all files below path. */
+/* Writes what waits to be written; then bench_evict() makes the kernel forget the pages of all files below. */
+void bench_settle(const char *path);
 void bench_evict(const char *path);
 struct bench_child {
 	double cpu, wall; /* seconds */
@@ -62,8 +64,8 @@ bool bench_has_program(const char *name);
 struct record bench_record(const struct mix_options *o, const struct mix_row *row, bool rtt);
 const char *bench_tenant(uint32_t tenant, char buf[static 16]);
 struct bench_feed;
-/* Journals below `path`, turned over as sekishod does by default: each hour, or 2,000,000 rows. */
-struct bench_feed *bench_feed_new(const char *path, const struct mix_options *o, bool rtt);
+/* Journals below `path`, turned over as sekishod does. */
+struct bench_feed *bench_feed_new(const char *path, const struct bench_set *set, bool rtt);
 void bench_feed_rows(struct bench_feed *f, const struct mix_row *rows, size_t count);
 void bench_feed_end(struct bench_feed *f);
 /* CPU seconds of appending the rows in frames of so many; and the bytes they took. */
@@ -125,13 +127,9 @@ void bench_questions_choose(struct bench_questions *q, const struct mix_options 
 void bench_questions_count(struct bench_questions *q, const struct mix_row *rows, size_t count);
 void bench_questions_ask(const struct bench_questions *q, const char *path, struct bench_table *t);
 
-/* --- bench_peers.c, bench_nfdump.c --- */
+/* --- bench_peers.c --- */
 void bench_peers(const char *dir, const struct bench_set *set, const struct mix_row *rows, size_t count,
-		 const struct bench_question *q, struct bench_table *t);
-void bench_nfdump(const char *dir, const struct mix_row *rows, size_t count,
-		  const struct bench_question *q, unsigned int rounds, struct bench_table *t);
-void bench_peer_line(struct bench_table *t, const char *name, double bytes_per_record, double ms,
-		     const char *note);
+		 const struct bench_question *q, double store_bytes, struct bench_table *t);
 /* CPU seconds and bytes of zstd -3, one thread, over the rows as structs of 48 bytes. */
 double bench_raw_zstd(const struct mix_row *rows, size_t count, uint64_t *ret_bytes);
 struct bench_raw {

@@ -204,7 +204,7 @@ static void tiny_section(struct segment_reader *r, const struct section *s, void
 	struct buffer out = {};
 	double bits = 0;
 
-	if (tiny->sections >= 200 || s->rows < tiny->rows)
+	if (tiny->sections >= 1000 || s->rows < tiny->rows)
 		return;
 	section = open_section(r, s);
 	read_rows(r, section, &rows);

@@ -18,7 +18,6 @@
 /* CLOCK_BOOTTIME at the begin of the data. */
 #define BOOT_NS (INT64_C(500000) * NS_PER_SEC)
 #define ROTATE_ROWS 2000000
-#define ROTATE_NS (3600 * NS_PER_SEC)
 #define ANCHOR_NS (10 * NS_PER_SEC)
 
 static int64_t begin_ns(const struct mix_options *o)
@@ -52,6 +51,7 @@ struct bench_feed {
 	struct store_dir store;
 	const struct mix_options *o;
 	bool rtt;
+	int64_t rotate_ns;
 	struct journal *journal;
 	int64_t rotate_at, anchor_at; /* UTC */
 	struct record *rows;
@@ -109,14 +109,15 @@ static void set_created(int dir, const char *name, const struct mix_options *o, 
 	close(fd);
 }
 
-struct bench_feed *bench_feed_new(const char *path, const struct mix_options *o, bool rtt)
+struct bench_feed *bench_feed_new(const char *path, const struct bench_set *set, bool rtt)
 {
 	struct bench_feed *f = bench_alloc(1, sizeof(*f));
 	struct problem p;
 
 	if (store_open(path, 1, &f->store, &p))
 		bench_die("%s", p.text);
-	f->o = o;
+	f->o = &set->mix;
+	f->rotate_ns = set->rotate_s * NS_PER_SEC;
 	f->rtt = rtt;
 	f->rows = bench_alloc(BENCH_FRAME_ROWS, sizeof(*f->rows));
 	return f;
@@ -139,7 +140,7 @@ static void end_journal(struct bench_feed *f)
 	snprintf(name, sizeof(name), "%s", journal_name(f->journal));
 	journal_close(f->journal);
 	f->journal = NULL;
-	set_created(f->store.journal, name, f->o, f->rotate_at - ROTATE_NS);
+	set_created(f->store.journal, name, f->o, f->rotate_at - f->rotate_ns);
 }
 
 void bench_feed_rows(struct bench_feed *f, const struct mix_row *rows, size_t count)
@@ -151,7 +152,7 @@ void bench_feed_rows(struct bench_feed *f, const struct mix_row *rows, size_t co
 			end_journal(f);
 		if (!f->journal) {
 			f->journal = begin_journal(f->store.journal, f->o, now);
-			f->rotate_at = now + ROTATE_NS;
+			f->rotate_at = now + f->rotate_ns;
 			f->anchor_at = now + ANCHOR_NS;
 		}
 		if (now >= f->anchor_at) {

@@ -17,16 +17,17 @@
 #define FIRST_DAY 20522
 
 static const struct bench_set sets[] = {
-	{ "D1", { 1, 10000000, 1, 200, FIRST_DAY }, 3, true },
-	{ "D2", { 2, 100000000, 30, 500, FIRST_DAY }, 1, false },
-	{ "D3", { 3, 1000000, 1, 50, FIRST_DAY }, 5, true },
-	{ "tiny", { 4, 20000, 2, 8, FIRST_DAY }, 1, true },
+	{ "D1", { 1, 10000000, 1, 200, FIRST_DAY }, 3, true, 3600 },
+	{ "D2", { 2, 100000000, 30, 500, FIRST_DAY }, 1, false, 3600 },
+	{ "D3", { 3, 1000000, 1, 50, FIRST_DAY }, 5, true, 3600 },
+	{ "tiny", { 4, 20000, 2, 8, FIRST_DAY }, 1, true, 3600 },
 };
 
 static void usage(void)
 {
-	fprintf(stderr, "Usage: bench-store [--dir DIR] [--no-peers] D1|D2|D3|tiny...\n"
+	fprintf(stderr, "Usage: bench-store [--dir DIR] [--no-peers] [--rotate SECONDS] D1|D2|D3|tiny...\n"
 			"Measures the store on made-up data: sizes, rates, searches, and other stores beside it.\n"
+			"--rotate: how long rows wait in a journal before they are sealed (rotate_interval; default 3600).\n"
 			"DIR (default build/bench) holds what is made meanwhile; D2 needs 6 GB there.\n");
 	exit(2);
 }
@@ -105,6 +106,7 @@ static const struct bench_set *find_set(const char *name)
 int main(int argc, char **argv)
 {
 	const char *dir = "build/bench";
+	uint64_t rotate_s = 0;
 	bool peers = true;
 	int i = 1;
 
@@ -115,6 +117,9 @@ int main(int argc, char **argv)
 			dir = argv[++i];
 		else if (strcmp(argv[i], "--no-peers") == 0)
 			peers = false;
+		else if (strcmp(argv[i], "--rotate") == 0 && i + 1 < argc &&
+			 !parse_u64(argv[i + 1], 1, 86400, &rotate_s))
+			i++;
 		else
 			usage();
 	}
@@ -127,6 +132,7 @@ int main(int argc, char **argv)
 		struct bench_set set = *find_set(argv[i]);
 
 		set.peers &= peers;
+		set.rotate_s = rotate_s ? (uint32_t)rotate_s : set.rotate_s;
 		bench_mkdir(dir);
 		check_space(dir, &set);
 		bench_set_run(dir, &set);

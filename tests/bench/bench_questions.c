@@ -100,6 +100,7 @@ static void measure(const struct bench_question *q, const char *name, const char
 
 void bench_questions_ask(const struct bench_questions *q, const char *path, struct bench_table *t)
 {
+	bench_settle(path);
 	bench_table_head(t, "search (medians of 8 questions)", "warm", "cold", "");
 	measure(q->present, "one address, all tenants", path, t);
 	measure(q->absent, "one absent address, all tenants", path, t);

@@ -72,8 +72,8 @@ static void make_data(struct run *run)
 {
 	struct mix *mix = mix_new(&run->set->mix);
 	struct bench_model *model = bench_model_new(&run->set->mix);
-	struct bench_feed *bare = bench_feed_new(run->bare.journals, &run->set->mix, false);
-	struct bench_feed *rtt = bench_feed_new(run->rtt.journals, &run->set->mix, true);
+	struct bench_feed *bare = bench_feed_new(run->bare.journals, run->set, false);
+	struct bench_feed *rtt = bench_feed_new(run->rtt.journals, run->set, true);
 	const struct mix_row *rows;
 	size_t count;
 
@@ -298,9 +298,10 @@ void bench_set_run(const char *dir, const struct bench_set *set)
 
 	run->set = set;
 	snprintf(run->path, sizeof(run->path), "%s/bench-%s", dir, set->name);
-	snprintf(title, sizeof(title), "%s: %llu records, %u days, %u tenants, seed %llu; %u rounds", set->name,
+	snprintf(title, sizeof(title), "%s: %llu records, %u days, %u tenants, seed %llu; sealed every %.3g h; %u rounds",
+		 set->name,
 		 (unsigned long long)set->mix.records, set->mix.days, set->mix.tenants,
-		 (unsigned long long)set->mix.seed, set->rounds);
+		 (unsigned long long)set->mix.seed, set->rotate_s / 3600.0, set->rounds);
 	bench_remove(run->path);
 	bench_mkdir(run->path);
 	name_dirs(run, &run->bare, "bare");
@@ -317,7 +318,7 @@ void bench_set_run(const char *dir, const struct bench_set *set)
 	bench_questions_ask(&run->questions, run->bare.store, run->table);
 	if (set->peers)
 		bench_peers(run->path, set, run->first_day, run->first_rows, &run->questions.present[0],
-			    run->table);
+			    (double)run->bare.usage.bytes / (double)run->rows, run->table);
 	bench_table_print(run->table);
 	bench_remove(run->path);
 	free(run->first_day);

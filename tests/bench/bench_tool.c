@@ -127,11 +127,19 @@ static int evict_one(const char *path, const struct stat *st, int type, struct F
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
-	/* Pages that are not written yet would stay. */
-	(void)fdatasync(fd);
 	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	close(fd);
 	return 0;
+}
+
+/* Pages that are not written yet would stay. */
+void bench_settle(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || syncfs(fd) < 0)
+		bench_die("cannot sync %s: %s", path, strerror(errno));
+	close(fd);
 }
 
 void bench_evict(const char *path)

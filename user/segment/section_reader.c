@@ -8,12 +8,12 @@
 #include "base/utc.h"
 #include "schema/event.h"
 #include "schema/store.h"
+#include "endpoint_list.h"
 #include "section_reader.h"
 
 /* Most headers are smaller; one read gets them. */
 #define FIRST_READ 4096
 /* Least bytes of an entry in the header: bounds the counts that a header may claim. */
-#define ENDPOINT_LEAST_BYTES 4
 #define INDEX_LEAST_BYTES 3 /* of all but the last one */
 #define CLOCK_LEAST_BYTES 5
 
@@ -203,93 +203,17 @@ static int parse_clock(struct cursor *c, struct section_reader *s)
 	return 0;
 }
 
-/* What rows have in common besides addresses and ports; as in the endpoint before, if there is one. */
-static int parse_nature(struct cursor *c, bool like, const struct endpoint *before, struct endpoint *e)
-{
-	uint64_t row_flags, consent;
-
-	if (like) {
-		if (!before)
-			return -EBADMSG;
-		e->kind = before->kind;
-		e->protocol = before->protocol;
-		e->flags = before->flags;
-		e->consent = before->consent;
-		return 0;
-	}
-	e->kind = cursor_u8(c);
-	e->protocol = cursor_u8(c);
-	row_flags = cursor_varint(c);
-	consent = cursor_varint(c);
-	if (row_flags > UINT32_MAX || consent > UINT32_MAX)
-		return -EBADMSG;
-	e->flags = (uint32_t)row_flags;
-	e->consent = (uint32_t)consent;
-	return 0;
-}
-
-static int parse_dst(struct cursor *c, uint8_t flags, const struct endpoint *list, uint64_t i,
-		     struct addr *ret_dst)
-{
-	size_t n = flags & ENDPOINT_FLAG_V6 ? 16 : 4;
-	const uint8_t *bytes;
-
-	if (flags & ENDPOINT_FLAG_SAME_DST) {
-		uint64_t same = cursor_varint(c);
-
-		if (same >= i || flags & ENDPOINT_FLAG_V6)
-			return -EBADMSG;
-		*ret_dst = list[same].dst;
-		return 0;
-	}
-	bytes = cursor_bytes(c, n);
-	if (!bytes)
-		return -EBADMSG;
-	if (n == 4)
-		memset(ret_dst->bytes + 10, 0xff, 2);
-	memcpy(ret_dst->bytes + 16 - n, bytes, n);
-	return 0;
-}
-
-/* Entry i of the list, whose earlier ones are known; it is zero. */
-static int parse_endpoint(struct cursor *c, struct endpoint *list, uint64_t i)
-{
-	struct endpoint *e = &list[i];
-	uint8_t flags = cursor_u8(c);
-	const uint8_t *orig;
-
-	if (flags & ~ENDPOINT_FLAGS_KNOWN ||
-	    parse_nature(c, flags & ENDPOINT_FLAG_LIKE, i ? e - 1 : NULL, e))
-		return -EBADMSG;
-	e->dst_port = cursor_le16(c);
-	if (parse_dst(c, flags, list, i, &e->dst))
-		return -EBADMSG;
-	if (flags & ENDPOINT_FLAG_ORIG_DST) {
-		orig = cursor_bytes(c, 16);
-		if (!orig)
-			return -EBADMSG;
-		memcpy(e->orig_dst.bytes, orig, 16);
-		e->orig_dst_port = cursor_le16(c);
-	}
-	return cursor_ok(c) ? 0 : -EBADMSG;
-}
-
 static int parse_endpoints(struct cursor *c, struct section_reader *s)
 {
-	uint64_t n = cursor_varint(c);
+	int error = endpoint_list_read(c, &s->endpoints, &s->endpoint_count);
 
-	if (!n || n > SECTION_ENDPOINTS_MAX || n > cursor_left(c) / ENDPOINT_LEAST_BYTES)
-		return -EBADMSG;
-	s->endpoints = calloc(n, sizeof(*s->endpoints));
-	s->is_close = calloc(n, sizeof(*s->is_close));
-	if (!s->endpoints || !s->is_close)
+	if (error)
+		return error;
+	s->is_close = calloc(s->endpoint_count, sizeof(*s->is_close));
+	if (!s->is_close)
 		return -ENOMEM;
-	s->endpoint_count = (uint32_t)n;
-	for (uint64_t i = 0; i < n; i++) {
-		if (parse_endpoint(c, s->endpoints, i))
-			return -EBADMSG;
+	for (uint32_t i = 0; i < s->endpoint_count; i++)
 		s->is_close[i] = s->endpoints[i].kind == SEKISHO_KIND_CLOSE;
-	}
 	return 0;
 }
 

@@ -6,14 +6,14 @@
 #include "base/block.h"
 #include "base/utc.h"
 #include "block_writer.h"
+#include "coding_choice.h"
+#include "endpoint_list.h"
 #include "merkle.h"
 #include "schema/event.h"
 #include "section_writer.h"
 
 /* Clock pieces are kept when a row lies in one of this many parts of the section's time. */
 #define CLOCK_SLOTS 4096
-/* An endpoint's address is looked for among so many before it. */
-#define ENDPOINT_LOOK_BACK 256
 
 struct draft {
 	const struct segment_section *s;
@@ -132,93 +132,16 @@ static int plan_blocks(struct draft *d)
 	return d->sizes ? 0 : -ENOMEM;
 }
 
-static uint64_t cost_bits(const uint32_t *counts, const uint8_t *lengths, unsigned int symbols)
-{
-	uint64_t bits = 0;
-
-	for (unsigned int s = 0; s < symbols; s++)
-		bits += (uint64_t)counts[s] * lengths[s];
-	return bits;
-}
-
-/* Symbols that occur in a table, and the least that a list of their lengths takes. */
-struct tally {
-	unsigned int used, last;
-	uint64_t total, list_bits;
-};
-
-static struct tally tally_up(const uint32_t *counts, unsigned int symbols)
-{
-	struct tally t = { .list_bits = 8 };
-
-	for (unsigned int s = 0; s < symbols; s++) {
-		if (!counts[s])
-			continue;
-		/* A nibble for each, two for a gap. */
-		t.list_bits += !t.used ? (s ? 12 : 4) : s > t.last + 1 ? 12 : 4;
-		t.total += counts[s];
-		t.last = s;
-		t.used++;
-	}
-	if (t.used == 1)
-		t.list_bits = 16; /* the one symbol is named */
-	return t;
-}
-
-/* No more than the entropy of these counts, in bits: no code is below it. */
-static uint64_t least_bits(const uint32_t *counts, unsigned int symbols, uint64_t total)
-{
-	/* 16 log2(1 + i / 16), rounded down. */
-	static const uint8_t sixteenths[] = { 0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 12, 13, 14, 15 };
-	uint64_t bits = 0;
-
-	for (unsigned int s = 0; s < symbols; s++) {
-		uint64_t ratio = counts[s] ? (total << 4) / counts[s] : 16; /* times 16 */
-		unsigned int exponent = 63 - (unsigned int)__builtin_clzll(ratio);
-
-		bits += counts[s] * (((uint64_t)exponent - 4) * 16 + sixteenths[ratio >> (exponent - 4) & 15]);
-	}
-	return bits / 16;
-}
-
-/* A code of its own for a table where it pays for its lengths in the header: appended to `lists`. */
-static bool choose_own(const uint32_t *counts, unsigned int symbols, const struct tally *t,
-		       uint64_t usual_bits, uint8_t *ret_lengths, struct buffer *lists)
-{
-	size_t before = lists->size;
-
-	if (t->list_bits + least_bits(counts, symbols, t->total) >= usual_bits)
-		return false;
-	huffman_lengths(counts, symbols, ret_lengths);
-	coding_write_lengths(ret_lengths, symbols, t->last, lists);
-	if ((lists->size - before) * 8 + cost_bits(counts, ret_lengths, symbols) < usual_bits)
-		return true;
-	if (buffer_ok(lists))
-		lists->size = before;
-	return false;
-}
-
+/* Codes of its own for each table where they pay for their lengths in the header. */
 static void choose_codes(struct draft *d, struct section_report *report)
 {
 	struct buffer lists = {};
 	uint32_t given = 0;
 
 	for (unsigned int t = 0; t < CODING_TABLES; t++) {
-		const uint32_t *counts = d->coder.counts[t];
-		unsigned int symbols = coding_symbols[t];
-		struct tally tally = tally_up(counts, symbols);
-		uint64_t bits = cost_bits(counts, coding_default_lengths(t), symbols);
-		uint8_t lengths[HUFFMAN_SYMBOLS_MAX];
+		uint64_t bits;
 
-		if (!tally.used)
-			continue;
-		if (choose_own(counts, symbols, &tally, bits, lengths, &lists)) {
-			given |= 1u << t;
-			huffman_encoder(lengths, symbols, &d->coder.codes[t]);
-			bits = cost_bits(counts, lengths, symbols);
-		} else {
-			d->coder.codes[t] = *coding_default_code(t);
-		}
+		given |= (uint32_t)coding_choice(t, d->coder.counts[t], &lists, &d->coder.codes[t], &bits) << t;
 		if (report) {
 			report->symbol_bits[t] += bits;
 			report->extra_bits[t] += d->coder.extra_bits[t];
@@ -275,57 +198,6 @@ static void write_index(struct draft *d)
 		buffer_varint(&d->index, d->plans[i].rows - 1);
 		buffer_varint(&d->index, d->sizes[i]);
 	}
-}
-
-/* An endpoint that has this one's address, among the frequent ones before it; itself if there is none. */
-static uint32_t same_address(const struct draft *d, uint32_t i)
-{
-	const struct endpoint *e = &d->s->endpoints[d->order[i]];
-
-	for (uint32_t k = 0; k < i && k < ENDPOINT_LOOK_BACK; k++)
-		if (memcmp(&d->s->endpoints[d->order[k]].dst, &e->dst, sizeof(e->dst)) == 0)
-			return k;
-	return i;
-}
-
-static bool like_before(const struct endpoint *a, const struct endpoint *b)
-{
-	return a->kind == b->kind && a->protocol == b->protocol && a->flags == b->flags &&
-	       a->consent == b->consent;
-}
-
-static void write_endpoint(const struct draft *d, uint32_t i, struct buffer *out)
-{
-	static const struct addr none;
-	const struct endpoint *e = &d->s->endpoints[d->order[i]];
-	uint32_t same = same_address(d, i);
-	bool v6 = !addr_is_v4(&e->dst), orig = e->orig_dst_port || addr_compare(&e->orig_dst, &none) != 0;
-	bool like = i && like_before(&d->s->endpoints[d->order[i - 1]], e);
-
-	buffer_u8(out, (uint8_t)((v6 && same == i ? ENDPOINT_FLAG_V6 : 0) | (orig ? ENDPOINT_FLAG_ORIG_DST : 0) |
-				 (same < i ? ENDPOINT_FLAG_SAME_DST : 0) | (like ? ENDPOINT_FLAG_LIKE : 0)));
-	if (!like) {
-		buffer_u8(out, e->kind);
-		buffer_u8(out, e->protocol);
-		buffer_varint(out, e->flags);
-		buffer_varint(out, e->consent);
-	}
-	buffer_le16(out, e->dst_port);
-	if (same < i)
-		buffer_varint(out, same);
-	else
-		buffer_bytes(out, e->dst.bytes + (v6 ? 0 : 12), v6 ? 16 : 4);
-	if (orig) {
-		buffer_bytes(out, e->orig_dst.bytes, 16);
-		buffer_le16(out, e->orig_dst_port);
-	}
-}
-
-static void write_endpoints(const struct draft *d, struct buffer *out)
-{
-	buffer_varint(out, d->coder.endpoint_count);
-	for (uint32_t i = 0; i < d->coder.endpoint_count; i++)
-		write_endpoint(d, i, out);
 }
 
 /* Which slots of the section's time hold a row. */
@@ -464,7 +336,7 @@ static int write_header(struct draft *d, uint64_t file_id, uint64_t offset,
 	write_facts(d, out);
 	if (d->s->row_count) {
 		write_clock(d, out);
-		write_endpoints(d, out);
+		endpoint_list_write(d->s->endpoints, d->order, d->coder.endpoint_count, out);
 		buffer_bytes(out, d->tables.data, d->tables.size);
 		buffer_bytes(out, d->index.data, d->index.size);
 	}
