@@ -12,7 +12,6 @@
 #define AHEAD 8
 #define V6_RUN 8
 
-/* Equal in size, so that both kinds fit the same room. */
 struct v4_key {
 	uint32_t source, index;
 };
@@ -32,7 +31,7 @@ static uint64_t be64(const uint8_t *p)
 
 static int reserve(struct row_sorter *s, size_t count)
 {
-	size_t bytes = count * sizeof(struct v6_key);
+	size_t bytes = count * (sizeof(struct v6_key) + sizeof(struct v4_key));
 
 	if (count <= s->capacity)
 		return 0;
@@ -187,33 +186,33 @@ int row_sort(struct row_sorter *s, const struct row *rows, const uint32_t *index
 
 	if (reserve(s, count))
 		return -ENOMEM;
-	v4 = s->keys;
-	v4_sorted = s->spare;
+	v6 = s->keys;
+	v4 = (void *)(v6 + count);
+	v4_sorted = (void *)((struct v6_key *)s->spare + count);
+	/* Rows lie all over: those wanted soon are fetched meanwhile, here and below. */
 	for (size_t i = 0; i < count; i++) {
 		const struct row *r = &rows[index[i]];
 
+		if (i + AHEAD < count)
+			__builtin_prefetch(&rows[index[i + AHEAD]].src);
 		if (addr_is_v4(&r->src))
 			v4[n4++] = (struct v4_key){ (uint32_t)be64(r->src.bytes + 8), index[i] };
+		else
+			v6[n6++] = (struct v6_key){ be64(r->src.bytes), be64(r->src.bytes + 8), index[i] };
 	}
 	if (n4)
 		sort_v4(v4, v4_sorted, n4);
-	/* Gathered from all over: the rows wanted soon are fetched while one is copied. */
 	for (size_t i = 0; i < n4; i++) {
 		if (i + AHEAD < n4)
 			__builtin_prefetch(&rows[v4_sorted[i + AHEAD].index]);
 		out[i] = rows[v4_sorted[i].index];
 	}
-	v6 = s->keys;
-	for (size_t i = 0; i < count && n4 < count; i++) {
-		const struct row *r = &rows[index[i]];
-
-		if (!addr_is_v4(&r->src))
-			v6[n6++] = (struct v6_key){ be64(r->src.bytes), be64(r->src.bytes + 8),
-						    index[i] };
-	}
 	v6 = sort_v6(v6, s->spare, n6);
-	for (size_t i = 0; i < n6; i++)
+	for (size_t i = 0; i < n6; i++) {
+		if (i + AHEAD < n6)
+			__builtin_prefetch(&rows[v6[i + AHEAD].index]);
 		out[n4 + i] = rows[v6[i].index];
+	}
 	mend_times(out, count);
 	return 0;
 }
