@@ -40,7 +40,7 @@ cmp -s "$TMP/first" "$TMP/second" || bad "$(diff "$TMP/first" "$TMP/second" | he
 begin wrong_arguments_are_refused
 run "$BIN/bench-store" D9
 status 2
-err "bench-store: no data set 'D9': D1, D2, D3 or tiny"
+err "bench-store: no data set 'D9': D1, D2, D2-day, D3 or tiny"
 run "$BIN/bench-store" --rotate 0 tiny
 status 2
 run "$BIN/bench-store"
