@@ -260,7 +260,8 @@ flip_at "journal/$JOURNAL" $(($(row_frame -1) + 60))
 daemon_start
 [ -e "$STATE/journal/damaged/$JOURNAL" ] || wait_until 5 test -e "$STATE/journal/damaged/$JOURNAL" ||
 	bad "$JOURNAL is not set aside: $(ls -R "$STATE/journal")"
-grep -q 'damaged bytes in a journal, set aside in journal/damaged/' "$LOG" || bad "the log says nothing of it"
+# It says so when the directory is durable, a moment after the file is there.
+wait_until 5 grep -q 'damaged bytes in a journal, set aside in journal/damaged/' "$LOG" || bad "the log says nothing of it"
 run "${SEKISHO[@]}" search --case 1 --basis WARRANT "${EVER[@]}" --tenant web
 status 0
 out_has '  every tenant, damaged journal$'
