@@ -32,15 +32,16 @@ UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 PROOF_SRC := $(filter-out tests/proof/fault.c tests/proof/seal_memory.c,$(sort $(wildcard tests/proof/*.c))) tests/unit/fixture.c
 CONNS_SRC := $(sort $(wildcard tests/kernel/*.c))
 SEAL_MEMORY_SRC := tests/proof/seal_memory.c
+BENCH_SRC := $(filter-out tests/bench/catalog_probe.c,$(sort $(wildcard tests/bench/*.c)))
 LIB := $(B)/libsekisho.a
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 ALL_SRC := $(LIB_SRC) $(VERB_SRC) user/cmd/sekisho.c user/cmd/sekishod.c $(UNIT_SRC) $(CONNS_SRC) \
-	$(PROOF_SRC) $(SEAL_MEMORY_SRC) tests/bench/catalog_probe.c tests/bench/mix.c
+	$(PROOF_SRC) $(SEAL_MEMORY_SRC) $(BENCH_SRC) tests/bench/catalog_probe.c
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY: build/bpf/accept.bpf.o
-.PHONY: all help demo test test-long test-unit test-cli test-kernel test-vm unit lint clean FORCE
+.PHONY: all help demo test test-long unit bench-store lint clean FORCE
 
 ## all: build sekishod and sekisho (the default)
 all: $(B)/sekishod $(B)/sekisho
@@ -68,7 +69,12 @@ test-long: test $(B)/seal_memory
 	$(Q)scripts/as-root tests/proof/seal_memory.sh
 
 ## unit: build everything the tests run
-unit: all $(B)/unit $(B)/conns $(B)/proof $(B)/fault.so $(B)/catalog_probe
+unit: all $(B)/unit $(B)/conns $(B)/proof $(B)/fault.so $(B)/catalog_probe $(B)/bench-store
+
+## bench-store: sizes, rates and searches of the store beside others; DATA="D1 D3" by default, D2 is large
+DATA := D1 D3
+bench-store: $(B)/bench-store
+	$(Q)$(B)/bench-store $(BENCH_OPTIONS) --dir build/bench $(DATA)
 
 ## lint: includes point one way, banned functions, file and function length
 lint:
@@ -101,6 +107,7 @@ $(B)/%.o: %.c Makefile $(B)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(EXTRA_CPPFLAGS) $(CFLAGS) -MD -MP -c $< -o $@
 
+$(call obj,$(BENCH_SRC)): EXTRA_CPPFLAGS := -Itests/bench
 $(call obj,$(UNIT_SRC) $(PROOF_SRC)): EXTRA_CPPFLAGS := -Iuser/base -Itests/unit
 
 $(LIB): $(call obj,$(LIB_SRC))
@@ -117,7 +124,9 @@ $(B)/conns: LIBS :=
 $(B)/seal_memory: $(call obj,$(SEAL_MEMORY_SRC)) $(LIB)
 $(B)/catalog_probe: $(call obj,tests/bench/catalog_probe.c tests/bench/mix.c) $(LIB)
 $(B)/catalog_probe: LIBS += -lm
-$(B)/sekishod $(B)/sekisho $(B)/unit $(B)/proof $(B)/conns $(B)/seal_memory $(B)/catalog_probe:
+$(B)/bench-store: $(call obj,$(BENCH_SRC)) $(LIB)
+$(B)/bench-store: LIBS += -lm
+$(B)/sekishod $(B)/sekisho $(B)/unit $(B)/proof $(B)/conns $(B)/seal_memory $(B)/catalog_probe $(B)/bench-store:
 	$(SAY) LD $@
 	$(Q)$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
 

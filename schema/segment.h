@@ -53,8 +53,10 @@ enum section_flag {
 enum section_endpoint_flag {
 	ENDPOINT_FLAG_V6 = 1 << 0, /* 16 bytes of destination address, else 4 */
 	ENDPOINT_FLAG_ORIG_DST = 1 << 1, /* original destination: 16 bytes and port */
+	ENDPOINT_FLAG_SAME_DST = 1 << 2, /* the destination address is that of an earlier endpoint, whose number follows */
+	ENDPOINT_FLAG_LIKE = 1 << 3, /* kind, protocol, flags and consent are those of the endpoint before */
 };
-#define ENDPOINT_FLAGS_KNOWN 3
+#define ENDPOINT_FLAGS_KNOWN 15
 
 #define TRAILER_MAGIC 0x52544b53u /* "SKTR" */
 

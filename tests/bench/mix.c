@@ -11,6 +11,13 @@
 #define PROXIES 10u
 #define BOTS 400u
 #define BOT_CLUSTERS 12u
+/* Zipf's exponent of the clients: see mix.h. */
+#define CLIENT_ZIPF 0.6
+/* Of 100 clients so many have IPv6; of 100 further views so many go to another tenant: see mix.h. */
+#define CLIENT_V6 55
+#define VIEW_LEAVES 60
+/* Rows of one bucket while they are put in the order of time: about this many. */
+#define BUCKET_ROWS 2
 
 struct mix {
 	struct mix_options o;
@@ -18,8 +25,9 @@ struct mix {
 	uint32_t day;
 	double *tenant_sum; /* cumulated share of activity */
 	uint16_t *client_port; /* the last one each client used */
-	struct mix_row *rows;
+	struct mix_row *rows, *sorted;
 	size_t count, capacity;
+	uint32_t *starts; /* of the buckets of the day */
 };
 
 static uint64_t mix64(uint64_t v)
@@ -111,6 +119,8 @@ void mix_free(struct mix *m)
 	free(m->tenant_sum);
 	free(m->client_port);
 	free(m->rows);
+	free(m->sorted);
+	free(m->starts);
 	free(m);
 }
 
@@ -230,23 +240,28 @@ static void set_client(struct mix *m, uint32_t c, bool v6, struct mix_row *row)
 	row->rtt_us = (uint32_t)(3000 + fact(m, c, 9) % 40000 + below(m, 4000));
 }
 
+/* Zipf's law with an exponent below 1, as its continuous limit: rank = n * u^(1 / (1 - s)). */
 static uint32_t some_client(struct mix *m)
 {
-	return (uint32_t)(CLIENTS * pow(unit(m), 1.6)) % CLIENTS;
+	return (uint32_t)(CLIENTS * pow(unit(m), 1 / (1 - CLIENT_ZIPF))) % CLIENTS;
 }
 
 static void browser_visit(struct mix *m)
 {
 	uint32_t tenant = some_tenant(m), c = some_client(m), views = 1 + below(m, 4);
-	bool v6 = tenant_has_v6(m, tenant) && fact(m, c, 10) % 100 < 35;
 	double t = some_second(m);
-	struct mix_row row = { .dst_port = some_service(m) };
+	struct mix_row row = {};
 
-	set_client(m, c, v6, &row);
 	for (uint32_t v = 0; v < views; v++) {
 		uint32_t connections = 1 + below(m, 8);
+		bool v6;
 
+		if (v && below(m, 100) < VIEW_LEAVES)
+			tenant = some_tenant(m);
+		v6 = tenant_has_v6(m, tenant) && fact(m, c, 10) % 100 < CLIENT_V6;
+		set_client(m, c, v6, &row);
 		set_dst(m, tenant, v6, &row);
+		row.dst_port = some_service(m);
 		for (uint32_t i = 0; i < connections; i++) {
 			row.src_port = client_port(m, c, !v6);
 			add(m, t + unit(m) * 3, tenant, &row);
@@ -299,11 +314,41 @@ static void scan(struct mix *m)
 	add(m, some_second(m), tenant, &row);
 }
 
-static int compare_times(const void *a, const void *b)
+/* Bucket of a row: equal stretches of the day. */
+static size_t bucket(const struct mix *m, const struct mix_row *row, unsigned int shift)
 {
-	const struct mix_row *x = a, *y = b;
+	return (size_t)(row->time_ns - ((int64_t)m->o.first_day + m->day) * NS_PER_DAY) >> shift;
+}
 
-	return x->time_ns < y->time_ns ? -1 : x->time_ns > y->time_ns;
+/* Into the order of time: counted into buckets of a few rows, which are sorted by insertion. */
+static void sort_day(struct mix *m)
+{
+	unsigned int shift = 0;
+	size_t buckets;
+
+	while ((uint64_t)NS_PER_DAY >> shift > m->count / BUCKET_ROWS + 1)
+		shift++;
+	buckets = (size_t)(NS_PER_DAY >> shift) + 1;
+	free(m->starts);
+	free(m->sorted);
+	m->starts = calloc(buckets + 1, sizeof(*m->starts));
+	m->sorted = malloc((m->count + 1) * sizeof(*m->sorted));
+	if (!m->starts || !m->sorted)
+		abort();
+	for (size_t i = 0; i < m->count; i++)
+		m->starts[bucket(m, &m->rows[i], shift) + 1]++;
+	for (size_t b = 0; b < buckets; b++)
+		m->starts[b + 1] += m->starts[b];
+	for (size_t i = 0; i < m->count; i++)
+		m->sorted[m->starts[bucket(m, &m->rows[i], shift)]++] = m->rows[i];
+	for (size_t i = 1; i < m->count; i++) {
+		struct mix_row row = m->sorted[i];
+		size_t at = i;
+
+		for (; at > 0 && m->sorted[at - 1].time_ns > row.time_ns; at--)
+			m->sorted[at] = m->sorted[at - 1];
+		m->sorted[at] = row;
+	}
 }
 
 size_t mix_next_day(struct mix *m, const struct mix_row **ret_rows)
@@ -327,8 +372,8 @@ size_t mix_next_day(struct mix *m, const struct mix_row **ret_rows)
 			scan(m);
 	}
 	m->count = quota;
-	qsort(m->rows, m->count, sizeof(*m->rows), compare_times);
+	sort_day(m);
 	m->day++;
-	*ret_rows = m->rows;
+	*ret_rows = m->sorted;
 	return m->count;
 }

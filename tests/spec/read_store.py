@@ -551,7 +551,8 @@ class Section:
             fields.take(40 * fields.varint())
         if self.count:
             self.clock = self.read_clock(fields)
-            self.endpoints = [self.endpoint(fields) for _ in range(fields.varint())]
+            for _ in range(fields.varint()):
+                self.endpoints.append(self.endpoint(fields))
             given, usual = fields.varint(), usual_codes()
             if given >> 30:
                 raise Bad
@@ -576,14 +577,24 @@ class Section:
             utc += boot - boot_from
         return pieces
 
-    @staticmethod
-    def endpoint(fields):
+    def endpoint(self, fields):
         flags = fields.u8()
-        if flags & ~3:
+        if flags & ~15 or flags & 5 == 5:
             raise Bad
-        e = {"kind": fields.u8(), "protocol": fields.u8(), "flags": fields.varint(), "consent": fields.varint(),
-             "dst_port": fields.u16(), "orig_dst": bytes(16), "orig_dst_port": 0}
-        e["dst"] = fields.take(16) if flags & 1 else bytes(10) + b"\xff\xff" + fields.take(4)
+        if not flags & 8:
+            e = {"kind": fields.u8(), "protocol": fields.u8(), "flags": fields.varint(), "consent": fields.varint()}
+        elif self.endpoints:
+            e = dict(self.endpoints[-1])
+        else:
+            raise Bad
+        e.update({"dst_port": fields.u16(), "orig_dst": bytes(16), "orig_dst_port": 0})
+        if flags & 4:
+            number = fields.varint()
+            if number >= len(self.endpoints):
+                raise Bad
+            e["dst"] = self.endpoints[number]["dst"]
+        else:
+            e["dst"] = fields.take(16) if flags & 1 else bytes(10) + b"\xff\xff" + fields.take(4)
         if flags & 2:
             e["orig_dst"], e["orig_dst_port"] = fields.take(16), fields.u16()
         return e

@@ -25,18 +25,24 @@ uint32_t block_crc(uint64_t file_id, uint64_t offset, const void *head, size_t h
 
 int block_pack(const void *raw, size_t raw_size, int level, struct buffer *out, uint8_t *ret_coding)
 {
+	return block_pack_with(NULL, raw, raw_size, level, out, ret_coding);
+}
+
+int block_pack_with(struct ZSTD_CCtx_s *ctx, const void *raw, size_t raw_size, int level,
+		    struct buffer *out, uint8_t *ret_coding)
+{
 	size_t start = out->size, bound = ZSTD_compressBound(raw_size), packed;
-	uint8_t *dst = buffer_extend(out, bound);
+	uint8_t *dst = buffer_room(out, bound);
 
 	if (!dst)
 		return -ENOMEM;
-	packed = ZSTD_compress(dst, bound, raw, raw_size, level);
+	packed = ctx ? ZSTD_compressCCtx(ctx, dst, bound, raw, raw_size, level) :
+		       ZSTD_compress(dst, bound, raw, raw_size, level);
 	if (!ZSTD_isError(packed) && packed < raw_size) {
 		out->size = start + packed;
 		*ret_coding = STORE_CODING_ZSTD;
 		return 0;
 	}
-	out->size = start;
 	buffer_bytes(out, raw, raw_size);
 	*ret_coding = STORE_CODING_PLAIN;
 	return buffer_ok(out) ? 0 : -ENOMEM;

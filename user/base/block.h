@@ -19,6 +19,11 @@ uint32_t block_crc(uint64_t file_id, uint64_t offset, const void *head, size_t h
  * 0, or -ENOMEM. */
 int block_pack(const void *raw, size_t raw_size, int level, struct buffer *out, uint8_t *ret_coding);
 
+/* The same with the working memory of ZSTD_createCCtx(), for those who pack again and again. */
+struct ZSTD_CCtx_s;
+int block_pack_with(struct ZSTD_CCtx_s *ctx, const void *raw, size_t raw_size, int level,
+		    struct buffer *out, uint8_t *ret_coding);
+
 /* The reverse into exactly raw_size bytes at dst. -EBADMSG when the bytes are not such a block. */
 int block_unpack(uint8_t coding, const void *stored, size_t stored_size, void *dst,
 		 size_t raw_size);

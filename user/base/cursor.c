@@ -136,10 +136,8 @@ static bool buffer_grow(struct buffer *b, size_t needed)
 	return true;
 }
 
-uint8_t *buffer_extend(struct buffer *b, size_t n)
+uint8_t *buffer_room(struct buffer *b, size_t n)
 {
-	uint8_t *p;
-
 	if (b->failed)
 		return NULL;
 	if (n > PTRDIFF_MAX - b->size ||
@@ -147,9 +145,17 @@ uint8_t *buffer_extend(struct buffer *b, size_t n)
 		b->failed = true;
 		return NULL;
 	}
-	p = b->data + b->size;
-	memset(p, 0, n);
-	b->size += n;
+	return b->data + b->size;
+}
+
+uint8_t *buffer_extend(struct buffer *b, size_t n)
+{
+	uint8_t *p = buffer_room(b, n);
+
+	if (p) {
+		memset(p, 0, n);
+		b->size += n;
+	}
 	return p;
 }
 
@@ -167,10 +173,12 @@ void buffer_zigzag(struct buffer *b, int64_t v)
 
 void buffer_bytes(struct buffer *b, const void *data, size_t n)
 {
-	uint8_t *p = buffer_extend(b, n);
+	uint8_t *p = buffer_room(b, n);
 
 	if (p && n > 0)
 		memcpy(p, data, n);
+	if (p)
+		b->size += n;
 }
 
 void buffer_u8(struct buffer *b, uint8_t v)

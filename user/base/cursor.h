@@ -50,6 +50,8 @@ void buffer_zigzag(struct buffer *b, int64_t v);
 void buffer_bytes(struct buffer *b, const void *data, size_t n);
 /* n zero bytes to be filled in place; NULL on failure. Invalid after the next buffer call. */
 uint8_t *buffer_extend(struct buffer *b, size_t n);
+/* Room for n bytes behind the end, not cleared and not yet part of it: the caller adds to size what it filled. */
+uint8_t *buffer_room(struct buffer *b, size_t n);
 /* Overwrites four bytes written earlier. */
 void buffer_patch_le32(struct buffer *b, size_t at, uint32_t v);
 

@@ -37,93 +37,137 @@ const struct record_column *record_column_find(unsigned int id)
 	return NULL;
 }
 
-/* Rows that are taken apart at a time: planes of thousands of rows lie a power of two apart, and writing to
- * all of them in turn would have each byte push the others out of the cache. */
-#define STRIP_ROWS 64
+/*
+ * Planes of a large frame lie a power of two apart, where they would push each other out of the cache:
+ * rows are turned in tiles of so many, and each plane of a tile moves as a whole.
+ */
+#define TILE 64
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-/* With a width that the compiler knows, most of the loops are gone. */
-static inline __attribute__((always_inline)) void encode_planes(const uint8_t *bytes, size_t width,
-								 size_t count, uint64_t base,
-								 uint8_t *planes)
+/* Whether a column has any byte that is not zero. `width` is a constant where it is inlined. */
+ALWAYS_INLINE bool any_byte(const uint8_t *field, size_t count, const size_t width)
 {
-	uint8_t strip[16][STRIP_ROWS];
+	uint64_t any = 0, words[2] = {};
 
-	for (size_t at = 0; at < count; at += STRIP_ROWS) {
-		size_t n = count - at < STRIP_ROWS ? count - at : STRIP_ROWS;
+	for (size_t i = 0; i < count && !any; i++, field += sizeof(struct record)) {
+		memcpy(words, field, width);
+		any = words[0] | words[1];
+	}
+	return any != 0;
+}
 
-		for (size_t i = 0; i < n; i++, bytes += sizeof(struct record)) {
-			uint64_t word = 0;
-
-			memcpy(&word, bytes, width < 8 ? width : 8);
-			word -= base;
-			for (size_t b = 0; b < width && b < 8; b++)
-				strip[b][i] = (uint8_t)(word >> 8 * b);
-			for (size_t b = 8; b < width; b++)
-				strip[b][i] = bytes[b];
-		}
-		for (size_t b = 0; b < width; b++)
-			memcpy(planes + b * count + at, strip[b], n);
+/* The n lowest bytes of a word, to and from one row of a tile; written out because n is a constant. */
+ALWAYS_INLINE void spread(uint8_t (*tile)[TILE], size_t i, uint64_t v, const size_t n)
+{
+	tile[0][i] = (uint8_t)v;
+	if (n > 1)
+		tile[1][i] = (uint8_t)(v >> 8);
+	if (n > 2) {
+		tile[2][i] = (uint8_t)(v >> 16);
+		tile[3][i] = (uint8_t)(v >> 24);
+	}
+	if (n > 4) {
+		tile[4][i] = (uint8_t)(v >> 32);
+		tile[5][i] = (uint8_t)(v >> 40);
+		tile[6][i] = (uint8_t)(v >> 48);
+		tile[7][i] = (uint8_t)(v >> 56);
 	}
 }
 
-/* Whether some row is other than zero (the time column: than the base). */
-static bool has_values(const uint8_t *bytes, size_t width, size_t count, int64_t base)
+ALWAYS_INLINE uint64_t gather(uint8_t (*tile)[TILE], size_t i, const size_t n)
 {
-	static const uint8_t zero[16];
-	uint8_t none[16];
+	uint64_t v = tile[0][i];
 
-	memcpy(none, zero, sizeof(none));
-	memcpy(none, &base, sizeof(base));
-	for (size_t i = 0; i < count; i++, bytes += sizeof(struct record))
-		if (memcmp(bytes, none, width) != 0)
-			return true;
-	return false;
+	if (n > 1)
+		v |= (uint64_t)tile[1][i] << 8;
+	if (n > 2)
+		v |= (uint64_t)tile[2][i] << 16 | (uint64_t)tile[3][i] << 24;
+	if (n > 4)
+		v |= (uint64_t)tile[4][i] << 32 | (uint64_t)tile[5][i] << 40 | (uint64_t)tile[6][i] << 48 |
+		     (uint64_t)tile[7][i] << 56;
+	return v;
 }
 
-static uint8_t *field(const struct record_column *c, const struct record *row)
+ALWAYS_INLINE void to_planes(const uint8_t *field, size_t count, const size_t width, uint64_t base,
+			     uint8_t *planes)
 {
-	return (uint8_t *)row + c->offset;
+	for (size_t at = 0; at < count; at += TILE) {
+		size_t n = count - at < TILE ? count - at : TILE;
+		uint8_t tile[16][TILE];
+
+		for (size_t i = 0; i < n; i++, field += sizeof(struct record)) {
+			uint64_t words[2] = {};
+
+			memcpy(words, field, width);
+			spread(tile, i, words[0] - base, width < 8 ? width : 8);
+			if (width > 8)
+				spread(tile + 8, i, words[1], width - 8);
+		}
+		for (size_t b = 0; b < width; b++)
+			memcpy(planes + b * count + at, tile[b], n);
+	}
 }
+
+ALWAYS_INLINE void from_planes(const uint8_t *planes, size_t count, const size_t width, uint64_t base,
+			       uint8_t *field)
+{
+	for (size_t at = 0; at < count; at += TILE) {
+		size_t n = count - at < TILE ? count - at : TILE;
+		uint8_t tile[16][TILE];
+
+		for (size_t b = 0; b < width; b++)
+			memcpy(tile[b], planes + b * count + at, n);
+		for (size_t i = 0; i < n; i++, field += sizeof(struct record)) {
+			uint64_t words[2] = {};
+
+			words[0] = gather(tile, i, width < 8 ? width : 8) + base;
+			if (width > 8)
+				words[1] = gather(tile + 8, i, width - 8);
+			memcpy(field, words, width);
+		}
+	}
+}
+
+/* One copy of a loop for each width that there is. */
+#define FOR_WIDTH(width_, call_) \
+	do { \
+		switch (width_) { \
+		case 1: { enum { W = 1 }; call_; break; } \
+		case 2: { enum { W = 2 }; call_; break; } \
+		case 4: { enum { W = 4 }; call_; break; } \
+		case 8: { enum { W = 8 }; call_; break; } \
+		default: { enum { W = 16 }; call_; break; } \
+		} \
+	} while (0)
 
 int record_encode(const struct record_column *c, const struct record *rows, size_t count,
 		  int64_t base, struct buffer *out)
 {
-	const uint8_t *bytes = field(c, rows);
-	uint64_t subtract = c->id == STORE_COLUMN_TIME ? (uint64_t)base : 0;
-	uint8_t *planes = buffer_extend(out, count * c->width);
+	const uint8_t *field = (const uint8_t *)rows + c->offset;
+	bool is_time = c->id == STORE_COLUMN_TIME, any = false;
+	uint8_t *planes;
 
-	if (!planes || !has_values(bytes, c->width, count, (int64_t)subtract))
-		return 0;
-	switch (c->width) {
-	case 1:
-		encode_planes(bytes, 1, count, subtract, planes);
-		break;
-	case 2:
-		encode_planes(bytes, 2, count, subtract, planes);
-		break;
-	case 4:
-		encode_planes(bytes, 4, count, subtract, planes);
-		break;
-	case 8:
-		encode_planes(bytes, 8, count, subtract, planes);
-		break;
-	default:
-		encode_planes(bytes, 16, count, subtract, planes);
+	if (is_time)
+		for (size_t i = 0; i < count && !any; i++)
+			any = rows[i].time_ns != base;
+	else
+		FOR_WIDTH(c->width, any = any_byte(field, count, W));
+	/* A column that is all zero is not stored: no need to turn it. */
+	planes = any ? buffer_room(out, count * c->width) : NULL;
+	if (planes) {
+		FOR_WIDTH(c->width, to_planes(field, count, W, is_time ? (uint64_t)base : 0, planes));
+		out->size += count * c->width;
 	}
-	return 1;
+	return planes != NULL;
 }
 
 void record_decode(const struct record_column *c, const uint8_t *planes, size_t count,
 		   int64_t base, struct record *rows)
 {
-	for (size_t i = 0; i < count; i++) {
-		uint8_t *bytes = field(c, &rows[i]);
+	uint8_t *field = (uint8_t *)rows + c->offset;
+	uint64_t add = c->id == STORE_COLUMN_TIME ? (uint64_t)base : 0;
 
-		for (size_t b = 0; b < c->width; b++)
-			bytes[b] = planes[b * count + i];
-		if (c->id == STORE_COLUMN_TIME)
-			rows[i].time_ns = (int64_t)((uint64_t)rows[i].time_ns + (uint64_t)base);
-	}
+	FOR_WIDTH(c->width, from_planes(planes, count, W, add, field));
 }
 
 #define ORDER(a, b) \

@@ -31,7 +31,8 @@ struct record_column {
 extern const struct record_column record_columns[];
 const struct record_column *record_column_find(unsigned int id); /* NULL when unknown */
 
-/* Appends the column's planes; `base` is subtracted from the time column. Returns whether any byte is not zero. */
+/* Appends the column's planes if any byte of them is not zero, and returns whether (also false when `out` failed);
+ * `base` is subtracted from the time column. */
 int record_encode(const struct record_column *c, const struct record *rows, size_t count,
 		  int64_t base, struct buffer *out);
 /* Fills the column of `rows` from planes (exactly count * width bytes). */

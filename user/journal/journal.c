@@ -9,6 +9,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zstd.h>
 #include "base/block.h"
 #include "base/fs.h"
 #include "base/parse.h"
@@ -31,6 +32,7 @@ struct journal {
 	int64_t created_ns;
 	bool broken; /* a partial frame could not be removed */
 	struct buffer raw, frame;
+	ZSTD_CCtx *zstd;
 };
 
 static void read_boot_id(uint8_t id[16])
@@ -134,6 +136,7 @@ int journal_create(int dir_fd, const struct journal_origin *origin, struct journ
 		free(j);
 		return r;
 	}
+	j->zstd = ZSTD_createCCtx(); /* NULL: each frame brings its own */
 	*ret_journal = j;
 	return 0;
 }
@@ -241,6 +244,7 @@ void journal_close(struct journal *j)
 		close(j->fd);
 	buffer_done(&j->raw);
 	buffer_done(&j->frame);
+	ZSTD_freeCCtx(j->zstd);
 	free(j);
 }
 
@@ -295,7 +299,7 @@ static int append(struct journal *j, const struct frame_head *head)
 	buffer_clear(&j->frame);
 	if (!buffer_ok(&j->raw) || !buffer_extend(&j->frame, FRAME_HEADER_BYTES))
 		return -ENOMEM;
-	r = block_pack(j->raw.data, j->raw.size, ZSTD_LEVEL, &j->frame, &coding);
+	r = block_pack_with(j->zstd, j->raw.data, j->raw.size, ZSTD_LEVEL, &j->frame, &coding);
 	return r < 0 ? r : write_frame(j, head, coding);
 }
 

@@ -12,9 +12,10 @@
 
 /* A range ends before its endpoints could outgrow their memory: whatever a frame holds fits in. */
 #define ENDPOINTS_MAX (1u << 20)
-#define SLOTS (1u << 22)
 /* What a row of a range takes: itself, its group, its place in the order. */
 #define ROW_BYTES (sizeof(struct row) + 2 * sizeof(uint32_t))
+/* Few endpoints are usual: a small table stays in the cache. */
+#define SLOTS_FIRST 4096u
 
 struct harvest {
 	struct journal_reader *reader;
@@ -28,7 +29,7 @@ struct harvest {
 	uint32_t *group_slots, group_slot_count; /* hash table: 1 + index of a group */
 	struct endpoint *endpoints;
 	size_t endpoint_count, endpoint_capacity;
-	uint32_t *slots; /* hash table: 1 + index of an endpoint */
+	uint32_t *slots, slot_count; /* hash table: 1 + index of an endpoint */
 	uint32_t *seen; /* by endpoint: stamp of the section that has it */
 	uint32_t stamp;
 	struct row_sorter sorter;
@@ -55,7 +56,8 @@ struct harvest *harvest_new(struct journal_reader *r, size_t rows_max)
 	h->reader = r;
 	h->rows_max = rows_max ? rows_max : rows_for(r);
 	h->frame = malloc(JOURNAL_FRAME_ROWS_MAX * sizeof(*h->frame));
-	h->slots = calloc(SLOTS, sizeof(*h->slots));
+	h->slot_count = SLOTS_FIRST;
+	h->slots = calloc(h->slot_count, sizeof(*h->slots));
 	if (!h->frame || !h->slots) {
 		harvest_free(h);
 		return NULL;
@@ -92,6 +94,30 @@ static uint32_t endpoint_hash(const struct endpoint *e)
 	return (uint32_t)(hash >> 32);
 }
 
+/* The slot of this endpoint, or the free one where it would be. */
+static uint32_t find_slot(const struct harvest *h, const struct endpoint *e)
+{
+	uint32_t slot = endpoint_hash(e) & (h->slot_count - 1);
+
+	while (h->slots[slot] && memcmp(&h->endpoints[h->slots[slot] - 1], e, sizeof(*e)) != 0)
+		slot = (slot + 1) & (h->slot_count - 1);
+	return slot;
+}
+
+static int grow_slots(struct harvest *h)
+{
+	uint32_t *slots = calloc((size_t)h->slot_count * 2, sizeof(*slots));
+
+	if (!slots)
+		return -ENOMEM;
+	free(h->slots);
+	h->slots = slots;
+	h->slot_count *= 2;
+	for (size_t i = 0; i < h->endpoint_count; i++)
+		h->slots[find_slot(h, &h->endpoints[i])] = (uint32_t)i + 1;
+	return 0;
+}
+
 static int intern(struct harvest *h, const struct endpoint *e, uint32_t *ret_index)
 {
 	uint32_t slot;
@@ -100,13 +126,15 @@ static int intern(struct harvest *h, const struct endpoint *e, uint32_t *ret_ind
 		*ret_index = h->last_endpoint;
 		return 0;
 	}
-	for (slot = endpoint_hash(e) % SLOTS; h->slots[slot]; slot = (slot + 1) % SLOTS) {
-		uint32_t index = h->slots[slot] - 1;
-
-		if (memcmp(&h->endpoints[index], e, sizeof(*e)) == 0) {
-			*ret_index = h->last_endpoint = index;
-			return 0;
-		}
+	slot = find_slot(h, e);
+	if (h->slots[slot]) {
+		*ret_index = h->last_endpoint = h->slots[slot] - 1;
+		return 0;
+	}
+	if (h->endpoint_count * 2 >= h->slot_count) {
+		if (grow_slots(h))
+			return -ENOMEM;
+		slot = find_slot(h, e);
 	}
 	if (ARRAY_RESERVE(h->endpoints, h->endpoint_count, h->endpoint_capacity))
 		return -ENOMEM;
@@ -295,7 +323,7 @@ int harvest_load(struct harvest *h, struct problem *p)
 		return problem(p, -EBADMSG, "journal/%s has rows but no clock anchor", r->name);
 	h->row_count = h->endpoint_count = 0;
 	h->last_endpoint = 0;
-	memset(h->slots, 0, SLOTS * sizeof(*h->slots));
+	memset(h->slots, 0, h->slot_count * sizeof(*h->slots));
 	for (size_t i = 0; i < h->group_count; i++)
 		h->groups[i].rows = 0;
 	while (!error && h->next_frame < r->frame_count && h->row_count < h->rows_max &&

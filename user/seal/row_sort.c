@@ -10,8 +10,8 @@
 /* Runs of one source that are out of order: short ones are sorted by insertion. */
 #define INSERTION_MAX 24
 #define AHEAD 8
+#define V6_RUN 8
 
-/* Equal in size, so that both kinds fit the same room. */
 struct v4_key {
 	uint32_t source, index;
 };
@@ -31,7 +31,7 @@ static uint64_t be64(const uint8_t *p)
 
 static int reserve(struct row_sorter *s, size_t count)
 {
-	size_t bytes = count * sizeof(struct v6_key);
+	size_t bytes = count * (sizeof(struct v6_key) + sizeof(struct v4_key));
 
 	if (count <= s->capacity)
 		return 0;
@@ -79,15 +79,49 @@ static void sort_v4(struct v4_key *from, struct v4_key *to, size_t n)
 	}
 }
 
-static int compare_v6(const void *a, const void *b)
+static inline bool v6_before(const struct v6_key *x, const struct v6_key *y)
 {
-	const struct v6_key *x = a, *y = b;
-
 	if (x->net != y->net)
-		return x->net < y->net ? -1 : 1;
-	if (x->host != y->host)
-		return x->host < y->host ? -1 : 1;
-	return x->index < y->index ? -1 : 1;
+		return x->net < y->net;
+	return x->host != y->host ? x->host < y->host : x->index < y->index;
+}
+
+/* Short runs, by insertion. */
+static void sort_runs(struct v6_key *keys, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		struct v6_key key = keys[i];
+		size_t at = i, begin = i / V6_RUN * V6_RUN;
+
+		for (; at > begin && v6_before(&key, &keys[at - 1]); at--)
+			keys[at] = keys[at - 1];
+		keys[at] = key;
+	}
+}
+
+/* Merges runs of twice the length each time; the result is returned, which is one of the two. */
+static struct v6_key *sort_v6(struct v6_key *from, struct v6_key *to, size_t n)
+{
+	sort_runs(from, n);
+	for (size_t run = V6_RUN; run < n; run *= 2) {
+		struct v6_key *merged = to;
+
+		for (size_t begin = 0; begin < n; begin += 2 * run) {
+			size_t middle = begin + run < n ? begin + run : n;
+			size_t end = middle + run < n ? middle + run : n, a = begin, b = middle;
+
+			while (a < middle && b < end)
+				*merged++ = v6_before(&from[b], &from[a]) ? from[b++] : from[a++];
+			memcpy(merged, from + a, (middle - a) * sizeof(*merged));
+			merged += middle - a;
+			memcpy(merged, from + b, (end - b) * sizeof(*merged));
+			merged += end - b;
+		}
+		merged = from;
+		from = to;
+		to = merged;
+	}
+	return from;
 }
 
 static int compare_rows(const struct row *a, const struct row *b)
@@ -152,33 +186,33 @@ int row_sort(struct row_sorter *s, const struct row *rows, const uint32_t *index
 
 	if (reserve(s, count))
 		return -ENOMEM;
-	v4 = s->keys;
-	v4_sorted = s->spare;
+	v6 = s->keys;
+	v4 = (void *)(v6 + count);
+	v4_sorted = (void *)((struct v6_key *)s->spare + count);
+	/* Rows lie all over: those wanted soon are fetched meanwhile, here and below. */
 	for (size_t i = 0; i < count; i++) {
 		const struct row *r = &rows[index[i]];
 
+		if (i + AHEAD < count)
+			__builtin_prefetch(&rows[index[i + AHEAD]].src);
 		if (addr_is_v4(&r->src))
 			v4[n4++] = (struct v4_key){ (uint32_t)be64(r->src.bytes + 8), index[i] };
+		else
+			v6[n6++] = (struct v6_key){ be64(r->src.bytes), be64(r->src.bytes + 8), index[i] };
 	}
 	if (n4)
 		sort_v4(v4, v4_sorted, n4);
-	/* Gathered from all over: the rows wanted soon are fetched while one is copied. */
 	for (size_t i = 0; i < n4; i++) {
 		if (i + AHEAD < n4)
 			__builtin_prefetch(&rows[v4_sorted[i + AHEAD].index]);
 		out[i] = rows[v4_sorted[i].index];
 	}
-	v6 = s->keys;
-	for (size_t i = 0; i < count && n4 < count; i++) {
-		const struct row *r = &rows[index[i]];
-
-		if (!addr_is_v4(&r->src))
-			v6[n6++] = (struct v6_key){ be64(r->src.bytes), be64(r->src.bytes + 8),
-						    index[i] };
-	}
-	qsort(v6, n6, sizeof(*v6), compare_v6);
-	for (size_t i = 0; i < n6; i++)
+	v6 = sort_v6(v6, s->spare, n6);
+	for (size_t i = 0; i < n6; i++) {
+		if (i + AHEAD < n6)
+			__builtin_prefetch(&rows[v6[i + AHEAD].index]);
 		out[n4 + i] = rows[v6[i].index];
+	}
 	mend_times(out, count);
 	return 0;
 }

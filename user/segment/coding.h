@@ -143,6 +143,7 @@ int coding_read_lengths(struct cursor *c, unsigned int symbols, uint8_t *ret_len
 			int *ret_constant);
 
 /* The lengths that stand for a table that a section does not give: good for connections to web servers. */
-void coding_default_lengths(unsigned int table, uint8_t *ret_lengths);
+const uint8_t *coding_default_lengths(unsigned int table); /* coding_symbols[table] of them */
+const struct huffman_code *coding_default_code(unsigned int table);
 
 #endif

@@ -4,6 +4,7 @@
  * symbol: those of connections to web servers as tests/bench/mix.c makes them, with
  * a code for every symbol. Part of the format (FORMAT.md 3.13): never changed.
  */
+#include <pthread.h>
 #include "coding.h"
 
 static const char *const usual[CODING_TABLES] = {
@@ -107,11 +108,33 @@ static const char *const usual[CODING_TABLES] = {
 		"999999999999999999999999999999999999999999999999999999988888888888888888",
 };
 
-void coding_default_lengths(unsigned int table, uint8_t *ret_lengths)
-{
-	for (unsigned int s = 0; s < coding_symbols[table]; s++) {
-		char digit = usual[table][s];
+/* Made once from the digits above. */
+static struct {
+	uint8_t lengths[CODING_TABLES][HUFFMAN_SYMBOLS_MAX];
+	struct huffman_code codes[CODING_TABLES];
+} made;
+static pthread_once_t make_once = PTHREAD_ONCE_INIT;
 
-		ret_lengths[s] = (uint8_t)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
+static void make(void)
+{
+	for (unsigned int t = 0; t < CODING_TABLES; t++) {
+		for (unsigned int s = 0; s < coding_symbols[t]; s++) {
+			char digit = usual[t][s];
+
+			made.lengths[t][s] = (uint8_t)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
+		}
+		huffman_encoder(made.lengths[t], coding_symbols[t], &made.codes[t]);
 	}
+}
+
+const uint8_t *coding_default_lengths(unsigned int table)
+{
+	pthread_once(&make_once, make);
+	return made.lengths[table];
+}
+
+const struct huffman_code *coding_default_code(unsigned int table)
+{
+	pthread_once(&make_once, make);
+	return &made.codes[table];
 }

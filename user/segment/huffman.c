@@ -88,6 +88,16 @@ bool huffman_complete(const uint8_t *lengths, unsigned int symbols)
 	return used == 1u << HUFFMAN_LENGTH_MAX;
 }
 
+/* The lowest n (1..16) bits the other way round. */
+static uint16_t turn(uint32_t bits, unsigned int n)
+{
+	static const uint8_t nibble[] = { 0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15 };
+	uint32_t turned = (uint32_t)nibble[bits & 15] << 12 | (uint32_t)nibble[bits >> 4 & 15] << 8 |
+			  (uint32_t)nibble[bits >> 8 & 15] << 4 | nibble[bits >> 12 & 15];
+
+	return (uint16_t)(turned >> (16 - n));
+}
+
 /* The canonical code of each symbol, turned so that its first bit is lowest. */
 static void assign(const uint8_t *lengths, unsigned int symbols, uint16_t *ret_bits)
 {
@@ -100,13 +110,8 @@ static void assign(const uint8_t *lengths, unsigned int symbols, uint16_t *ret_b
 		code = (code + next[length]) << 1;
 		next[length] = code;
 	}
-	for (unsigned int s = 0; s < symbols; s++) {
-		uint32_t bits = lengths[s] ? next[lengths[s]]++ : 0;
-
-		ret_bits[s] = 0;
-		for (unsigned int i = 0; i < lengths[s]; i++, bits >>= 1)
-			ret_bits[s] = (uint16_t)(ret_bits[s] << 1 | (bits & 1));
-	}
+	for (unsigned int s = 0; s < symbols; s++)
+		ret_bits[s] = lengths[s] ? turn(next[lengths[s]]++, lengths[s]) : 0;
 }
 
 void huffman_encoder(const uint8_t *lengths, unsigned int symbols, struct huffman_code *ret_code)

@@ -133,6 +133,8 @@ static void hash_root(struct sha256_ctx *sha, uint32_t rows, const uint8_t *top,
 
 void merkle_begin(struct merkle *m, const uint8_t secret[static 32])
 {
+	/* Picks the vectorised ChaCha20, four times as fast; without it the plain one gives the same. */
+	(void)!sodium_init();
 	sha256_init(&m->sha);
 	memcpy(m->secret, secret, sizeof(m->secret));
 	memset(m->count, 0, sizeof(m->count));

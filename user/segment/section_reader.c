@@ -9,13 +9,13 @@
 #include "base/utc.h"
 #include "schema/event.h"
 #include "schema/store.h"
+#include "endpoint_list.h"
 #include "section_reader.h"
 
 /* Most headers are smaller; one read gets them. */
 #define FIRST_READ 4096
 /* Least bytes of an entry in the header: bounds the counts that a header may claim. */
-#define ENDPOINT_LEAST_BYTES 11
-#define INDEX_LEAST_BYTES 1 /* the last entry; others have 3 */
+#define INDEX_LEAST_BYTES 3 /* of all but the last one */
 #define CLOCK_LEAST_BYTES 5
 
 /* The checked bytes of a header; facts has place, size, journal and run. */
@@ -80,13 +80,21 @@ static int parse_times(struct cursor *c, int64_t day_ns, struct section *facts)
 	return facts->opened_utc_ns <= facts->first_utc_ns ? 0 : -EBADMSG;
 }
 
-/* Whole seconds after the time before, as nanoseconds; the far ends of time are bent inwards. */
-static int64_t parse_second(struct cursor *c, int64_t before_ns)
+/* What a writer counts in whole seconds from each other. */
+static int64_t parse_second(struct cursor *c, int64_t *seconds)
 {
-	int64_t ns = cursor_zigzag(c);
+	if (__builtin_add_overflow(*seconds, cursor_zigzag(c), seconds))
+		*seconds = *seconds < 0 ? INT64_MAX : INT64_MIN;
+	return *seconds;
+}
 
-	if (__builtin_mul_overflow(ns, NS_PER_SEC, &ns) || __builtin_add_overflow(ns, before_ns, &ns))
-		return ns < 0 ? INT64_MIN : INT64_MAX;
+/* Seconds after the day's begin as nanoseconds; the far ends of time are bent inwards. */
+static int64_t at_second(int64_t seconds, int64_t day_ns)
+{
+	int64_t ns;
+
+	if (__builtin_mul_overflow(seconds, NS_PER_SEC, &ns) || __builtin_add_overflow(ns, day_ns, &ns))
+		return seconds < 0 ? INT64_MIN : INT64_MAX;
 	return ns;
 }
 
@@ -94,7 +102,7 @@ static int64_t parse_second(struct cursor *c, int64_t before_ns)
 static int parse_facts(struct segment_reader *r, struct cursor *c, struct section *facts,
 		       uint8_t *ret_flags)
 {
-	int64_t day_ns;
+	int64_t day_ns, seconds = 0;
 	uint64_t rows = cursor_varint(c), tenant = cursor_varint(c);
 	uint8_t flags;
 
@@ -103,9 +111,9 @@ static int parse_facts(struct segment_reader *r, struct cursor *c, struct sectio
 		return -EBADMSG;
 	facts->rung = cursor_u8(c);
 	flags = cursor_u8(c);
-	facts->span_from_ns = parse_second(c, day_ns);
-	facts->span_to_ns = parse_second(c, facts->span_from_ns);
-	facts->sealed_utc_ns = parse_second(c, facts->span_to_ns);
+	facts->span_from_ns = at_second(parse_second(c, &seconds), day_ns);
+	facts->span_to_ns = at_second(parse_second(c, &seconds), day_ns);
+	facts->sealed_utc_ns = at_second(parse_second(c, &seconds), day_ns);
 	facts->first_utc_ns = facts->last_utc_ns = facts->opened_utc_ns = day_ns;
 	if (!cursor_ok(c) || rows > SECTION_ROWS_MAX || tenant > UINT32_MAX)
 		return -EBADMSG;
@@ -197,53 +205,17 @@ static int parse_clock(struct cursor *c, struct section_reader *s)
 	return 0;
 }
 
-static int parse_endpoint(struct cursor *c, struct endpoint *e)
-{
-	uint8_t flags = cursor_u8(c);
-	uint64_t row_flags, consent;
-	const uint8_t *addr, *orig = NULL;
-	size_t addr_bytes = flags & ENDPOINT_FLAG_V6 ? 16 : 4;
-
-	if (flags & ~ENDPOINT_FLAGS_KNOWN)
-		return -EBADMSG;
-	e->kind = cursor_u8(c);
-	e->protocol = cursor_u8(c);
-	row_flags = cursor_varint(c);
-	consent = cursor_varint(c);
-	e->dst_port = cursor_le16(c);
-	addr = cursor_bytes(c, addr_bytes);
-	if (flags & ENDPOINT_FLAG_ORIG_DST) {
-		orig = cursor_bytes(c, 16);
-		e->orig_dst_port = cursor_le16(c);
-	}
-	if (!cursor_ok(c) || row_flags > UINT32_MAX || consent > UINT32_MAX)
-		return -EBADMSG;
-	e->flags = (uint32_t)row_flags;
-	e->consent = (uint32_t)consent;
-	if (addr_bytes == 4)
-		memset(e->dst.bytes + 10, 0xff, 2);
-	memcpy(e->dst.bytes + 16 - addr_bytes, addr, addr_bytes);
-	if (orig)
-		memcpy(e->orig_dst.bytes, orig, 16);
-	return 0;
-}
-
 static int parse_endpoints(struct cursor *c, struct section_reader *s)
 {
-	uint64_t n = cursor_varint(c);
+	int error = endpoint_list_read(c, &s->endpoints, &s->endpoint_count);
 
-	if (!n || n > SECTION_ENDPOINTS_MAX || n > cursor_left(c) / ENDPOINT_LEAST_BYTES)
-		return -EBADMSG;
-	s->endpoints = calloc(n, sizeof(*s->endpoints));
-	s->is_close = calloc(n, sizeof(*s->is_close));
-	if (!s->endpoints || !s->is_close)
+	if (error)
+		return error;
+	s->is_close = calloc(s->endpoint_count, sizeof(*s->is_close));
+	if (!s->is_close)
 		return -ENOMEM;
-	s->endpoint_count = (uint32_t)n;
-	for (uint64_t i = 0; i < n; i++) {
-		if (parse_endpoint(c, &s->endpoints[i]))
-			return -EBADMSG;
+	for (uint32_t i = 0; i < s->endpoint_count; i++)
 		s->is_close[i] = s->endpoints[i].kind == SEKISHO_KIND_CLOSE;
-	}
 	return 0;
 }
 
@@ -261,7 +233,7 @@ static int parse_tables(struct cursor *c, struct section_reader *s)
 
 		s->codes->made[t] = false;
 		if (!(given >> t & 1))
-			coding_default_lengths(t, s->codes->lengths[t]);
+			memcpy(s->codes->lengths[t], coding_default_lengths(t), coding_symbols[t]);
 		else if (coding_read_lengths(c, coding_symbols[t], s->codes->lengths[t], &constant))
 			return -EBADMSG;
 		s->codes->constant[t] = (int16_t)constant;
@@ -275,7 +247,7 @@ static void set_be64(uint8_t *p, uint64_t v)
 	memcpy(p, &v, sizeof(v));
 }
 
-/* Entry i of the index; *key is that of the entry before. */
+/* The first source of a block; *key is that of the block before. */
 static int parse_first(struct cursor *c, bool v4, uint64_t *key, struct section_block *b)
 {
 	const uint8_t *host;
@@ -284,29 +256,27 @@ static int parse_first(struct cursor *c, bool v4, uint64_t *key, struct section_
 		return -EBADMSG;
 	if (v4) {
 		set_be64(b->first.bytes + 8, *key | UINT64_C(0xffff) << 32);
-	} else {
-		host = cursor_bytes(c, 8);
-		if (!host)
-			return -EBADMSG;
-		set_be64(b->first.bytes, *key);
-		memcpy(b->first.bytes + 8, host, 8);
-		if (addr_is_v4(&b->first))
-			return -EBADMSG;
+		return 0;
 	}
-	return cursor_ok(c) ? 0 : -EBADMSG;
+	host = cursor_bytes(c, 8);
+	if (!host)
+		return -EBADMSG;
+	set_be64(b->first.bytes, *key);
+	memcpy(b->first.bytes + 8, host, 8);
+	return addr_is_v4(&b->first) ? -EBADMSG : 0;
 }
 
-/* The last block has what the others leave of the section's rows and bytes. */
-static int parse_sizes(struct cursor *c, bool last, uint64_t rows_left, uint64_t bytes_left,
-		       struct section_block *b)
+/* Rows and bytes of a block; the last one has what is left of them. */
+static int parse_extent(struct cursor *c, bool last, uint64_t rows_left, uint64_t bytes_left,
+			struct section_block *b)
 {
-	uint64_t rows = last ? rows_left - 1 : cursor_varint(c);
+	uint64_t rows = last ? rows_left : cursor_varint(c) + 1;
 	uint64_t bytes = last ? bytes_left : cursor_varint(c);
 
-	if (!cursor_ok(c) || rows >= BLOCK_ROWS_MAX || rows >= rows_left || bytes < 5 ||
+	if (!cursor_ok(c) || !rows || rows > BLOCK_ROWS_MAX || rows > rows_left || bytes < 5 ||
 	    bytes > BLOCK_BYTES_MAX + 4 || bytes > bytes_left)
 		return -EBADMSG;
-	b->rows = (uint16_t)(rows + 1);
+	b->rows = (uint16_t)rows;
 	b->bytes = (uint32_t)bytes;
 	return 0;
 }
@@ -315,12 +285,12 @@ static int parse_index(struct cursor *c, struct section_reader *s)
 {
 	uint64_t v4 = cursor_varint(c), v6 = cursor_varint(c), key = 0;
 	uint64_t row = 0, offset = s->facts.offset + s->facts.header_bytes;
-	const uint64_t end = s->facts.offset + s->facts.bytes;
-	size_t most = cursor_left(c) / INDEX_LEAST_BYTES;
+	uint64_t end = s->facts.offset + s->facts.bytes;
+	size_t most = cursor_left(c) / INDEX_LEAST_BYTES + 1;
 
-	if (v4 > most || v6 > most - v4)
+	if (v4 > most || v6 > most - v4 || !(v4 + v6))
 		return -EBADMSG;
-	s->blocks = calloc(v4 + v6 + 1, sizeof(*s->blocks));
+	s->blocks = calloc(v4 + v6, sizeof(*s->blocks));
 	if (!s->blocks)
 		return -ENOMEM;
 	s->block_count = (uint32_t)(v4 + v6);
@@ -330,7 +300,7 @@ static int parse_index(struct cursor *c, struct section_reader *s)
 		if (i == v4)
 			key = 0;
 		if (parse_first(c, i < v4, &key, b) ||
-		    parse_sizes(c, i + 1 == v4 + v6, s->facts.rows - row, end - offset, b) ||
+		    parse_extent(c, i + 1 == v4 + v6, s->facts.rows - row, end - offset, b) ||
 		    (i && addr_compare_source(&s->blocks[i - 1].first, &b->first) > 0))
 			return -EBADMSG;
 		b->first_row = (uint32_t)row;
@@ -338,7 +308,7 @@ static int parse_index(struct cursor *c, struct section_reader *s)
 		row += b->rows;
 		offset += b->bytes;
 	}
-	return row == s->facts.rows && offset == end ? 0 : -EBADMSG;
+	return 0;
 }
 
 static int parse_header(struct segment_reader *r, const struct buffer *h, struct section_reader *s)

@@ -6,6 +6,8 @@
 #include "base/block.h"
 #include "base/utc.h"
 #include "block_writer.h"
+#include "coding_choice.h"
+#include "endpoint_list.h"
 #include "merkle.h"
 #include "schema/event.h"
 #include "section_writer.h"
@@ -132,66 +134,36 @@ static int plan_blocks(struct draft *d)
 	return d->sizes ? 0 : -ENOMEM;
 }
 
-static uint64_t cost_bits(const uint32_t *counts, const uint8_t *lengths, unsigned int symbols)
-{
-	uint64_t bits = 0;
-
-	for (unsigned int s = 0; s < symbols; s++)
-		bits += (uint64_t)counts[s] * lengths[s];
-	return bits;
-}
-
 /* Codes of its own for each table where they pay for their lengths in the header. */
 static void choose_codes(struct draft *d, struct section_report *report)
 {
-	struct buffer own = {}, lists = {};
+	struct buffer lists = {};
 	uint32_t given = 0;
 
 	for (unsigned int t = 0; t < CODING_TABLES; t++) {
-		const uint32_t *counts = d->coder.counts[t];
-		uint8_t lengths[HUFFMAN_SYMBOLS_MAX], usual[HUFFMAN_SYMBOLS_MAX];
-		unsigned int symbols = coding_symbols[t], used = 0, last = 0;
+		uint64_t bits;
 
-		for (unsigned int s = 0; s < symbols; s++) {
-			used += counts[s] != 0;
-			last = counts[s] ? s : last;
-		}
-		if (!used)
-			continue;
-		huffman_lengths(counts, symbols, lengths);
-		coding_default_lengths(t, usual);
-		buffer_clear(&own);
-		coding_write_lengths(lengths, symbols, last, &own);
-		if (own.size * 8 + cost_bits(counts, lengths, symbols) <
-		    cost_bits(counts, usual, symbols)) {
-			given |= 1u << t;
-			buffer_bytes(&lists, own.data, own.size);
-		} else {
-			memcpy(lengths, usual, symbols);
-		}
-		huffman_encoder(lengths, symbols, &d->coder.codes[t]);
+		given |= (uint32_t)coding_choice(t, d->coder.counts[t], &lists, &d->coder.codes[t], &bits) << t;
 		if (report) {
-			report->symbol_bits[t] += cost_bits(counts, lengths, symbols);
+			report->symbol_bits[t] += bits;
 			report->extra_bits[t] += d->coder.extra_bits[t];
 		}
 	}
 	buffer_varint(&d->tables, given);
 	buffer_bytes(&d->tables, lists.data, lists.size);
-	d->tables.failed |= lists.failed || own.failed;
+	d->tables.failed |= lists.failed;
 	buffer_done(&lists);
-	buffer_done(&own);
 }
 
 static int code_blocks(struct draft *d)
 {
 	for (uint32_t i = 0; i < d->plan_count; i++) {
-		size_t at = d->body.size;
-		uint8_t *room = buffer_extend(&d->body, 4 + BLOCK_BYTES_MAX + 8);
+		uint8_t *room = buffer_room(&d->body, 4 + BLOCK_BYTES_MAX + 8);
 
 		if (!room)
 			return -ENOMEM;
 		d->sizes[i] = 4 + (uint32_t)block_writer_put(&d->coder, &d->plans[i], room + 4);
-		d->body.size = at + d->sizes[i];
+		d->body.size += d->sizes[i];
 	}
 	return d->body.size <= UINT32_MAX ? 0 : -EINVAL;
 }
@@ -222,35 +194,11 @@ static void write_index(struct draft *d)
 		buffer_varint(&d->index, key - before);
 		if (!d->plans[i].v4)
 			buffer_bytes(&d->index, src + 8, 8);
-		if (i + 1 < d->plan_count) {
-			buffer_varint(&d->index, d->plans[i].rows - 1);
-			buffer_varint(&d->index, d->sizes[i]);
-		}
 		before = key;
-	}
-}
-
-static void write_endpoints(const struct draft *d, struct buffer *out)
-{
-	static const struct addr none;
-
-	buffer_varint(out, d->coder.endpoint_count);
-	for (uint32_t i = 0; i < d->coder.endpoint_count; i++) {
-		const struct endpoint *e = &d->s->endpoints[d->order[i]];
-		bool v6 = !addr_is_v4(&e->dst);
-		bool orig = e->orig_dst_port || addr_compare(&e->orig_dst, &none) != 0;
-
-		buffer_u8(out, (uint8_t)((v6 ? ENDPOINT_FLAG_V6 : 0) | (orig ? ENDPOINT_FLAG_ORIG_DST : 0)));
-		buffer_u8(out, e->kind);
-		buffer_u8(out, e->protocol);
-		buffer_varint(out, e->flags);
-		buffer_varint(out, e->consent);
-		buffer_le16(out, e->dst_port);
-		buffer_bytes(out, e->dst.bytes + (v6 ? 0 : 12), v6 ? 16 : 4);
-		if (orig) {
-			buffer_bytes(out, e->orig_dst.bytes, 16);
-			buffer_le16(out, e->orig_dst_port);
-		}
+		if (i + 1 == d->plan_count)
+			break;
+		buffer_varint(&d->index, d->plans[i].rows - 1);
+		buffer_varint(&d->index, d->sizes[i]);
 	}
 }
 
@@ -400,7 +348,7 @@ static int write_header(struct draft *d, uint64_t file_id, uint64_t offset,
 	write_facts(d, out);
 	if (d->s->row_count) {
 		write_clock(d, out);
-		write_endpoints(d, out);
+		endpoint_list_write(d->s->endpoints, d->order, d->coder.endpoint_count, out);
 		buffer_bytes(out, d->tables.data, d->tables.size);
 		buffer_bytes(out, d->index.data, d->index.size);
 	}
