@@ -29,6 +29,7 @@
 	X(event)          \
 	X(fs)             \
 	X(gap)            \
+	X(intake)         \
 	X(journal)        \
 	X(journal_reader) \
 	X(parse)          \
