@@ -22,14 +22,14 @@ closing_world() {
 	daemon_start
 }
 
-# obey ADDR:PORT...: a server that ends connections as the client says.
+# obey ADDR:PORT... | any: a server that ends connections as the client says; sets PORT to the last one's.
 obey() {
 	local ready=$W/ready.$RANDOM$RANDOM
 	mkfifo "$ready"
 	node "$BIN/conns" obey "$@" >"$ready" 2>>"$LOG" &
 	SERVER=$!
 	PIDS+=("$SERVER")
-	read -r _ <"$ready" || die "conns obey $*: $(tail -n 1 "$LOG")"
+	read -r _ PORT <"$ready" || die "conns obey $*: $(tail -n 1 "$LOG")"
 }
 
 # hold NAME KIND COUNT ARG...: opens connections that stay until hold_end NAME; their list is then $W/NAME.list.
@@ -57,9 +57,12 @@ hold_end() {
 	hold_wait "$1"
 }
 
-# events OPENINGS CLOSES: so many the kernel has emitted since the ring was made, and so many rows were stored.
+# events OPENINGS CLOSES WHAT [restarted]: so many the kernel has emitted since the ring was made, and so many
+# rows were stored. The last closes may come a moment late: the server, an acknowledgement, keepalive.
+emitted() { [ "$(status_value ring produced)" -ge "$1" ]; }
 events() {
 	local produced rows
+	wait_until 10 emitted $(($1 * OPENING_BYTES + $2 * CLOSE_BYTES))
 	produced=$(status_value ring produced) rows=$(status_value recorder rows)
 	[ "$produced" = $(($1 * OPENING_BYTES + $2 * CLOSE_BYTES)) ] ||
 		die "${3-}: the ring has seen $produced bytes, expected $(($1 * OPENING_BYTES + $2 * CLOSE_BYTES)) for $1 openings and $2 closes"
@@ -131,9 +134,6 @@ each_way() {
 		hold_end "$kind"
 	done
 	all=$((N * $(wc -w <<<"$KINDS")))
-	# Keepalive takes some 2 s to find out.
-	vanished() { [ "$(status_value ring produced)" = $((all * (OPENING_BYTES + CLOSE_BYTES))) ]; }
-	wait_until 10 vanished
 	events "$all" "$all" "each way"
 	cat "$W"/*.list >"$W/all"
 	search "$W/rows" --tenant web
@@ -165,7 +165,6 @@ by_the_kernel() {
 	{ wait "$OBEYING" "$SERVER"; } 2>/dev/null
 	hold_wait killed
 	hold_wait waiting
-	sleep 0.3 # the client's last acknowledgement may be a delayed one
 	events $((2 * N)) $((2 * N)) "by the kernel"
 	cat "$W"/*.list >"$W/all"
 	search "$W/rows" --tenant web
@@ -173,16 +172,30 @@ by_the_kernel() {
 	no_gap
 }
 
-# Made and closed at once, from all sides: under load, where state changes race.
+# A port that the kernel chose (passive FTP) is let go before the socket ends: the close has it all the same.
+port_of_the_kernel() {
+	closing_world
+	obey any
+	hold one client-fin "$N" "$NET4.1:$PORT" "[$NET6:1]:$PORT"
+	hold two server-fin "$N" "$NET4.1:$PORT" "[$NET6:1]:$PORT"
+	hold_end one
+	hold_end two
+	events $((2 * N)) $((2 * N)) "port $PORT"
+	cat "$W"/*.list >"$W/all"
+	search "$W/rows" --tenant web
+	as_listed "$W/all" "$W/rows" "port $PORT"
+}
+
+# Made and closed at once, from all sides, where state changes race. Few outside of the virtual machines: see
+# vm_interrupted.sh, which has many, for what may keep programs from running on a machine that is watched over.
 under_load() {
-	local count=$((SLOW ? 2000 : 20000))
+	local count=2000
 	closing_world
 	serve '[::]:443'
 	connect "$W/one" --count "$count" --from "$NET4.100" "$NET4.1:443"
 	connect "$W/two" --count "$count" --from "$NET6:100" --fire "[$NET6:1]:443"
 	connect "$W/three" --count "$count" --from "$NET4.101" --fin "$NET4.1:443"
 	cat "$W/one" "$W/two" "$W/three" >"$W/list"
-	sleep 0.5
 	events $((3 * count)) $((3 * count)) "under load"
 	search "$W/rows" --tenant web
 	same_rows "$W/list" "$W/rows" "under load"
@@ -303,7 +316,6 @@ across_restart() {
 	hold_end during
 	daemon_start
 	hold_end behind
-	sleep 0.3
 	events $((2 * N)) $((2 * N)) "SIG$1" restarted
 	cat "$W"/*.list >"$W/all"
 	search "$W/rows" --tenant web
@@ -410,20 +422,20 @@ accept_hooks() {
 
 # AC-26: an opening and its close on two days. Only where the clock is nobody else's.
 midnight() {
-	local now days
+	local now days before=$((SLOW ? 30 : 6))
 	closing_world
 	sekisho consent withdraw web >>"$LOG" 2>&1 || die "withdraw: $(tail -n 1 "$LOG")"
 	OPTIONAL_FIELDS=t_close
 	grant web "$(utc_in 400000)"
 	now=$(date -u +%s)
-	date -u -s "@$(((now / 86400 + 1) * 86400 - 6))" >/dev/null || die "cannot set the clock"
+	date -u -s "@$(((now / 86400 + 1) * 86400 - before))" >/dev/null || die "cannot set the clock"
 	sleep 1
 	obey '[::]:443'
 	hold over client-fin "$N" "$NET4.1:443"
 	now=$(date -u +%s)
-	[ $((now % 86400)) -ge 86390 ] || die "it was too late to open connections before midnight"
+	[ $((now % 86400)) -ge 80000 ] || die "it was too late to open connections before midnight"
 	past_midnight() { [ $(($(date -u +%s) % 86400)) -lt 80000 ]; }
-	wait_until 15 past_midnight || die "midnight did not come"
+	wait_until $((before + 10)) past_midnight || die "midnight did not come"
 	hold_end over
 	for sealed in live sealed; do
 		[ "$sealed" = live ] || seal
@@ -440,6 +452,7 @@ midnight() {
 
 run_case AC-79_closes_each_way each_way
 run_case AC-79_closes_by_the_kernel by_the_kernel
+run_case AC-79_closes_port_of_the_kernel port_of_the_kernel
 run_case AC-79_closes_under_load under_load
 run_case AC-11_without_the_field without_the_field
 run_case AC-06_closes_withdrawn_between withdrawn_between

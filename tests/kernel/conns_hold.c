@@ -289,25 +289,37 @@ static void obey_one(int poller, int fd)
 
 static int obey_listen(int poller, const char *text)
 {
-	union address a;
+	union address a = { .v6.sin6_family = AF_INET6 };
+	bool any = strcmp(text, "any") == 0;
 	int one = 1, fd;
 
-	if (!conns_parse_endpoint(text, &a))
+	if (!any && !conns_parse_endpoint(text, &a))
 		conns_usage("obey: '%s' is not ADDR:PORT", text);
 	fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0)
 		conns_fail("socket");
-	conns_bind(fd, &a, text);
+	if (!any)
+		conns_bind(fd, &a, text);
 	if (listen(fd, 4096) < 0)
 		conns_fail("listen %s", text);
 	watch(poller, EPOLL_CTL_ADD, fd, EPOLLIN);
 	return fd;
 }
 
+static unsigned int port_of(int fd)
+{
+	union address a;
+	socklen_t length = sizeof(a);
+
+	if (getsockname(fd, &a.any, &length) < 0)
+		conns_fail("getsockname");
+	return ntohs(a.any.sa_family == AF_INET ? a.v4.sin_port : a.v6.sin6_port);
+}
+
 int conns_obey(int argc, char **argv)
 {
 	static bool listens[1024];
-	int poller = epoll_create1(EPOLL_CLOEXEC);
+	int poller = epoll_create1(EPOLL_CLOEXEC), last = -1;
 	struct epoll_event events[64];
 
 	if (poller < 0)
@@ -316,9 +328,11 @@ int conns_obey(int argc, char **argv)
 		conns_usage("obey: where to listen?");
 	conns_end_with_parent();
 	raise_descriptors();
-	for (int i = 1; i < argc; i++)
-		listens[obey_listen(poller, argv[i]) % 1024] = true;
-	puts("ready");
+	for (int i = 1; i < argc; i++) {
+		last = obey_listen(poller, argv[i]);
+		listens[last % 1024] = true;
+	}
+	printf("ready %u\n", port_of(last));
 	fflush(stdout);
 	for (;;) {
 		int n = epoll_wait(poller, events, 64, -1);
