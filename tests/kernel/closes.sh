@@ -455,14 +455,14 @@ run_case AC-79_closes_by_the_kernel by_the_kernel
 run_case AC-79_closes_port_of_the_kernel port_of_the_kernel
 run_case AC-79_closes_under_load under_load
 run_case AC-11_without_the_field without_the_field
-run_case AC-06_closes_withdrawn_between withdrawn_between
-run_case AC-01,11_closes_of_what_was_not_recorded not_recorded
+run_case_once AC-06_closes_withdrawn_between withdrawn_between
+run_case_once AC-01,11_closes_of_what_was_not_recorded not_recorded
 run_case_once AC-12_closes_of_an_address_that_moved moved
 run_case AC-79_closes_across_SIGKILL across_restart KILL live
 run_case_once AC-79_closes_across_SIGTERM across_restart TERM sealed
-run_case AC-79_closes_programs_replaced programs_replaced
+run_case_once AC-79_closes_programs_replaced programs_replaced
 run_case AC-81_closes_lost_in_a_full_ring lost_closes
-run_case AC-09_closes_heartbeat_expired heartbeat
+run_case_once AC-09_closes_heartbeat_expired heartbeat
 if in_vm; then
 	run_case AC-26_closes_across_midnight midnight
 fi

@@ -195,62 +195,74 @@ static void raise_descriptors(void)
 static const struct kind *find_kind(const char *name)
 {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (name && strcmp(kinds[i].name, name) == 0)
+		if (strcmp(kinds[i].name, name) == 0)
 			return &kinds[i];
-	conns_usage("hold: --end '%s' is no way to end", name ? name : "");
+	conns_usage("hold: --end '%s' is no way to end", name);
 }
 
-int conns_hold(int argc, char **argv)
+struct hold_options {
+	const struct kind *kind;
+	const char *list;
+	union address from;
+	bool has_from;
+	uint64_t count;
+};
+
+static struct hold_options parse_hold(int argc, char **argv)
 {
 	static const struct option table[] = {
 		{ "count", required_argument, NULL, 'n' }, { "end", required_argument, NULL, 'e' },
 		{ "from", required_argument, NULL, 'f' },  { "list", required_argument, NULL, 'l' },
 		{ 0 },
 	};
-	static struct held held[HELD_MAX];
-	const char *list = NULL, *end = NULL;
-	union address from, to;
-	bool has_from = false;
-	const struct kind *k;
-	uint64_t count = 0;
-	char line[16];
+	struct hold_options o = { .kind = NULL };
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", table, NULL)) != -1) {
-		if (c == 'n' && conns_parse_number(optarg, HELD_MAX, &count))
-			continue;
-		else if (c == 'e')
-			end = optarg;
+		if (c == 'e')
+			o.kind = find_kind(optarg);
 		else if (c == 'l')
-			list = optarg;
-		else if (c == 'f' && conns_parse_address(optarg, &from))
-			has_from = true;
-		else
+			o.list = optarg;
+		else if (c == 'f' && conns_parse_address(optarg, &o.from))
+			o.has_from = true;
+		else if (c != 'n' || !conns_parse_number(optarg, HELD_MAX, &o.count))
 			conns_usage("hold: bad option");
 	}
-	k = find_kind(end);
-	if (!count || optind == argc)
-		conns_usage("hold: give --count N (at most %d) and DST:PORT", HELD_MAX);
+	if (!o.kind || !o.count || optind == argc)
+		conns_usage("hold: give --end KIND, --count N (at most %d) and DST:PORT", HELD_MAX);
+	return o;
+}
+
+int conns_hold(int argc, char **argv)
+{
+	static struct held held[HELD_MAX];
+	struct hold_options o = parse_hold(argc, argv);
+	uint64_t targets = (uint64_t)(argc - optind);
+	union address to;
+	char line[16];
+
 	raise_descriptors();
-	for (uint64_t i = 0; i < count; i++) {
-		if (!conns_parse_endpoint(argv[optind + (int)(i % (uint64_t)(argc - optind))], &to))
+	for (uint64_t i = 0; i < o.count; i++) {
+		if (!conns_parse_endpoint(argv[optind + (int)(i % targets)], &to))
 			conns_usage("hold: bad DST:PORT");
-		hold_open(&held[i], k, has_from ? &from : NULL, &to);
+		hold_open(&held[i], o.kind, o.has_from ? &o.from : NULL, &to);
 		now_text(held[i].opened_to);
 	}
 	puts("ready");
 	fflush(stdout);
 	(void)!fgets(line, sizeof(line), stdin);
-	hold_end_all(held, count, k);
-	write_list(list, held, count);
+	hold_end_all(held, o.count, o.kind);
+	write_list(o.list, held, o.count);
 	return CONNS_OK;
 }
 
 /* --- The server --- */
 
-static void watch(int poller, int operation, int fd, uint32_t events)
+#define LISTENS (UINT64_C(1) << 32)
+
+static void watch(int poller, int operation, int fd, uint32_t events, uint64_t listens)
 {
-	struct epoll_event event = { .events = events, .data.fd = fd };
+	struct epoll_event event = { .events = events, .data.u64 = (uint32_t)fd | listens };
 
 	if (epoll_ctl(poller, operation, fd, &event) < 0)
 		conns_fail("epoll_ctl");
@@ -281,7 +293,7 @@ static void obey_one(int poller, int fd)
 	switch (byte) {
 	case RESET_NOW: reset(fd); break;
 	case HALF_CLOSE: (void)shutdown(fd, SHUT_WR); break;
-	case IGNORE_EOF: watch(poller, EPOLL_CTL_MOD, fd, 0); break; /* errors are always told */
+	case IGNORE_EOF: watch(poller, EPOLL_CTL_MOD, fd, 0, 0); break; /* errors are always told */
 	case KEEPALIVE: obey_keepalive(fd); break;
 	default: conns_usage("obey: byte %d is no command", byte);
 	}
@@ -302,7 +314,7 @@ static int obey_listen(int poller, const char *text)
 		conns_bind(fd, &a, text);
 	if (listen(fd, 4096) < 0)
 		conns_fail("listen %s", text);
-	watch(poller, EPOLL_CTL_ADD, fd, EPOLLIN);
+	watch(poller, EPOLL_CTL_ADD, fd, EPOLLIN, LISTENS);
 	return fd;
 }
 
@@ -316,9 +328,16 @@ static unsigned int port_of(int fd)
 	return ntohs(a.any.sa_family == AF_INET ? a.v4.sin_port : a.v6.sin6_port);
 }
 
+static void accept_all(int poller, int listener)
+{
+	int fd;
+
+	while ((fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+		watch(poller, EPOLL_CTL_ADD, fd, EPOLLIN, 0);
+}
+
 int conns_obey(int argc, char **argv)
 {
-	static bool listens[1024];
 	int poller = epoll_create1(EPOLL_CLOEXEC), last = -1;
 	struct epoll_event events[64];
 
@@ -328,24 +347,20 @@ int conns_obey(int argc, char **argv)
 		conns_usage("obey: where to listen?");
 	conns_end_with_parent();
 	raise_descriptors();
-	for (int i = 1; i < argc; i++) {
+	for (int i = 1; i < argc; i++)
 		last = obey_listen(poller, argv[i]);
-		listens[last % 1024] = true;
-	}
 	printf("ready %u\n", port_of(last));
 	fflush(stdout);
 	for (;;) {
 		int n = epoll_wait(poller, events, 64, -1);
 
 		for (int i = 0; i < n; i++) {
-			int fd = events[i].data.fd, made;
+			int fd = (int)(uint32_t)events[i].data.u64;
 
-			if (fd >= 1024 || !listens[fd]) {
+			if (events[i].data.u64 & LISTENS)
+				accept_all(poller, fd);
+			else
 				obey_one(poller, fd);
-				continue;
-			}
-			while ((made = accept4(fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
-				watch(poller, EPOLL_CTL_ADD, made, EPOLLIN);
 		}
 	}
 }
