@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Emits one event for each passive TCP connection of a consenting tenant.
+ * Emits one event for each passive TCP connection of a consenting tenant, and where the consent includes
+ * it, one for its end.
  *
  * The collector attaches one rung, chosen by trying: a socket becoming
  * ESTABLISHED (tp_btf, the same program twice), or accept() returning it (fexit,
  * kretprobe). All share record(): the tenant is found by the local side first,
  * and without a live grant nothing is emitted and the remote address is not read.
+ * Ends are seen by the first rung alone.
  */
 #include <stdbool.h>
 #include "kernel.bpf.h"
@@ -63,10 +65,9 @@ static __always_inline void read_local(const struct sock *sk, bool typed, __u16 
 	__be32 words[4] = {};
 	__be32 v4 = 0;
 
-	if (typed) {
-		local->port = sk->__sk_common.skc_num;
-	} else {
-		/* accept() may return a connection that was reset already, and skc_num with it. */
+	local->port = typed ? sk->__sk_common.skc_num : 0;
+	if (!local->port) {
+		/* inet_put_port() clears skc_num when a connection ends, accepted or not. */
 		__be16 port = BPF_CORE_READ((const struct inet_sock *)sk, inet_sport);
 
 		local->port = bpf_ntohs(port);
@@ -173,76 +174,141 @@ static __always_inline __u64 wake_flags(const struct sekisho_control *ctl)
 		       BPF_RB_NO_WAKEUP;
 }
 
-static __always_inline void emit(const struct sock *sk, bool typed, __u16 family, __u8 kind,
-				 __u64 now, __u32 tenant, const struct sekisho_grant *grant,
-				 const struct endpoint *local, struct sekisho_control *ctl)
+/* What is known of a connection before anything of its remote side is read. */
+struct covered {
+	struct endpoint local;
+	__u16 family;
+	__u32 tenant;
+	__u64 now;
+	const struct sekisho_grant *grant;
+	struct sekisho_control *ctl;
+};
+
+/* Whether a live grant covers the local side now. */
+static __always_inline bool is_covered(const struct sock *sk, bool typed, struct covered *c)
 {
-	struct sekisho_event *event;
+	__u16 protocol = 0;
+	__u32 zero = 0;
+
+	FIELD(protocol, sk, sk_protocol); /* SCTP and MPTCP share the tracepoint */
+	FIELD(c->family, sk, __sk_common.skc_family);
+	if (protocol != IPPROTO_TCP || (c->family != AF_INET && c->family != AF_INET6))
+		return false;
+	read_local(sk, typed, c->family, &c->local);
+	c->tenant = find_tenant(&c->local);
+	if (!c->tenant)
+		return false;
+	c->grant = bpf_map_lookup_elem(&grants, &c->tenant);
+	c->ctl = bpf_map_lookup_elem(&control, &zero);
+	c->now = bpf_ktime_get_boot_ns();
+	return c->grant && c->ctl && c->now < c->grant->until_boot_ns;
+}
+
+/* All but the round trip, into zeroed memory. `flags`: what the remote address does not tell. */
+static __always_inline void fill(struct sekisho_event *event, const struct sock *sk, bool typed,
+				 __u8 kind, __u32 flags, const struct covered *c)
+{
 	struct endpoint remote = {};
-	bool loopback = is_loopback(sk);
 
-
-	if (loopback && !ctl->record_loopback)
-		return;
-	if (now >= ctl->heartbeat_until_boot_ns) {
-		count_loss(ctl, tenant, SEKISHO_LOSS_ORPHANED, now);
-		return;
-	}
-	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-	if (!event) {
-		count_loss(ctl, tenant, SEKISHO_LOSS_RING_FULL, now);
-		return;
-	}
-	__builtin_memset(event, 0, sizeof(*event));
-	read_remote(sk, typed, family, &remote);
-	event->time_boot_ns = now;
+	read_remote(sk, typed, c->family, &remote);
+	event->time_boot_ns = c->now;
 	__builtin_memcpy(event->src_addr, remote.addr, 16);
-	__builtin_memcpy(event->dst_addr, local->addr, 16);
+	__builtin_memcpy(event->dst_addr, c->local.addr, 16);
 	event->src_port = remote.port;
-	event->dst_port = local->port;
-	event->tenant = tenant;
-	event->consent = grant->consent;
-	if (grant->fields & SEKISHO_FIELD_RTT)
-		event->rtt_us = BPF_CORE_READ((const struct tcp_sock *)sk, srtt_us) >> 3;
+	event->dst_port = c->local.port;
+	event->tenant = c->tenant;
+	event->consent = c->grant->consent;
 	event->layout_version = SEKISHO_LAYOUT_VERSION;
 	event->kind = kind;
 	event->protocol = IPPROTO_TCP;
 	if (typed)
 		event->socket_cookie = bpf_get_socket_cookie((void *)sk);
-	if (family == AF_INET6 && is_mapped(remote.addr))
+	event->flags = flags;
+	if (c->family == AF_INET6 && is_mapped(remote.addr))
 		event->flags |= SEKISHO_FLAG_V6_SOCKET;
-	if (loopback)
-		event->flags |= SEKISHO_FLAG_LOOPBACK;
-	bpf_ringbuf_submit(event, wake_flags(ctl));
+}
+
+/*
+ * Only what is in the ring has an end: the mark comes after the event. A second event of the socket
+ * (see below) leaves the first one's time.
+ */
+static __always_inline void mark(const struct sock *sk, __u32 flags, const struct covered *c)
+{
+	struct sekisho_recorded *m = bpf_sk_storage_get(&recorded, (void *)sk, NULL,
+							BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!m) {
+		count_loss(c->ctl, c->tenant, SEKISHO_LOSS_CLOSE, c->now);
+	} else if (!m->opened_boot_ns) {
+		m->opened_boot_ns = c->now;
+		m->tenant = c->tenant;
+		m->flags = flags;
+	}
 }
 
 static __always_inline int record(const struct sock *sk, bool typed, __u8 kind)
 {
-	const struct sekisho_grant *grant;
-	struct sekisho_control *ctl;
-	struct endpoint local = {};
-	__u16 family = 0, protocol = 0;
-	__u32 zero = 0, tenant;
-	__u64 now;
+	struct sekisho_event *event;
+	struct covered c = {};
+	__u32 flags;
 
-	FIELD(protocol, sk, sk_protocol); /* SCTP and MPTCP share the tracepoint */
-	FIELD(family, sk, __sk_common.skc_family);
-	if (protocol != IPPROTO_TCP || (family != AF_INET && family != AF_INET6))
-		return 0;
-	read_local(sk, typed, family, &local);
-	tenant = find_tenant(&local);
-	if (!tenant)
-		return 0;
-	grant = bpf_map_lookup_elem(&grants, &tenant);
-	ctl = bpf_map_lookup_elem(&control, &zero);
-	now = bpf_ktime_get_boot_ns();
-	if (!grant || !ctl || now >= grant->until_boot_ns)
+	if (!is_covered(sk, typed, &c))
 		return 0;
 	/* An active open carries the mark of set_state(). */
 	if (typed && bpf_sk_storage_get(&active_opens, (void *)sk, NULL, 0))
 		return 0;
-	emit(sk, typed, family, kind, now, tenant, grant, &local, ctl);
+	flags = is_loopback(sk) ? SEKISHO_FLAG_LOOPBACK : 0;
+	if (flags && !c.ctl->record_loopback)
+		return 0;
+	if (c.now >= c.ctl->heartbeat_until_boot_ns) {
+		count_loss(c.ctl, c.tenant, SEKISHO_LOSS_ORPHANED, c.now);
+		return 0;
+	}
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event) {
+		count_loss(c.ctl, c.tenant, SEKISHO_LOSS_RING_FULL, c.now);
+		return 0;
+	}
+	__builtin_memset(event, 0, sizeof(*event));
+	fill(event, sk, typed, kind, flags, &c);
+	if (c.grant->fields & SEKISHO_FIELD_RTT)
+		event->rtt_us = BPF_CORE_READ((const struct tcp_sock *)sk, srtt_us) >> 3;
+	bpf_ringbuf_submit(event, wake_flags(c.ctl));
+	if (typed && c.grant->fields & SEKISHO_FIELD_CLOSE)
+		mark(sk, flags, &c);
 	return 0;
+}
+
+/*
+ * The end of a connection that was emitted, once: the first program that comes takes the mark back. Where
+ * TIME_WAIT follows, the kernel replaces the socket by a smaller one, so the socket's own end is here too
+ * (tcp_time_wait ends with tcp_done). The tenant of these addresses may be another one by now; then nobody
+ * has agreed to this.
+ */
+static __always_inline void record_close(const struct sock *sk)
+{
+	struct sekisho_recorded *m = bpf_sk_storage_get(&recorded, (void *)sk, NULL, 0), was;
+	struct sekisho_close_event *close = NULL;
+	struct covered c = {};
+
+	if (!m || !m->opened_boot_ns)
+		return;
+	was = *m;
+	__builtin_memset(m, 0, sizeof(*m));
+	if (!is_covered(sk, true, &c) || c.tenant != was.tenant ||
+	    !(c.grant->fields & SEKISHO_FIELD_CLOSE) ||
+	    (was.flags & SEKISHO_FLAG_LOOPBACK && !c.ctl->record_loopback))
+		return;
+	if (c.now < c.ctl->heartbeat_until_boot_ns)
+		close = bpf_ringbuf_reserve(&events, sizeof(*close), 0);
+	if (!close) {
+		count_loss(c.ctl, c.tenant, SEKISHO_LOSS_CLOSE, c.now);
+		return;
+	}
+	__builtin_memset(close, 0, sizeof(*close));
+	fill(&close->event, sk, true, SEKISHO_KIND_CLOSE, was.flags, &c);
+	close->opened_boot_ns = was.opened_boot_ns;
+	bpf_ringbuf_submit(close, wake_flags(c.ctl));
 }
 
 static __always_inline __u32 send_sequence(const struct sock *sk)
@@ -277,26 +343,34 @@ static __always_inline bool leaves_handshake(const struct sock *sk, int oldstate
 	return tp && !tp->fastopen_rsk;
 }
 
-static __always_inline int set_state(const struct sock *sk, int oldstate, int newstate,
-				     bool first)
+/* Whether the first of the two programs has this connection; if not, it is ours from here on. */
+static __always_inline bool first_has_it(const struct sock *sk, bool first)
 {
 	struct last_handled *last;
 	__u32 zero = 0;
 	__u32 snd_una;
 
-	if (newstate == TCP_SYN_RECV && oldstate == TCP_SYN_SENT)
-		bpf_sk_storage_get(&active_opens, (void *)sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!leaves_handshake(sk, oldstate, newstate))
-		return 0;
 	last = bpf_map_lookup_elem(&handled, &zero);
 	if (!last)
-		return 0;
+		return true;
 	snd_una = send_sequence(sk);
 	if (!first && last->sk == (__u64)sk && last->snd_una == snd_una)
-		return 0; /* the first of the two has it */
+		return true;
 	last->sk = (__u64)sk;
 	last->snd_una = snd_una;
-	return record(sk, true, SEKISHO_KIND_ESTABLISHED);
+	return false;
+}
+
+static __always_inline int set_state(const struct sock *sk, int oldstate, int newstate,
+				     bool first)
+{
+	if (newstate == TCP_SYN_RECV && oldstate == TCP_SYN_SENT)
+		bpf_sk_storage_get(&active_opens, (void *)sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (leaves_handshake(sk, oldstate, newstate) && !first_has_it(sk, first))
+		record(sk, true, SEKISHO_KIND_ESTABLISHED);
+	if (newstate == TCP_CLOSE)
+		record_close(sk);
+	return 0;
 }
 
 /*
@@ -309,7 +383,7 @@ static __always_inline int set_state(const struct sock *sk, int oldstate, int ne
  * (include/linux/tracepoint.h) and softirqs do not nest, so at most one of the two is interrupted on
  * a CPU; the other one runs and, not finding the socket in `handled`, records it. Should an interrupt
  * come between the two for one socket, the second may emit it again: the collector drops the
- * second event of a cookie.
+ * second event of a cookie. An end needs no `handled`: whichever runs first takes the mark.
  */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_set_state_1, const struct sock *sk, int oldstate, int newstate)

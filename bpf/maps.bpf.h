@@ -39,7 +39,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 2 * SEKISHO_TENANTS_MAX + 2);
+	__uint(max_entries, 3 * SEKISHO_TENANTS_MAX + 3);
 	__type(key, struct sekisho_loss_key);
 	__type(value, struct sekisho_loss);
 } losses SEC(".maps");
@@ -75,5 +75,16 @@ struct {
 	__type(key, int);
 	__type(value, __u8);
 } active_opens SEC(".maps");
+
+/*
+ * Marks sockets whose opening is in the ring and whose end the tenant has agreed to: no mark, no close.
+ * The kernel frees a mark with its socket.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct sekisho_recorded);
+} recorded SEC(".maps");
 
 #endif

@@ -16,7 +16,7 @@
 #endif
 
 /* Raised whenever a struct below changes; pins of another version are never read. */
-#define SEKISHO_LAYOUT_VERSION 1
+#define SEKISHO_LAYOUT_VERSION 2
 
 enum sekisho_kind {
 	SEKISHO_KIND_ESTABLISHED = 1, /* passive child became ESTABLISHED (set_state) */
@@ -58,6 +58,22 @@ struct sekisho_event {
 };
 
 /*
+ * The end of a connection that was emitted before. event.kind is SEKISHO_KIND_CLOSE, event.time_boot_ns
+ * the end; size and kind go together. The tuple and the flags are those of the opening.
+ */
+struct sekisho_close_event {
+	struct sekisho_event event;
+	__u64 opened_boot_ns; /* time_boot_ns of the opening; never after the end */
+};
+
+/* Socket storage: this socket was emitted, and its end is to be. All zero once it has been. */
+struct sekisho_recorded {
+	__u64 opened_boot_ns;
+	__u32 tenant;
+	__u32 flags; /* enum sekisho_flag: the route that tells loopback is gone at the end */
+};
+
+/*
  * Longest-prefix key of a selector: port and family are matched whole, then the
  * address. IPv4 uses the first four bytes of addr.
  */
@@ -78,6 +94,7 @@ struct sekisho_selector {
 /* What a grant may add to the addresses, ports and time of every record. */
 enum sekisho_field {
 	SEKISHO_FIELD_RTT = 1 << 0,
+	SEKISHO_FIELD_CLOSE = 1 << 1, /* "t_close": when the connection ended */
 };
 
 /* A live consent; a tenant without an entry here is never recorded. */
@@ -90,6 +107,8 @@ struct sekisho_grant {
 enum sekisho_loss_reason {
 	SEKISHO_LOSS_RING_FULL = 1, /* no space in the ring */
 	SEKISHO_LOSS_ORPHANED = 2, /* heartbeat expired: no collector is responsible */
+	/* Of a recorded connection the end: no space, no collector, or the socket could not be marked. */
+	SEKISHO_LOSS_CLOSE = 9, /* as STORE_GAP_CLOSE_LOST */
 };
 
 struct sekisho_loss_key {
@@ -121,6 +140,8 @@ struct sekisho_control {
 #define SEKISHO_ASSERT _Static_assert
 #endif
 SEKISHO_ASSERT(sizeof(struct sekisho_event) == 72, "event layout");
+SEKISHO_ASSERT(sizeof(struct sekisho_close_event) == 80, "close event layout");
+SEKISHO_ASSERT(sizeof(struct sekisho_recorded) == 16, "mark layout");
 SEKISHO_ASSERT(sizeof(struct sekisho_selector_key) == 24, "selector key layout");
 SEKISHO_ASSERT(sizeof(struct sekisho_grant) == 16, "grant layout");
 SEKISHO_ASSERT(sizeof(struct sekisho_loss) == 24, "loss layout");

@@ -44,6 +44,7 @@ enum store_gap_reason {
 	STORE_GAP_HOOK_BUSY = 6, /* the kernel skipped the program; count is an upper bound */
 	STORE_GAP_DAMAGED = 7, /* frames of a journal file that fail their checksum */
 	STORE_GAP_PROGRAM_REPLACED = 8, /* old program detached before the new one attached */
+	STORE_GAP_CLOSE_LOST = 9, /* ends of recorded connections, no connections; count is exact */
 };
 
 #endif

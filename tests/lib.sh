@@ -186,10 +186,13 @@ utc_in() { date -u -d "+$1 seconds" +%Y-%m-%dT%H:%M:%S.%NZ; }
 
 sekisho() { "$BIN/sekisho" -c "$CONF" "$@"; }
 
+# What grants include, beyond the base.
+OPTIONAL_FIELDS=rtt
+
 # try_grant TENANT [UNTIL]: the command's status.
 try_grant() {
 	sekisho consent grant "$1" --until "${2:-$(utc_in 86400)}" --text "$W/text" \
-		--fields src_addr,src_port,dst_addr,dst_port,t_accept,rtt --retention 30 \
+		--fields "src_addr,src_port,dst_addr,dst_port,t_accept${OPTIONAL_FIELDS:+,$OPTIONAL_FIELDS}" --retention 30 \
 		--same-terms --revocable --actor test
 }
 

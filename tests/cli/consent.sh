@@ -55,7 +55,7 @@ with text_is_a_directory --text "$TMP" "--text $TMP: Is a directory"
 with text_empty --text "$TMP/empty" "--text $TMP/empty: the file is empty"
 truncate -s 1048577 "$TMP/large"
 with text_too_large --text "$TMP/large" "--text $TMP/large: File too large"
-KNOWN='expected src_addr, src_port, dst_addr, dst_port, t_accept, rtt'
+KNOWN='expected src_addr, src_port, dst_addr, dst_port, t_accept, rtt, t_close'
 with unknown_field --fields "$BASE_FIELDS,payload" "unknown field \"payload\": $KNOWN"
 with field_with_space --fields "src_addr, src_port,dst_addr,dst_port,t_accept" "unknown field \" src_port\": $KNOWN"
 with no_field --fields , "unknown field \"\": $KNOWN"

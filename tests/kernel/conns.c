@@ -36,6 +36,15 @@ static const char help[] =
 	"  --list FILE        where the list goes (stdout): src_ip,src_port,dst_ip,dst_port\n"
 	"  --timeout SECONDS  for all of it (120)\n"
 	"  --retries N        failed attempts allowed per connection (50)\n"
+	"obey ADDR:PORT ... | any                 a server for hold: does to each connection what it says;\n"
+	"                     any: a port of the kernel's choice, which is printed behind \"ready\"\n"
+	"hold --count N --end KIND [--from ADDR] [--list FILE] DST:PORT ...\n"
+	"                     make N connections, print \"ready\", end them after a line of stdin. KIND:\n"
+	"                     client-fin, client-reset, server-fin, server-reset; server-half,\n"
+	"                     client-half: this one ends its direction first, the client the\n"
+	"                     rest 0.3 s later; peer: wait until somebody else ends them; vanish: the\n"
+	"                     server finds out by keepalive. The list: the tuple, then between which\n"
+	"                     times the connection was opened, and ended: FROM,TO,FROM,TO\n"
 	"selfconnect ADDR:PORT                    connect a socket to itself\n"
 	"simultaneous ADDR1:PORT1 ADDR2:PORT2     crossing SYNs; ADDR2 must not be local here\n"
 	"halfopen --count N [--rate N] SRC DST:PORT\n"
@@ -51,6 +60,8 @@ static const struct mode {
 } modes[] = {
 	{ "serve", conns_serve },
 	{ "connect", conns_connect },
+	{ "hold", conns_hold },
+	{ "obey", conns_obey },
 	{ "selfconnect", conns_selfconnect },
 	{ "simultaneous", conns_simultaneous },
 	{ "halfopen", conns_halfopen },

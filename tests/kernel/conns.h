@@ -51,12 +51,16 @@ void conns_bind(int fd, const union address *a, const char *text);
 int64_t conns_now_ns(void); /* CLOCK_MONOTONIC */
 void conns_sleep_until(int64_t ns);
 
+void conns_end_with_parent(void); /* and by SIGTERM or SIGINT, with CONNS_OK */
+
 /* Both print one line on stderr and exit with CONNS_USAGE; conns_fail adds errno's text. */
 _Noreturn void conns_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void conns_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* The modes: argv[0] is the mode's name; each returns the exit status. */
 int conns_serve(int argc, char **argv);
+int conns_hold(int argc, char **argv);
+int conns_obey(int argc, char **argv);
 int conns_connect(int argc, char **argv);
 int conns_selfconnect(int argc, char **argv);
 int conns_simultaneous(int argc, char **argv);

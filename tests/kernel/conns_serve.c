@@ -31,7 +31,7 @@ static void stop(int signal)
 	_exit(CONNS_OK);
 }
 
-static void end_with_parent(void)
+void conns_end_with_parent(void)
 {
 	struct sigaction action = { .sa_handler = stop };
 
@@ -154,7 +154,7 @@ int conns_serve(int argc, char **argv)
 
 	if (poller < 0)
 		conns_fail("epoll_create1");
-	end_with_parent();
+	conns_end_with_parent();
 	warn_truncated_backlog(options.backlog);
 	for (int i = optind; i < argc; i++) {
 		struct epoll_event event = { .events = EPOLLIN };

@@ -110,6 +110,33 @@ pins_removed() {
 	grep -q '^not recording|' "$W/gaps" || die "no gap for the time without pins: $(cat "$W/gaps")"
 }
 
+# Pins of another layout are not read but replaced, which is said, and is a gap (the byte is schema/event.h's
+# control.layout_version).
+another_layout() {
+	local old new
+	simple_world
+	serve "$NET4.1:443"
+	connect "$W/list" --count 50 "$NET4.1:443"
+	search "$W/rows" --tenant web
+	daemon_end KILL
+	old=$(bpftool map dump pinned "$PINS/control" -j | grep -oE '"value":\["[^]]*' | head -n 1 | tr -d '"' | sed 's/value:\[//; s/0x//g; s/,/ /g')
+	[ "$(wc -w <<<"$old")" -ge 40 ] || die "the control map is not as expected: $old"
+	new=$(awk '{ $25 = "01"; print }' <<<"$old")
+	[ "$new" != "$old" ] || die "the layout is 1 already: the test proves nothing"
+	# shellcheck disable=SC2086 # words
+	bpftool map update pinned "$PINS/control" key hex 00 00 00 00 value hex $new || die "bpftool map update failed"
+	daemon_start
+	grep -q 'the pins in .* incomplete or of another version: replaced' "$LOG" || die "it is not said that the pins were replaced"
+	[ "$(bpftool map dump pinned "$PINS/control" -j | grep -oE '"value":\["[^]]*' | head -n 1 | tr -d '"' | sed 's/value:\[//' | cut -d, -f25)" = \
+		"0x$(cut -d' ' -f25 <<<"$old")" ] || die "the new pins have not this version's layout"
+	connect "$W/more" --count 50 "$NET4.1:443"
+	cat "$W/more" >>"$W/list"
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "around the replacement"
+	gaps "$W/gaps"
+	grep -q '^not recording|' "$W/gaps" || die "no gap for the time between: $(cat "$W/gaps")"
+}
+
 # Consent is for the addresses of its time: a new one is not covered, an old one that went is not recorded.
 changed_address() {
 	local before
@@ -213,6 +240,7 @@ run_case AC-01_reload_adds_tenant added_tenant
 run_case AC-02_reload_changed_address changed_address
 run_case AC-02_reload_under_load reload_under_load
 run_case AC-85_pins_removed pins_removed
+run_case AC-79_pins_of_another_layout another_layout
 run_case AC-38_modes modes
 run_case AC-84_status_of_daemon status_of_daemon
 run_case AC-79_second_daemon_refused second_daemon

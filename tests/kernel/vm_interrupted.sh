@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # The processor of the server also takes the packets' interrupts: handshakes end in softirqs that interrupt
-# the program itself in close(). A program attached once is then skipped and loses connections (6.2 and later).
+# the program itself in close(). A program attached once is then skipped and loses connections (6.2 and later),
+# and their ends as well.
 #
 # Only in the virtual machines (tests/run): what watches over a machine may keep BPF programs from running on
 # behalf of its own processes, and a connection whose interrupt hits one of those is not seen.
@@ -9,7 +10,8 @@
 
 # Packets are handed over to the second processor, where the server is; the client has the first one.
 interrupts_where_the_server_runs() {
-	local skipped round
+	local skipped round closed stored
+	OPTIONAL_FIELDS=rtt,t_close
 	[ "$(nproc)" -ge 2 ] || die "two processors are needed"
 	simple_world
 	node sh -c 'echo 2 >/sys/class/net/veth0/queues/rx-0/rps_cpus' || die "cannot steer packets"
@@ -28,6 +30,9 @@ interrupts_where_the_server_runs() {
 	done
 	search "$W/rows" --tenant web
 	same_rows "$W/list" "$W/rows" "interrupted server ($round rounds)"
+	closed=$(cut -d, -f17 "$W/rows" | grep -c Z) stored=$(status_value recorder rows)
+	[ "$closed" -eq "$(lines "$W/list")" ] || die "$closed of $(lines "$W/list") connections have a close time"
+	[ "$stored" -eq $((2 * closed)) ] || die "$stored rows stored, expected an opening and a close of $closed"
 	no_gap
 	[ "$KERNEL" = 6.1 ] || [ "${skipped:-0}" -gt 0 ] || die "the program was never interrupted: the test proves nothing"
 }

@@ -152,6 +152,44 @@ static void the_line_is_what_the_law_asks_for(void)
 	free(text);
 }
 
+/* Optional fields are one by one the tenant's choice (AC-11), and have one order in the ledger. */
+static void the_optional_fields_are_written_and_read(void)
+{
+	static const struct {
+		uint32_t fields;
+		const char *text;
+	} table[] = {
+		{ 0, "\"" ALL_FIELDS "\"" },
+		{ SEKISHO_FIELD_RTT, "\"" ALL_FIELDS ",rtt\"" },
+		{ SEKISHO_FIELD_CLOSE, "\"" ALL_FIELDS ",t_close\"" },
+		{ SEKISHO_FIELD_RTT | SEKISHO_FIELD_CLOSE, "\"" ALL_FIELDS ",rtt,t_close\"" },
+	};
+	struct consents c;
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct consent_act act = an_act("t1", utc_now_ns() + 30 * DAYS);
+		uint32_t seq = 0;
+		int64_t when;
+		uint8_t *text;
+		size_t size;
+
+		act.fields = table[i].fields;
+		REQUIRE(grant(&act, &seq, &when) == 0);
+		text = read_file(unit_temp_dir(), CONSENT_FILE, &size);
+		CHECK_ROW(strstr((char *)text, table[i].text) != NULL, "%s", table[i].text);
+		free(text);
+		c = load();
+		CHECK_INT(consents_fields(&c, seq), table[i].fields);
+		consents_done(&c);
+	}
+	c = load();
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		CHECK_INT(consents_fields(&c, (uint32_t)i + 1), table[i].fields);
+	CHECK_INT(consents_fields(&c, 0), 0);
+	CHECK_INT(consents_fields(&c, ARRAY_SIZE(table) + 1), 0);
+	consents_done(&c);
+}
+
 /* AC-05: no consent for the past; AC-06 and AC-08: from the end on nothing is covered. */
 static void a_grant_covers_from_its_act_to_its_end(void)
 {
@@ -705,21 +743,26 @@ static void field_lists(void)
 		{ ALL_FIELDS, 0, 0, "" },
 		{ ALL_FIELDS ",rtt", 0, SEKISHO_FIELD_RTT, "" },
 		{ "rtt,t_accept,dst_port,dst_addr,src_port,src_addr", 0, SEKISHO_FIELD_RTT, "" },
+		{ ALL_FIELDS ",t_close", 0, SEKISHO_FIELD_CLOSE, "" },
+		{ ALL_FIELDS ",rtt,t_close", 0, SEKISHO_FIELD_RTT | SEKISHO_FIELD_CLOSE, "" },
+		{ "t_close,rtt," ALL_FIELDS, 0, SEKISHO_FIELD_RTT | SEKISHO_FIELD_CLOSE, "" },
+		{ ALL_FIELDS ",t_clos", -EINVAL, 0,
+		  "unknown field \"t_clos\": expected src_addr, src_port, dst_addr, dst_port, t_accept, rtt, t_close" },
 		{ ALL_FIELDS ",src_addr", 0, 0, "" },
 		{ "", -EINVAL, 0, "field src_addr is missing from \"\": a record without it cannot answer a request" },
 		{ "src_addr,src_port,dst_addr,dst_port", -EINVAL, 0,
 		  "field t_accept is missing from \"src_addr,src_port,dst_addr,dst_port\": a record without it cannot answer a request" },
 		{ ALL_FIELDS ",payload", -EINVAL, 0,
-		  "unknown field \"payload\": expected src_addr, src_port, dst_addr, dst_port, t_accept, rtt" },
+		  "unknown field \"payload\": expected src_addr, src_port, dst_addr, dst_port, t_accept, rtt, t_close" },
 		{ ALL_FIELDS ",", 0, 0, "" },
 		{ ALL_FIELDS ",,rtt", -EINVAL, 0,
-		  "unknown field \"\": expected src_addr, src_port, dst_addr, dst_port, t_accept, rtt" },
+		  "unknown field \"\": expected src_addr, src_port, dst_addr, dst_port, t_accept, rtt, t_close" },
 		{ ALL_FIELDS ", rtt", -EINVAL, 0,
-		  "unknown field \" rtt\": expected src_addr, src_port, dst_addr, dst_port, t_accept, rtt" },
+		  "unknown field \" rtt\": expected src_addr, src_port, dst_addr, dst_port, t_accept, rtt, t_close" },
 		{ "SRC_ADDR", -EINVAL, 0,
-		  "unknown field \"SRC_ADDR\": expected src_addr, src_port, dst_addr, dst_port, t_accept, rtt" },
+		  "unknown field \"SRC_ADDR\": expected src_addr, src_port, dst_addr, dst_port, t_accept, rtt, t_close" },
 		{ "src_add", -EINVAL, 0,
-		  "unknown field \"src_add\": expected src_addr, src_port, dst_addr, dst_port, t_accept, rtt" },
+		  "unknown field \"src_add\": expected src_addr, src_port, dst_addr, dst_port, t_accept, rtt, t_close" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
@@ -747,7 +790,8 @@ static void a_ledger_that_is_no_file_is_an_error(void)
 }
 
 UNIT_SUITE(consent, TEST(a_missing_ledger_is_an_empty_one), TEST(a_grant_comes_back),
-	   TEST(the_line_is_what_the_law_asks_for), TEST(a_grant_covers_from_its_act_to_its_end),
+	   TEST(the_line_is_what_the_law_asks_for), TEST(the_optional_fields_are_written_and_read),
+	   TEST(a_grant_covers_from_its_act_to_its_end),
 	   TEST(a_withdrawal_ends_the_grant_at_its_instant),
 	   TEST(a_successor_takes_over_without_overlap),
 	   TEST(an_event_of_a_renewed_grant_counts_for_its_successor),

@@ -32,6 +32,11 @@ static void layouts(void)
 		{ MEMBER(sekisho_event, kind), 69, 1 },
 		{ MEMBER(sekisho_event, protocol), 70, 1 },
 		{ MEMBER(sekisho_event, reserved), 71, 1 },
+		{ MEMBER(sekisho_close_event, event), 0, 72 },
+		{ MEMBER(sekisho_close_event, opened_boot_ns), 72, 8 },
+		{ MEMBER(sekisho_recorded, opened_boot_ns), 0, 8 },
+		{ MEMBER(sekisho_recorded, tenant), 8, 4 },
+		{ MEMBER(sekisho_recorded, flags), 12, 4 },
 		{ MEMBER(sekisho_selector_key, prefix_bits), 0, 4 },
 		{ MEMBER(sekisho_selector_key, port_be), 4, 2 },
 		{ MEMBER(sekisho_selector_key, family), 6, 1 },
@@ -72,7 +77,7 @@ static void numbers_on_disk(void)
 		{ SEKISHO_RUNG_NONE, 0 }, { SEKISHO_RUNG_SET_STATE, 1 }, { SEKISHO_RUNG_FEXIT, 3 },
 		{ SEKISHO_RUNG_KRETPROBE, 4 }, { SEKISHO_FLAG_V6_SOCKET, 1 },
 		{ SEKISHO_FLAG_LOOPBACK, 2 }, { SEKISHO_FLAG_CLOCK_UNSYNC, 4 },
-		{ SEKISHO_FIELD_RTT, 1 }, { STORE_COLUMN_TIME, 1 }, { STORE_COLUMN_SRC_ADDR, 2 },
+		{ SEKISHO_FIELD_RTT, 1 }, { SEKISHO_FIELD_CLOSE, 2 }, { STORE_COLUMN_TIME, 1 }, { STORE_COLUMN_SRC_ADDR, 2 },
 		{ STORE_COLUMN_SRC_PORT, 3 }, { STORE_COLUMN_DST_ADDR, 4 },
 		{ STORE_COLUMN_DST_PORT, 5 }, { STORE_COLUMN_TENANT, 6 }, { STORE_COLUMN_CONSENT, 7 },
 		{ STORE_COLUMN_RTT_US, 8 }, { STORE_COLUMN_FLAGS, 9 }, { STORE_COLUMN_KIND, 10 },
@@ -82,13 +87,14 @@ static void numbers_on_disk(void)
 		{ STORE_CODING_ZSTD, 1 }, { STORE_GAP_RING_FULL, 1 }, { STORE_GAP_ORPHANED, 2 },
 		{ STORE_GAP_NOT_ARMED, 3 }, { STORE_GAP_STOPPED, 4 }, { STORE_GAP_MALFORMED, 5 },
 		{ STORE_GAP_HOOK_BUSY, 6 }, { STORE_GAP_DAMAGED, 7 },
-		{ STORE_GAP_PROGRAM_REPLACED, 8 }, { FRAME_ROWS, 1 }, { FRAME_ANCHORS, 2 },
+		{ STORE_GAP_PROGRAM_REPLACED, 8 }, { STORE_GAP_CLOSE_LOST, 9 }, { FRAME_ROWS, 1 }, { FRAME_ANCHORS, 2 },
 		{ FRAME_GAPS, 3 }, { FRAME_TENANTS, 4 }, { SECTION_FLAG_RTT, 1 },
 		{ SECTION_FLAG_CUSTODY, 2 }, { SECTION_FLAG_GAPS, 4 }, { SECTION_FLAG_CLOSE, 8 },
 		{ SEKISHO_KIND_CLOSE, 3 }, { SEKISHO_FLAG_IMPORTED, 8 },
 		/* A lost event is the same number in the kernel's counter and in the gap. */
 		{ SEKISHO_LOSS_RING_FULL, STORE_GAP_RING_FULL },
 		{ SEKISHO_LOSS_ORPHANED, STORE_GAP_ORPHANED },
+		{ SEKISHO_LOSS_CLOSE, STORE_GAP_CLOSE_LOST },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)

@@ -13,10 +13,10 @@ static void names(void)
 	} table[] = {
 		{ SEKISHO_RUNG_SET_STATE, "set_state", "" },
 		{ SEKISHO_RUNG_FEXIT, "fexit",
-		  "connections reset or still waiting before accept(), MPTCP joins" },
+		  "close times, connections reset or still waiting before accept(), MPTCP joins" },
 		{ SEKISHO_RUNG_KRETPROBE, "kretprobe",
-		  "connections reset or still waiting before accept(), MPTCP joins, accept() calls "
-		  "blocked before the start or beyond maxactive" },
+		  "close times, connections reset or still waiting before accept(), MPTCP joins, accept() "
+		  "calls blocked before the start or beyond maxactive" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {

@@ -16,6 +16,7 @@
 #include "base/fs.h"
 #include "fixture.h"
 #include "journal/journal_reader.h"
+#include "schema/event.h"
 #include "schema/journal.h"
 #include "schema/store.h"
 #include "segment/segment_reader.h"
@@ -208,6 +209,39 @@ static void midnight_is_where_the_day_changes(void)
 	CHECK_INT(r.sections[0].first_utc_ns, DAY_NS + NS_PER_DAY);
 	segment_reader_close(&r);
 	close(dir);
+	store_close(&store);
+}
+
+/* The end of a connection belongs to the day on which it comes, with how long it lasted. */
+static void a_close_lies_in_the_day_it_happens(void)
+{
+	struct store_dir store = a_store();
+	struct journal *j = a_journal(store.journal);
+	struct record rows[] = {
+		plain_row(DAY_NS + NS_PER_DAY - NS_PER_SEC, 1), /* open across midnight */
+		plain_row(DAY_NS + NS_PER_DAY + 2 * NS_PER_SEC, 1),
+		plain_row(DAY_NS + NS_PER_DAY - 1, 2), /* its opening is in no file */
+		plain_row(DAY_NS + NS_PER_DAY, 3), /* opened and closed in one instant, the day's first */
+		plain_row(DAY_NS + NS_PER_DAY, 3),
+	};
+	struct seal_result result;
+	struct contents *c;
+	char name[64];
+
+	rows[1].kind = rows[2].kind = rows[4].kind = SEKISHO_KIND_CLOSE;
+	rows[1].lasted_ns = 3 * NS_PER_SEC;
+	rows[2].lasted_ns = 5 * NS_PER_DAY;
+	put_rows(j, rows, ARRAY_SIZE(rows), 2000);
+	end_journal(store.journal, j, name);
+	CHECK_INT(seal_one(&store, name, &result), 0);
+	CHECK_INT(result.sections, 2);
+	c = read_store(&store);
+	CHECK_INT(c->files, 2);
+	CHECK_INT(c->wrong_place, 0);
+	CHECK(holds_exactly(c, rows, ARRAY_SIZE(rows)));
+	CHECK_INT(c->rows[4].kind, SEKISHO_KIND_CLOSE);
+	CHECK_INT(c->rows[4].lasted_ns, 3 * NS_PER_SEC);
+	free_contents(c);
 	store_close(&store);
 }
 
@@ -867,6 +901,7 @@ static void many_rows_become_several_sections(void)
 }
 
 UNIT_SUITE(seal, TEST(rows_go_to_their_tenant_and_day), TEST(midnight_is_where_the_day_changes),
+	   TEST(a_close_lies_in_the_day_it_happens),
 	   TEST(anchors_of_a_section_reproduce_its_times), TEST(gaps_are_clipped_by_tenant_and_day),
 	   TEST(gaps_of_a_day_without_rows_are_counted_once),
 	   TEST(a_tenant_that_is_not_recorded_gets_no_node_gap), TEST(a_tenant_that_left_meanwhile_keeps_its_gaps),

@@ -34,6 +34,7 @@
 	X(gap)            \
 	X(import)         \
 	X(import_line)    \
+	X(intake)         \
 	X(journal)        \
 	X(journal_reader) \
 	X(parse)          \

@@ -35,6 +35,7 @@ const char *gap_reason_text(uint32_t reason)
 		[STORE_GAP_HOOK_BUSY] = "hook skipped by the kernel",
 		[STORE_GAP_DAMAGED] = "damaged journal",
 		[STORE_GAP_PROGRAM_REPLACED] = "program replaced",
+		[STORE_GAP_CLOSE_LOST] = "close time lost",
 	};
 	static _Thread_local char other[24];
 

@@ -12,7 +12,7 @@
 
 struct gap {
 	int64_t first_utc_ns, last_utc_ns; /* both inclusive */
-	uint64_t count; /* lost events; 0 = number unknown */
+	uint64_t count; /* lost events (STORE_GAP_CLOSE_LOST: close times); 0 = number unknown */
 	uint64_t total; /* the kernel's counter after this gap: a restart subtracts from here */
 	uint32_t tenant; /* number; 0 = every tenant of the node */
 	uint32_t reason; /* enum store_gap_reason */

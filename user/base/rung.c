@@ -4,7 +4,7 @@
 #include <string.h>
 #include "rung.h"
 
-#define NEVER_ACCEPTED "connections reset or still waiting before accept(), MPTCP joins"
+#define NEVER_ACCEPTED "close times, connections reset or still waiting before accept(), MPTCP joins"
 
 static const struct {
 	const char *name;

@@ -130,11 +130,13 @@ static int add_counter(const struct capture_maps *m, uint32_t tenant, uint32_t r
 	return error;
 }
 
-static int add_counters(const struct capture_maps *m, uint32_t tenant)
+static int add_counters(const struct capture_maps *m, uint32_t tenant, bool closes)
 {
 	int error = add_counter(m, tenant, SEKISHO_LOSS_RING_FULL);
 
-	return error ? error : add_counter(m, tenant, SEKISHO_LOSS_ORPHANED);
+	if (!error)
+		error = add_counter(m, tenant, SEKISHO_LOSS_ORPHANED);
+	return error || !closes ? error : add_counter(m, tenant, SEKISHO_LOSS_CLOSE);
 }
 
 static int add_grant(const struct capture_maps *m, const struct capture_tenant *t)
@@ -162,13 +164,13 @@ int capture_maps_set(const struct capture_maps *m, const struct capture_wanted *
 		error = sweep(m->selectors, &selector, sizeof(selector), &next_selector,
 			      keep_selector, &sweep_for);
 	if (!error)
-		error = add_counters(m, 0);
+		error = add_counters(m, 0, true);
 	for (size_t i = 0; i < w->tenant_count && !error; i++) {
 		const struct capture_tenant *t = &w->tenants[i];
 
 		error = add_selectors(m, t->tenant, t->selectors, t->selector_count);
 		if (!error)
-			error = add_counters(m, t->tenant);
+			error = add_counters(m, t->tenant, t->fields & SEKISHO_FIELD_CLOSE);
 	}
 	for (size_t i = 0; i < w->tenant_count && !error; i++)
 		error = add_grant(m, &w->tenants[i]);

@@ -30,7 +30,7 @@ struct consent_options {
 static const struct cmd_option grant_table[] = {
 	VALUE("until", "TIME", until, "end of the permission, RFC 3339 with a zone"),
 	VALUE("text", "FILE", text, "the explanation that the tenant was shown (its SHA-256 is kept)"),
-	VALUE("fields", "LIST", fields, "src_addr,src_port,dst_addr,dst_port,t_accept[,rtt]"),
+	VALUE("fields", "LIST", fields, "src_addr,src_port,dst_addr,dst_port,t_accept[,rtt][,t_close]"),
 	VALUE("retention", "DAYS", retention, "how long records are kept, 1 to 366"),
 	CMD_SWITCH("same-terms", struct consent_options, same_terms,
 		   "asserts: all other terms are the same without this permission"),

@@ -24,6 +24,26 @@ static const char *const base_fields[] = {
 };
 #define BASE_FIELDS (sizeof(base_fields) / sizeof(base_fields[0]))
 
+/* In the order in which the ledger names them. */
+static const struct {
+	const char *name;
+	uint32_t field;
+} optional_fields[] = {
+	{ "rtt", SEKISHO_FIELD_RTT },
+	{ "t_close", SEKISHO_FIELD_CLOSE },
+};
+#define OPTIONAL_FIELDS (sizeof(optional_fields) / sizeof(optional_fields[0]))
+
+/* The optional field of this name, or 0. */
+static uint32_t optional_field(const char *name, size_t size)
+{
+	for (size_t i = 0; i < OPTIONAL_FIELDS; i++)
+		if (strlen(optional_fields[i].name) == size &&
+		    memcmp(optional_fields[i].name, name, size) == 0)
+			return optional_fields[i].field;
+	return 0;
+}
+
 int consent_parse_fields(const char *list, uint32_t *ret_fields, struct problem *p)
 {
 	unsigned int seen = 0;
@@ -37,11 +57,11 @@ int consent_parse_fields(const char *list, uint32_t *ret_fields, struct problem 
 			i++;
 		if (i < BASE_FIELDS)
 			seen |= 1u << i;
-		else if (n == 3 && memcmp(at, "rtt", 3) == 0)
-			fields |= SEKISHO_FIELD_RTT;
+		else if (optional_field(at, n))
+			fields |= optional_field(at, n);
 		else
 			return problem(p, -EINVAL,
-				       "unknown field \"%.*s\": expected src_addr, src_port, dst_addr, dst_port, t_accept, rtt",
+				       "unknown field \"%.*s\": expected src_addr, src_port, dst_addr, dst_port, t_accept, rtt, t_close",
 				       (int)n, at);
 		at += n + (at[n] == ',');
 	}
@@ -326,6 +346,13 @@ uint32_t consents_covering(const struct consents *c, uint32_t seq, uint32_t tena
 	return 0;
 }
 
+uint32_t consents_fields(const struct consents *c, uint32_t seq)
+{
+	const struct consent *g = by_seq(c, seq);
+
+	return g ? g->fields : 0;
+}
+
 /*
  * Completes an act with its number and time and appends it, if a reader will accept it: one line that
  * it does not would stop all recording. `c` is the ledger so far and is changed.
@@ -427,17 +454,30 @@ static json_t *scope_json(const struct consent_act *act)
 	return scope;
 }
 
+#define FIELDS_TEXT_MAX 80
+
+static const char *fields_text(uint32_t fields, char text[static FIELDS_TEXT_MAX])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < BASE_FIELDS; i++)
+		n += (size_t)snprintf(text + n, FIELDS_TEXT_MAX - n, "%s%s", n ? "," : "",
+				      base_fields[i]);
+	for (size_t i = 0; i < OPTIONAL_FIELDS; i++)
+		if (fields & optional_fields[i].field)
+			n += (size_t)snprintf(text + n, FIELDS_TEXT_MAX - n, ",%s",
+					      optional_fields[i].name);
+	return text;
+}
+
 int consent_grant(int ledger_fd, const struct consent_act *act, uint32_t *ret_seq,
 		  int64_t *ret_time_ns, struct problem *p)
 {
-	char until[UTC_TEXT_MAX];
+	char until[UTC_TEXT_MAX], fields[FIELDS_TEXT_MAX];
 	json_t *line = json_pack(
 		"{s:s, s:s, s:s, s:s, s:i, s:s, s:b, s:b, s:o, s:s?, s:i}", "event", "GRANT",
 		"tenant", act->tenant_id, "effective_to", utc_format(act->until_ns, until), "fields",
-		act->fields & SEKISHO_FIELD_RTT ?
-			"src_addr,src_port,dst_addr,dst_port,t_accept,rtt" :
-			"src_addr,src_port,dst_addr,dst_port,t_accept",
-		"retention_days", (int)act->retention_days, "text_sha256",
+		fields_text(act->fields, fields), "retention_days", (int)act->retention_days, "text_sha256",
 		act->text_sha256 ? act->text_sha256 : "",
 		"same_terms", 1, "revocable", 1, "scope", scope_json(act), "actor", act->actor,
 		"uid", (int)act->uid);

@@ -67,6 +67,9 @@ struct consent_local {
 uint32_t consents_covering(const struct consents *c, uint32_t seq, uint32_t tenant, int64_t utc_ns,
 			   const struct consent_local *local);
 
+/* What grant `seq` includes beyond the base (enum sekisho_field); 0 when there is no such grant. */
+uint32_t consents_fields(const struct consents *c, uint32_t seq);
+
 struct consent_act {
 	const char *tenant_id, *actor;
 	unsigned int uid; /* who ran the command */
@@ -86,7 +89,10 @@ int consent_grant(int ledger_fd, const struct consent_act *act, uint32_t *ret_se
 int consent_withdraw(int ledger_fd, const struct consent_act *act, int64_t *ret_time_ns,
 		     struct problem *p);
 
-/* "src_addr,src_port,dst_addr,dst_port,t_accept[,rtt]": the first five are one whole and must all be there. */
+/*
+ * "src_addr,src_port,dst_addr,dst_port,t_accept[,rtt][,t_close]", in any order: the first five are one
+ * whole and must all be there.
+ */
 int consent_parse_fields(const char *list, uint32_t *ret_fields, struct problem *p);
 
 #endif

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Ring to journal, exactly once; losses to gaps; rotation. */
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "base/log.h"
-#include "base/rtt.h"
 #include "base/utc.h"
+#include "intake.h"
 #include "pump.h"
-#include "recent.h"
 #include "recovery.h"
 #include "schema/journal.h"
 #include "schema/store.h"
@@ -268,44 +266,22 @@ void pump_close(struct pump *pump)
 /* One event to a row. False when it is not to be stored (and counted as what it is). */
 static bool take_event(struct pump *pump, const void *data, uint32_t size, struct record *row)
 {
-	const struct sekisho_event *e = data;
-	const struct anchor *clock;
-	struct consent_local local;
-	uint32_t consent;
+	const struct intake_view view = { &pump->consents, &pump->anchors, &pump->recent };
 
-	if (size != sizeof(*e) || e->layout_version != SEKISHO_LAYOUT_VERSION ||
-	    e->protocol != IPPROTO_TCP || !e->tenant) {
+	switch (intake_event(&view, data, size, row)) {
+	case INTAKE_ROW:
+		return true;
+	case INTAKE_AGAIN:
+		break;
+	case INTAKE_MALFORMED:
 		pump->malformed++;
 		pump->unstated_malformed++;
-		return false;
-	}
-	if (recent_seen(&pump->recent, e->socket_cookie))
-		return false;
-	/* The second lock: a record without a grant that covers its instant is never stored. */
-	local.port = e->dst_port;
-	memcpy(local.addr.bytes, e->dst_addr, 16);
-	consent = consents_covering(&pump->consents, e->consent, e->tenant,
-				    anchors_utc(&pump->anchors, e->time_boot_ns), &local);
-	if (!consent) {
+		break;
+	case INTAKE_REFUSED:
 		pump->refused++;
-		return false;
+		break;
 	}
-	memset(row, 0, sizeof(*row));
-	row->time_ns = (int64_t)e->time_boot_ns;
-	memcpy(row->src.bytes, e->src_addr, 16);
-	memcpy(row->dst.bytes, e->dst_addr, 16);
-	row->src_port = e->src_port;
-	row->dst_port = e->dst_port;
-	row->tenant = e->tenant;
-	row->consent = consent;
-	row->rtt_us = rtt_quantise(e->rtt_us);
-	row->kind = e->kind;
-	row->protocol = e->protocol;
-	row->flags = e->flags;
-	clock = anchors_find(&pump->anchors, e->time_boot_ns);
-	if (!clock || !anchor_synchronised(clock))
-		row->flags |= SEKISHO_FLAG_CLOCK_UNSYNC;
-	return true;
+	return false;
 }
 
 /* Reads up to one frame of rows. `*position` moves behind what was read. */
@@ -436,7 +412,7 @@ void pump_losses(struct pump *pump)
 	if (changes != pump->loss_changes &&
 	    capture_losses(pump->parts->capture, &losses, &count) == 0) {
 		pump->loss_changes = changes;
-		/* Reasons 1 and 2 have the same numbers in the ring and in the store. */
+		/* Reasons have the same numbers in the ring and in the store. */
 		for (size_t i = 0; i < count; i++)
 			state_loss(pump, losses[i].tenant, losses[i].reason, losses[i].total,
 				   anchors_utc(&pump->anchors, losses[i].first_boot_ns),

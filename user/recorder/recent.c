@@ -2,9 +2,9 @@
 /* Dropping the second event of a socket. */
 #include "recent.h"
 
-bool recent_seen(struct recent *r, uint64_t cookie)
+bool recent_seen(struct recent *r, uint64_t cookie, bool close)
 {
-	uint64_t *slot = &r->cookies[cookie % RECENT_SLOTS];
+	uint64_t *slot = &(close ? r->closed : r->opened)[cookie % RECENT_SLOTS];
 
 	if (!cookie)
 		return false;
