@@ -29,14 +29,16 @@ LIB_SRC := $(sort $(wildcard user/base/*.c user/capture/*.c user/journal/*.c use
 VERB_SRC := $(sort $(wildcard user/cmd/verb_*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 CONNS_SRC := $(sort $(wildcard tests/kernel/*.c))
+METER_SRC := $(sort $(wildcard tests/bench/capture/*.c))
 LIB := $(B)/libsekisho.a
 obj = $(patsubst %.c,$(B)/%.o,$(1))
-ALL_SRC := $(LIB_SRC) $(VERB_SRC) user/cmd/sekisho.c user/cmd/sekishod.c $(UNIT_SRC) $(CONNS_SRC)
+ALL_SRC := $(LIB_SRC) $(VERB_SRC) user/cmd/sekisho.c user/cmd/sekishod.c $(UNIT_SRC) $(CONNS_SRC) \
+	$(METER_SRC)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY: build/bpf/accept.bpf.o
-.PHONY: all help demo test test-unit test-cli test-kernel test-vm unit lint clean FORCE
+.PHONY: all help demo test test-unit test-cli test-kernel test-vm unit lint clean FORCE bench-capture
 
 ## all: build sekishod and sekisho (the default)
 all: $(B)/sekishod $(B)/sekisho
@@ -59,7 +61,13 @@ test:
 	$(Q)scripts/as-root tests/run
 
 ## unit: build everything the tests run
-unit: all $(B)/unit $(B)/conns
+unit: all $(B)/unit $(B)/conns $(B)/meter
+
+## bench-capture: what recording costs, beside other tools (root; under 10 minutes; PAIRS=20)
+bench-capture:
+	$(Q)scripts/as-root scripts/install-deps --bench
+	$(Q)$(MAKE) --no-print-directory all $(B)/conns $(B)/meter
+	$(Q)scripts/as-root tests/bench/capture/run $(if $(PAIRS),PAIRS=$(PAIRS))
 
 ## lint: includes point one way, banned functions, file and function length
 lint:
@@ -104,7 +112,9 @@ $(B)/unit: $(call obj,$(UNIT_SRC)) $(LIB)
 $(B)/unit: LIBS += -lcunit -lm
 $(B)/conns: $(call obj,$(CONNS_SRC))
 $(B)/conns: LIBS :=
-$(B)/sekishod $(B)/sekisho $(B)/unit $(B)/conns:
+$(B)/meter: $(call obj,$(METER_SRC))
+$(B)/meter: LIBS := -lbpf -lelf -lz
+$(B)/sekishod $(B)/sekisho $(B)/unit $(B)/conns $(B)/meter:
 	$(SAY) LD $@
 	$(Q)$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
 

@@ -83,6 +83,7 @@ static void *run(void *arg)
 {
 	struct sealer *s = arg;
 
+	(void)pthread_setname_np(pthread_self(), "sealer");
 	/* Only this thread: on Linux PRIO_PROCESS with 0 means the calling thread. */
 	(void)setpriority(PRIO_PROCESS, 0, 19);
 	pthread_mutex_lock(&s->lock);
