@@ -157,9 +157,14 @@ static __always_inline void count_loss(struct sekisho_control *ctl, __u32 tenant
  * for RTN_LOCAL; ip6_rt_get_dev_rcu for RTF_LOCAL), whatever device the client
  * bound to; an interface index or 127/8 would miss the node's other addresses.
  */
-static __always_inline bool is_loopback(const struct sock *sk)
+static __always_inline bool is_loopback(const struct sock *sk, bool typed)
 {
-	return BPF_CORE_READ(sk, sk_dst_cache, dev, flags) & IFF_LOOPBACK;
+	const struct dst_entry *route;
+
+	if (!typed)
+		return BPF_CORE_READ(sk, sk_dst_cache, dev, flags) & IFF_LOOPBACK;
+	route = sk->sk_dst_cache;
+	return route && route->dev->flags & IFF_LOOPBACK;
 }
 
 static __always_inline __u64 wake_flags(const struct sekisho_control *ctl)
@@ -173,14 +178,23 @@ static __always_inline __u64 wake_flags(const struct sekisho_control *ctl)
 		       BPF_RB_NO_WAKEUP;
 }
 
+static __always_inline __u32 handshake_rtt_us(const struct sock *sk, bool typed)
+{
+	struct tcp_sock *tp;
+
+	if (!typed)
+		return BPF_CORE_READ((const struct tcp_sock *)sk, srtt_us) >> 3;
+	tp = bpf_skc_to_tcp_sock((void *)sk);
+	return tp ? tp->srtt_us >> 3 : 0;
+}
+
 static __always_inline void emit(const struct sock *sk, bool typed, __u16 family, __u8 kind,
 				 __u64 now, __u32 tenant, const struct sekisho_grant *grant,
 				 const struct endpoint *local, struct sekisho_control *ctl)
 {
 	struct sekisho_event *event;
 	struct endpoint remote = {};
-	bool loopback = is_loopback(sk);
-
+	bool loopback = is_loopback(sk, typed);
 
 	if (loopback && !ctl->record_loopback)
 		return;
@@ -203,7 +217,7 @@ static __always_inline void emit(const struct sock *sk, bool typed, __u16 family
 	event->tenant = tenant;
 	event->consent = grant->consent;
 	if (grant->fields & SEKISHO_FIELD_RTT)
-		event->rtt_us = BPF_CORE_READ((const struct tcp_sock *)sk, srtt_us) >> 3;
+		event->rtt_us = handshake_rtt_us(sk, typed);
 	event->layout_version = SEKISHO_LAYOUT_VERSION;
 	event->kind = kind;
 	event->protocol = IPPROTO_TCP;

@@ -100,7 +100,7 @@ def print_pairs(runs):
 def part_row(part):
     """The parts at one rate, nanoseconds per connection."""
     per = lambda name, key: [run.get(key, 0) / run["made"] for run in part[name].values()]
-    empty = median([run["empty_ns"] / run["empty_runs"] for run in part["empty"].values()])
+    empty = median([run["empty_ns"] / run["empty_runs"] for run in part["sekisho"].values()])
     bare = median(per("bare", "busy_ns"))
     alone = median([processes_ns(run) / run["made"] for run in part["bare"].values()])
     raw, runs = median(per("sekisho", "bpf_ns")), median(per("sekisho", "bpf_runs"))
@@ -120,7 +120,7 @@ def print_parts(runs):
     if parts:
         table("Parts, nanoseconds per connection; bar: 2 % (sealing apart)",
               ["programs: run time by BPF statistics; net: less the clock of the statistics itself, that is",
-               "what an empty program at the same place is counted with (empty), for each run",
+               "what empty programs beside ours are counted with (empty), for each run",
                "of bare: programs net + recorder + syncer + main, of the whole machine's CPU time without recording;",
                "of processes: the same of the CPU time of client and server alone"],
               ["rate", "runs", "programs", "empty", "net", "recorder", "syncer", "main", "sum", "bare",
