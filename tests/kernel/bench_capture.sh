@@ -27,7 +27,7 @@ tables_are_complete() {
 	[[ $(row sekisho\ \ *1\ \ ) =~ \ 500\ +500\ +0\ \(0\.00\ %\)$ ]] || die "the row of sekisho: $(row 'sekisho  *1  ')"
 	cp "$W/bench/capture.tsv" "$W/readings"
 	printf 'pairs:tcpdump\ttcpdump\t0\tunavailable\tnot installed\n' >>"$W/readings"
-	python3 "$ROOT/tests/bench/capture/table.py" "$W/readings" | grep -q '^  tcpdump  *cannot run here: not installed$' ||
+	python3 "$ROOT/tests/bench/capture/table.py" "$W/readings" >"$W/tables" && grep -q '^  tcpdump  *cannot run here: not installed$' "$W/tables" ||
 		die "no row for a tool that is not there"
 	[ "$(reading parts:400 sekisho recorded)" = 400 ] || die "at 400/s: $(reading parts:400 sekisho recorded) of 400 recorded"
 	[ "$(reading parts:0 sekisho recorded)" = 15000 ] || die "without limit: $(reading parts:0 sekisho recorded) of 15000 recorded"
@@ -41,6 +41,7 @@ tables_are_complete() {
 		[ "$(reading parts:0 sekisho "$key")" -gt 0 ] || die "$key is '$(reading parts:0 sekisho "$key")'"
 	done
 	[ "$(reading parts:0 sekisho bpf_runs)" -ge 30000 ] || die "only $(reading parts:0 sekisho bpf_runs) runs for 15000 connections"
+	[ "$(reading dispatch empty dispatch_ns | wc -w)" -eq 7 ] || die "no cost of calls: $(reading dispatch empty dispatch_ns)"
 	[ "$(reading parts:0 sealing sekishod.sealer_ns)" -gt 0 ] || die "sealing took no time"
 	[ -z "$(ip netns | grep "^$RUN_ID-[0-9]*-" | grep -v "^$NODE\|^$CLIENT")" ] || die "the bench left a namespace"
 }

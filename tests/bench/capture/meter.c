@@ -23,6 +23,7 @@ static const char help[] =
 	"  --process LABEL=PID  CPU time of this process by thread, and its memory\n"
 	"  --programs DIR       run time of the programs whose links are pinned there\n"
 	"  --empty              attach two empty programs and print their run time\n"
+	"  --dispatch           instead of a command: what calling an empty program costs\n"
 	"  --settle MS          go on this long after the command has ended (0)\n"
 	"Status: the command's; 2 usage or system error.\n";
 
@@ -34,7 +35,7 @@ struct options {
 	} processes[PROCESSES_MAX];
 	size_t process_count;
 	const char *programs;
-	bool empty;
+	bool empty, dispatch;
 	uint64_t settle_ms;
 };
 
@@ -80,7 +81,8 @@ static void parse(struct options *o, int argc, char **argv)
 	static const struct option table[] = {
 		{ "process", required_argument, NULL, 'p' }, { "programs", required_argument, NULL, 'b' },
 		{ "empty", no_argument, NULL, 'e' },         { "settle", required_argument, NULL, 's' },
-		{ "help", no_argument, NULL, 'h' },          { 0 },
+		{ "help", no_argument, NULL, 'h' },          { "dispatch", no_argument, NULL, 'd' },
+		{ 0 },
 	};
 	int c;
 
@@ -89,12 +91,13 @@ static void parse(struct options *o, int argc, char **argv)
 		case 'p': add_process(o, optarg); break;
 		case 'b': o->programs = optarg; break;
 		case 'e': o->empty = true; break;
+		case 'd': o->dispatch = true; break;
 		case 's': o->settle_ms = number("--settle: not milliseconds: ", optarg); break;
 		case 'h': fputs(help, stdout); exit(0);
 		default: usage("unknown option", "");
 		}
 	}
-	if (optind == argc)
+	if (optind == argc && !o->dispatch)
 		usage("no command", "");
 }
 
@@ -149,12 +152,16 @@ int main(int argc, char **argv)
 	int status;
 
 	parse(&o, argc, argv);
+	if (o.dispatch) {
+		printf("dispatch_ns %.2f\n", meter_dispatch_ns());
+		return 0;
+	}
 	if (o.programs || o.empty)
 		(void)meter_statistics_on();
 	if (o.programs)
 		meter_programs_pinned(o.programs, &watched);
 	if (o.empty)
-		meter_programs_empty(&empty);
+		meter_programs_empty(2, &empty);
 	for (size_t i = 0; i < o.process_count; i++)
 		meter_threads_read(o.processes[i].pid, &o.processes[i].before);
 	watched_before = meter_programs_read(&watched);

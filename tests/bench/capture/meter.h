@@ -45,8 +45,12 @@ struct meter_runs {
 int meter_statistics_on(void);
 /* The programs behind the links pinned in a directory. */
 void meter_programs_pinned(const char *dir, struct meter_programs *ret_programs);
-/* Two programs that do nothing, attached where rung set_state attaches its two, until the process ends. */
-void meter_programs_empty(struct meter_programs *ret_programs);
+/* Programs that do nothing, attached where rung set_state attaches its two, until the process ends. */
+void meter_programs_empty(size_t count, struct meter_programs *ret_programs);
 struct meter_runs meter_programs_read(const struct meter_programs *p);
+
+/* What one run of an empty program costs with all that the kernel does to call it, which BPF statistics do
+ * not count. Statistics must be off. */
+double meter_dispatch_ns(void);
 
 #endif

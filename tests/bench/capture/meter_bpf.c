@@ -64,13 +64,13 @@ static int load_empty(int btf_id)
 			     sizeof(nothing) / sizeof(nothing[0]), &options);
 }
 
-void meter_programs_empty(struct meter_programs *ret_programs)
+void meter_programs_empty(size_t count, struct meter_programs *ret_programs)
 {
 	int btf_id = libbpf_find_vmlinux_btf_id("inet_sock_set_state", BPF_TRACE_RAW_TP);
 
 	if (btf_id < 0)
 		meter_fail("inet_sock_set_state");
-	for (ret_programs->n = 0; ret_programs->n < 2; ret_programs->n++) {
+	for (ret_programs->n = 0; ret_programs->n < count; ret_programs->n++) {
 		int program = load_empty(btf_id);
 
 		if (program < 0 || bpf_raw_tracepoint_open(NULL, program) < 0)

@@ -97,7 +97,7 @@ def print_pairs(runs):
                "made", "recorded", "lost"], rows)
 
 
-def part_row(part):
+def part_row(part, dispatch):
     """The parts at one rate, nanoseconds per connection."""
     per = lambda name, key: [run.get(key, 0) / run["made"] for run in part[name].values()]
     empty = median([run["empty_ns"] / run["empty_runs"] for run in part["sekisho"].values()])
@@ -112,19 +112,24 @@ def part_row(part):
     return ["%.0f" % achieved, "%.1f" % runs, "%.0f" % raw, "%.1f" % empty, "%.0f" % net] + [
         "%.0f" % t for t in threads] + [
         "%.0f" % total, "%.0f" % bare, "%.2f %%" % (100 * total / bare), "%.2f %%" % (100 * total / alone),
+        "%.0f" % (runs * dispatch), "%.2f %%" % (100 * (total + runs * dispatch) / bare),
         "%d" % lost, "%.0f" % median(per("sealing", "sekishod_ns"))]
 
 
 def print_parts(runs):
     parts = [runs[part] for part in runs if part.startswith("parts:")]
     if parts:
+        dispatch = median([run["dispatch_ns"] for run in runs["dispatch"]["empty"].values()])
         table("Parts, nanoseconds per connection; bar: 2 % (sealing apart)",
               ["programs: run time by BPF statistics; net: less the clock of the statistics itself, that is",
                "what empty programs beside ours are counted with (empty), for each run",
                "of bare: programs net + recorder + syncer + main, of the whole machine's CPU time without recording;",
-               "of processes: the same of the CPU time of client and server alone"],
+               "of processes: the same of the CPU time of client and server alone;",
+               "calls: what the kernel spends to call a program, %.1f ns for each run, which statistics do" % dispatch,
+               "not count; client and server are on this machine, so runs are those of both ends"],
               ["rate", "runs", "programs", "empty", "net", "recorder", "syncer", "main", "sum", "bare",
-               "of bare", "of processes", "lost", "sealing"], [part_row(p) for p in parts])
+               "of bare", "of processes", "calls", "with calls", "lost", "sealing"],
+              [part_row(p, dispatch) for p in parts])
 
 
 def print_latency(runs):
