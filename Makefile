@@ -33,15 +33,17 @@ PROOF_SRC := $(filter-out tests/proof/fault.c tests/proof/seal_memory.c,$(sort $
 CONNS_SRC := $(sort $(wildcard tests/kernel/*.c))
 SEAL_MEMORY_SRC := tests/proof/seal_memory.c
 BENCH_SRC := $(filter-out tests/bench/catalog_probe.c,$(sort $(wildcard tests/bench/*.c)))
+METER_SRC := $(sort $(wildcard tests/bench/capture/*.c))
 LIB := $(B)/libsekisho.a
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 ALL_SRC := $(LIB_SRC) $(VERB_SRC) user/cmd/sekisho.c user/cmd/sekishod.c $(UNIT_SRC) $(CONNS_SRC) \
-	$(PROOF_SRC) $(SEAL_MEMORY_SRC) $(BENCH_SRC) tests/bench/catalog_probe.c
+	$(PROOF_SRC) $(SEAL_MEMORY_SRC) $(BENCH_SRC) tests/bench/catalog_probe.c \
+	$(METER_SRC)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY: build/bpf/accept.bpf.o
-.PHONY: all help demo test test-long unit bench-store lint clean FORCE
+.PHONY: all help demo test test-long unit bench-store bench-capture lint clean FORCE
 
 ## all: build sekishod and sekisho (the default)
 all: $(B)/sekishod $(B)/sekisho
@@ -69,12 +71,18 @@ test-long: test $(B)/seal_memory
 	$(Q)scripts/as-root tests/proof/seal_memory.sh
 
 ## unit: build everything the tests run
-unit: all $(B)/unit $(B)/conns $(B)/proof $(B)/fault.so $(B)/catalog_probe $(B)/bench-store
+unit: all $(B)/unit $(B)/conns $(B)/proof $(B)/fault.so $(B)/catalog_probe $(B)/bench-store $(B)/meter
 
 ## bench-store: sizes, rates and searches of the store beside others; DATA="D1 D3" by default, D2 is large
 DATA := D1 D3
 bench-store: $(B)/bench-store
 	$(Q)$(B)/bench-store $(BENCH_OPTIONS) --dir build/bench $(DATA)
+
+## bench-capture: what recording costs, beside other tools (root; under 10 minutes; PAIRS=20)
+bench-capture:
+	$(Q)scripts/as-root scripts/install-deps --bench
+	$(Q)$(MAKE) --no-print-directory all $(B)/conns $(B)/meter
+	$(Q)scripts/as-root tests/bench/capture/run $(if $(PAIRS),PAIRS=$(PAIRS))
 
 ## lint: includes point one way, banned functions, file and function length
 lint:
@@ -126,7 +134,9 @@ $(B)/catalog_probe: $(call obj,tests/bench/catalog_probe.c tests/bench/mix.c) $(
 $(B)/catalog_probe: LIBS += -lm
 $(B)/bench-store: $(call obj,$(BENCH_SRC)) $(LIB)
 $(B)/bench-store: LIBS += -lm
-$(B)/sekishod $(B)/sekisho $(B)/unit $(B)/proof $(B)/conns $(B)/seal_memory $(B)/catalog_probe $(B)/bench-store:
+$(B)/meter: $(call obj,$(METER_SRC))
+$(B)/meter: LIBS := -lbpf -lelf -lz
+$(B)/sekishod $(B)/sekisho $(B)/unit $(B)/proof $(B)/conns $(B)/seal_memory $(B)/catalog_probe $(B)/bench-store $(B)/meter:
 	$(SAY) LD $@
 	$(Q)$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
 

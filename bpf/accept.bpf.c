@@ -158,9 +158,24 @@ static __always_inline void count_loss(struct sekisho_control *ctl, __u32 tenant
  * for RTN_LOCAL; ip6_rt_get_dev_rcu for RTF_LOCAL), whatever device the client
  * bound to; an interface index or 127/8 would miss the node's other addresses.
  */
-static __always_inline bool is_loopback(const struct sock *sk)
+static __always_inline bool is_loopback(const struct sock *sk, bool typed)
 {
-	return BPF_CORE_READ(sk, sk_dst_cache, dev, flags) & IFF_LOOPBACK;
+	const struct dst_entry *route;
+
+	if (!typed)
+		return BPF_CORE_READ(sk, sk_dst_cache, dev, flags) & IFF_LOOPBACK;
+	route = sk->sk_dst_cache;
+	return route && route->dev->flags & IFF_LOOPBACK;
+}
+
+static __always_inline __u32 handshake_rtt_us(const struct sock *sk, bool typed)
+{
+	struct tcp_sock *tp;
+
+	if (!typed)
+		return BPF_CORE_READ((const struct tcp_sock *)sk, srtt_us) >> 3;
+	tp = bpf_skc_to_tcp_sock((void *)sk);
+	return tp ? tp->srtt_us >> 3 : 0;
 }
 
 static __always_inline __u64 wake_flags(const struct sekisho_control *ctl)
@@ -257,7 +272,7 @@ static __always_inline int record(const struct sock *sk, bool typed, __u8 kind)
 	/* An active open carries the mark of set_state(). */
 	if (typed && bpf_sk_storage_get(&active_opens, (void *)sk, NULL, 0))
 		return 0;
-	flags = is_loopback(sk) ? SEKISHO_FLAG_LOOPBACK : 0;
+	flags = is_loopback(sk, typed) ? SEKISHO_FLAG_LOOPBACK : 0;
 	if (flags && !c.ctl->record_loopback)
 		return 0;
 	if (c.now >= c.ctl->heartbeat_until_boot_ns) {
@@ -272,7 +287,7 @@ static __always_inline int record(const struct sock *sk, bool typed, __u8 kind)
 	__builtin_memset(event, 0, sizeof(*event));
 	fill(event, sk, typed, kind, flags, &c);
 	if (c.grant->fields & SEKISHO_FIELD_RTT)
-		event->rtt_us = BPF_CORE_READ((const struct tcp_sock *)sk, srtt_us) >> 3;
+		event->rtt_us = handshake_rtt_us(sk, typed);
 	bpf_ringbuf_submit(event, wake_flags(c.ctl));
 	if (typed && c.grant->fields & SEKISHO_FIELD_CLOSE)
 		mark(sk, flags, &c);

@@ -33,6 +33,7 @@ static const char help[] =
 	"  --fire             reset at once when connected; listed without proof\n"
 	"  --fin              close at once when connected; listed without proof\n"
 	"  --send             send one byte when connected\n"
+	"  --latency          print percentiles of the time from connect() until writable\n"
 	"  --list FILE        where the list goes (stdout): src_ip,src_port,dst_ip,dst_port\n"
 	"  --timeout SECONDS  for all of it (120)\n"
 	"  --retries N        failed attempts allowed per connection (50)\n"

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "conns.h"
+#include "conns_latency.h"
 #include "conns_plan.h"
 
 #define SLOTS 64
@@ -46,6 +47,7 @@ struct slot {
 	uint64_t number;
 	uint64_t tries;
 	int64_t due_ns;
+	int64_t begun_ns;                /* connect() was called */
 };
 
 struct worker {
@@ -178,7 +180,7 @@ static int slot_connect(struct worker *w, struct slot *s)
 {
 	const struct linger reset = { .l_onoff = 1 };
 	const union address *to = slot_destination(w, s);
-	bool wants_write = w->plan->ending != UNTIL_EOF || w->plan->send;
+	bool wants_write = w->plan->ending != UNTIL_EOF || w->plan->send || w->plan->latency;
 	int r;
 
 	s->fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -195,6 +197,7 @@ static int slot_connect(struct worker *w, struct slot *s)
 	r = bind_source(w, s);
 	if (r < 0)
 		return r;
+	s->begun_ns = w->plan->latency ? conns_now_ns() : 0;
 	if (connect(s->fd, &to->any, conns_address_length(to)) < 0 && errno != EINPROGRESS)
 		return -errno;
 	return watch(w, s, EPOLL_CTL_ADD, wants_write ? EPOLLOUT : EPOLLIN | EPOLLRDHUP);
@@ -225,6 +228,8 @@ static void slot_connected(struct worker *w, struct slot *s)
 {
 	int error = pending_error(s->fd);
 
+	if (!error && w->plan->latency)
+		w->plan->latency[s->number] = conns_now_ns() - s->begun_ns;
 	if (!error && w->plan->send && send(s->fd, "x", 1, MSG_NOSIGNAL) < 0)
 		error = errno;
 	if (error)
@@ -431,6 +436,8 @@ static int report(const struct plan *plan, const struct tally *tallies, int64_t 
 	fprintf(stderr, "made %llu connections in %.3f s (%.0f per second), %llu retries\n",
 		(unsigned long long)sum.made, seconds, (double)sum.made / seconds,
 		(unsigned long long)sum.retries);
+	if (plan->latency)
+		conns_latency_print(plan->latency, plan->count);
 	if (sum.unproven)
 		return CONNS_UNPROVEN;
 	return sum.made == plan->count || stopping ? CONNS_OK : CONNS_FAILED;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "conns_latency.h"
 #include "conns_plan.h"
 
 static void add_destinations(struct plan *p, char *list)
@@ -58,7 +59,7 @@ static const struct option option_table[] = {
 	{ "fire", no_argument, NULL, 'F' },          { "fin", no_argument, NULL, 'C' },
 	{ "send", no_argument, NULL, 's' },          { "list", required_argument, NULL, 'l' },
 	{ "timeout", required_argument, NULL, 't' }, { "retries", required_argument, NULL, 'R' },
-	{ "device", required_argument, NULL, 'd' },
+	{ "device", required_argument, NULL, 'd' }, { "latency", no_argument, NULL, 'L' },
 	{ 0 },
 };
 
@@ -76,6 +77,7 @@ static void parse_option(struct plan *p, int c, char *value)
 	case 's': p->send = true; break;
 	case 'F': p->ending = FIRE; break;
 	case 'C': p->ending = FIN; break;
+	case 'L': p->times = true; break;
 	default: conns_usage("connect: bad option");
 	}
 }
@@ -96,4 +98,6 @@ void conns_plan(struct plan *ret_plan, int argc, char **argv)
 		conns_usage("connect: where to?");
 	if (p->procs > p->count)
 		p->procs = p->count;
+	if (p->times)
+		p->latency = conns_latency_new(p->count);
 }

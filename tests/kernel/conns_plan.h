@@ -20,10 +20,12 @@ struct plan {
 	struct targets from_v4, from_v6; /* from_v4 holds plain AF_INET only */
 	uint64_t count, procs, rate, retries, timeout_s;
 	enum ending ending;
+	bool times;                      /* how long connect() takes */
 	bool send;                       /* one byte when connected, for a server that defers accept */
 	int list;                        /* a file descriptor */
 	const char *device;              /* NULL: any */
 	int64_t start_ns;
+	int64_t *latency;                /* by number, shared by the processes; NULL: not wanted */
 };
 
 /* From the command line and defaults; ends the process on a wrong one. */

@@ -135,6 +135,7 @@ static void *run(void *arg)
 {
 	struct sealer *s = arg;
 
+	(void)pthread_setname_np(pthread_self(), "sealer");
 	/* Only this thread: on Linux PRIO_PROCESS with 0 means the calling thread. The I/O priority follows:
 	 * the lowest of best effort (ioprio_set(2)). */
 	(void)setpriority(PRIO_PROCESS, 0, 19);

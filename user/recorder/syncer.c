@@ -78,6 +78,7 @@ static void *run(void *arg)
 {
 	struct syncer *s = arg;
 
+	(void)pthread_setname_np(pthread_self(), "syncer");
 	pthread_mutex_lock(&s->lock);
 	while (!s->stop) {
 		struct timespec until;
