@@ -45,7 +45,8 @@ static void only_full_finds(const struct store_dir *store, const char *file, siz
 
 	CHECK_ROW(f.bad == 0, "%s", f.first_bad.text);
 	f = run(store, true, 0);
-	CHECK_INT(f.bad, 1);
+	/* The day's catalog may disagree with such a section as well. */
+	CHECK(f.bad == 1 || f.bad == 2);
 	snprintf(want, sizeof(want), "%s offset %zu: %s", file, offset, what);
 	CHECK_STR(f.first_bad.text, want);
 }

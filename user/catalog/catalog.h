@@ -100,6 +100,8 @@ int catalog_find(struct catalog *c, const struct addr *src, bool *wanted);
  * from searches; -ENOTSUP, -ENOMEM, I/O errors. On failure the old file stands.
  */
 int catalog_rebuild(const struct store_dir *store, int32_t day, struct problem *p);
+/* Makes the day's file anew if it is missing or cannot be read. 0 also when that is not possible now; -ENOMEM. */
+int catalog_mend(const struct store_dir *store, int32_t day, struct problem *p);
 /* No catalog is better than one that misses something. 0 also when there is none. */
 int catalog_drop(const struct store_dir *store, int32_t day);
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/scan.h"
 #include "catalog.h"
 #include "catalog_days.h"
 #include "catalog_file.h"
@@ -55,7 +56,8 @@ static int check_chunk(const struct catalog_file *f, uint64_t *at, struct catalo
 		facts->chunks++;
 		facts->sections += lists.section_count;
 		error = check_buckets(f, &chunk, facts);
-	} else if (error == -ENODATA) {
+	} else if (error == -ENODATA || (error == -EBADMSG && scan_is_zero(f->fd, *at, f->size))) {
+		/* Cut off, or allocated and never written before power loss. */
 		facts->torn = true;
 		facts->torn_at = *at;
 		chunk.bytes = 0;

@@ -136,3 +136,15 @@ int catalog_rebuild(const struct store_dir *store, int32_t day, struct problem *
 	buffer_done(&b.out);
 	return error;
 }
+
+int catalog_mend(const struct store_dir *store, int32_t day, struct problem *p)
+{
+	struct catalog *c;
+	int error = catalog_open(store->catalog, day, &c, p);
+
+	if (!error)
+		catalog_close(c);
+	else if (error == -ENOENT || error == -EBADMSG)
+		error = catalog_rebuild(store, day, p);
+	return error == -ENOMEM ? error : 0;
+}

@@ -50,6 +50,8 @@ static void show(const struct verify_facts *f, bool full)
 	if (f->segments)
 		printf("Days:      %llu files closed with a trailer, %llu open\n", (unsigned long long)f->closed,
 		       (unsigned long long)f->open);
+	if (f->catalogs)
+		printf("Catalogs:  %llu days\n", (unsigned long long)f->catalogs);
 	if (full)
 		printf("Rows:      %llu decoded, %llu Merkle roots derived; %llu addresses looked up for %llu "
 		       "sources\n", (unsigned long long)f->decoded_rows, (unsigned long long)f->roots,
@@ -89,6 +91,7 @@ static void show_json(const struct verify_facts *f, bool full)
 	set(o, "blocks", f->blocks);
 	set(o, "rows", f->section_rows);
 	set(o, "bytes", f->bytes);
+	set(o, "catalogs", f->catalogs);
 	if (full) {
 		set(o, "decoded_rows", f->decoded_rows);
 		set(o, "roots", f->roots);

@@ -8,7 +8,9 @@
 #include <unistd.h>
 #include "base/fs.h"
 #include "base/text.h"
+#include "base/utc.h"
 #include "import.h"
+#include "seal/day_closer.h"
 #include "import_line.h"
 #include "import_tenants.h"
 #include "import_writer.h"
@@ -261,6 +263,19 @@ int import_read(const struct store_dir *store, const struct import_options *o,
 	return error;
 }
 
+/* Days long past get their trailers at once; those that sekishod still records are its own. */
+static int close_days(const struct store_dir *store, struct seal_result *result, struct problem *p)
+{
+	struct day_closer closer = { .swept = true, .swept_on = utc_day(utc_now_ns()) };
+	struct problem note;
+	int error;
+
+	day_closer_note(&closer, result);
+	error = day_closer_run(&closer, store, utc_now_ns(), result, &note, p);
+	day_closer_done(&closer);
+	return error;
+}
+
 int import_seal(const struct store_dir *store, struct import_result *r, struct problem *p)
 {
 	int64_t begun_ns = monotonic_ns();
@@ -271,6 +286,8 @@ int import_seal(const struct store_dir *store, struct import_result *r, struct p
 	if (lock < 0)
 		return problem(p, lock, "cannot lock the store: %s", strerror(-lock));
 	error = seal_imports(store, &r->seal, p);
+	if (!error)
+		error = close_days(store, &r->seal, p);
 	close(lock);
 	r->sealed = !error;
 	r->seal_ns = monotonic_ns() - begun_ns;

@@ -16,6 +16,7 @@
 #include "schema/journal.h"
 #include "segment/section_reader.h"
 #include "verify.h"
+#include "verify_catalog.h"
 #include "verify_full.h"
 
 #define THREADS_MAX 8
@@ -465,6 +466,8 @@ int verify_run(const struct store_dir *store, const struct verify_request *reque
 	if (!error)
 		error = check_files(&plan, &facts, p);
 	/* What is derived from the files comes after them, and what speaks of them last. */
+	if (!error)
+		error = verify_catalogs(store, request, &facts, p);
 	if (!error)
 		error = check_ledger(&plan, &facts, p);
 	plan_done(&plan);

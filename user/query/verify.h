@@ -17,6 +17,7 @@ struct verify_facts {
 	uint64_t segments, sections, blocks, section_rows;
 	uint64_t closed, open; /* segment files with and without their trailer */
 	uint64_t bytes; /* of all these files */
+	uint64_t catalogs; /* files of days */
 	/* Of a full check. */
 	uint64_t decoded_rows; /* of journals and sections */
 	uint64_t roots; /* that were derived from the rows again */

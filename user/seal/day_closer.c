@@ -9,6 +9,7 @@
 #include "base/cursor.h"
 #include "base/fs.h"
 #include "base/utc.h"
+#include "catalog/catalog.h"
 #include "day_closer.h"
 #include "journal/journal_reader.h"
 #include "schema/journal.h"
@@ -58,8 +59,12 @@ void day_closer_note(struct day_closer *c, const struct seal_result *touched)
 			c->swept = false;
 }
 
-/* Files of a tenant that lack a trailer. */
-static int sweep_tenant(struct day_closer *c, int dir)
+/* Looking over all segments: days that lack a trailer, and all days. */
+struct sweep {
+	struct day_closer *open, all;
+};
+
+static int sweep_tenant(struct sweep *s, int dir)
 {
 	char **names, text[DAY_CHARACTERS + 1];
 	size_t count;
@@ -74,9 +79,10 @@ static int sweep_tenant(struct day_closer *c, int dir)
 		snprintf(text, sizeof(text), "%s", names[i]);
 		if (day_parse(text, &day))
 			continue;
+		error = add(&s->all, day);
 		closed = segment_is_closed(dir, names[i]);
-		if (closed == 0)
-			error = add(c, day);
+		if (closed == 0 && !error)
+			error = add(s->open, day);
 		else if (closed < 0 && closed != -ENOENT)
 			error = closed;
 	}
@@ -144,12 +150,23 @@ static int close_one(void *ctx, int dir, const char *tenant, struct problem *p)
 	return 0;
 }
 
+/* Nothing more comes: one chunk is searched faster than one for each sealing run. Where that cannot be made
+ * (a damaged segment, no space), the old one stands. */
+static int compact_catalog(const struct store_dir *store, int32_t day, struct problem *p)
+{
+	struct problem why;
+
+	return catalog_rebuild(store, day, &why) == -ENOMEM ? problem(p, -ENOMEM, "out of memory") : 0;
+}
+
 int day_close(const struct store_dir *store, int32_t day, struct seal_result *result, struct problem *note,
 	      struct problem *p)
 {
 	struct closing c = { .day = day, .note = note };
 	int error = for_tenants(store, close_one, &c, p);
 
+	if (!error && c.files)
+		error = compact_catalog(store, day, p);
 	result->closed_files += c.files;
 	result->open_files += c.open;
 	result->closed_days += c.files != 0;
@@ -196,12 +213,17 @@ static bool is_over(int32_t day, int64_t now_ns)
 
 static int look_over(struct day_closer *c, const struct store_dir *store, int64_t now_ns, struct problem *p)
 {
+	struct sweep sweep = { .open = c };
 	int32_t today = utc_day(now_ns);
 	int error;
 
 	if (c->swept && c->swept_on == today)
 		return 0;
-	error = for_tenants(store, sweep_one, c, p);
+	error = for_tenants(store, sweep_one, &sweep, p);
+	/* What a power loss or a hand left of the catalogs. */
+	for (size_t i = 0; i < sweep.all.count && !error; i++)
+		error = catalog_mend(store, sweep.all.days[i], p);
+	day_closer_done(&sweep.all);
 	if (!error) {
 		c->swept = true;
 		c->swept_on = today;

@@ -3,7 +3,8 @@
  * Closing days: when a UTC day is over and no journal can hold rows of it any
  * more, each of its segments gets its trailer. Days that a sealing run touched are
  * remembered until then; once a day all segments are looked over (their last bytes
- * only), so that a day left open by a stop is closed by a later start. Runs on the
+ * only), so that a day left open by a stop is closed by a later start, and day
+ * catalogs that are missing or damaged are made again. Runs on the
  * thread that seals: a trailer never meets an append.
  */
 #ifndef SEKISHO_DAY_CLOSER_H
