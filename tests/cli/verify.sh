@@ -49,6 +49,7 @@ BLOCKS=$(sed -n 's/.* sections, \([0-9]*\) blocks.*/\1/p' "$TMP/out")
 out "Journals:  1 files, 60 rows not sealed yet
 Segments:  2 files, 3 sections, $BLOCKS blocks, 50 rows
 Days:      0 files closed with a trailer, 2 open
+Catalogs:  1 days
 Checksums: all match"
 [ "${BLOCKS:-0}" -ge 3 ] || bad "only ${BLOCKS:-no} blocks"
 rows
@@ -118,7 +119,8 @@ only_full_finds() { # WHAT TEXT
 	out_has '^Checksums: all match$'
 	run "${VERIFY[@]}" --full
 	status 5
-	out_has "^DAMAGED:   1, the first: segments/mail/$DAY.sks offset $2\$"
+	# The day's catalog may disagree with it as well.
+	out_has "^DAMAGED:   [12], the first: segments/mail/$DAY.sks offset $2\$"
 }
 MAIL_SECTION=76
 only_full_finds root "$MAIL_SECTION: the Merkle root is not that of its rows"
