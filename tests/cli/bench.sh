@@ -32,7 +32,6 @@ begin sizes_do_not_depend_on_the_run
 # Catalogs are seeded at random: their size, and so that of the whole, differs by a few bytes.
 grep -E '^  (times|source|rows per|dest|round|code|index|section of)' "$TMP/out" >"$TMP/first"
 run "$BIN/bench-store" --no-peers --dir "$TMP/bench" tiny
-# Catalogs are seeded at random: their size, and so that of the whole, differs by a few bytes.
 grep -E '^  (times|source|rows per|dest|round|code|index|section of)' "$TMP/out" | sed 's/; on disk.*//' >"$TMP/second"
 sed -i 's/; on disk.*//' "$TMP/first"
 [ "$(wc -l <"$TMP/first")" -ge 10 ] || bad "only $(wc -l <"$TMP/first") lines of sizes"
