@@ -114,6 +114,23 @@ static void a_port_that_is_used_again_keeps_its_lifetimes_apart(void)
 	store_close(&store);
 }
 
+/* The same row twice (imported twice, say) and one close: one of them has it. */
+static void one_close_ends_one_opening(void)
+{
+	struct store_dir store = a_store();
+	struct query q = whole_time();
+	struct record rows[4];
+
+	rows[0] = rows[1] = plain_row(DAY_NS, 1);
+	rows[2] = close_of(&rows[0], 2 * HOUR);
+	rows[3] = plain_row(DAY_NS + NS_PER_SEC / 2, 1); /* within the tolerance, but later */
+	add_journal(&store, rows, 4);
+	CHECK_STR(lifetimes(&store, &q), "1:2 1:- 1:-");
+	seal(&store);
+	CHECK_STR(lifetimes(&store, &q), "1:2 1:- 1:-");
+	store_close(&store);
+}
+
 static void open_at_a_time(void)
 {
 	struct store_dir store = a_store();
@@ -519,7 +536,7 @@ static void explain_counts_what_is_skipped(void)
 }
 
 UNIT_SUITE(query, TEST(closes_find_their_openings_across_midnight_and_files),
-	   TEST(a_port_that_is_used_again_keeps_its_lifetimes_apart), TEST(open_at_a_time),
+	   TEST(a_port_that_is_used_again_keeps_its_lifetimes_apart), TEST(one_close_ends_one_opening), TEST(open_at_a_time),
 	   TEST(answers_do_not_depend_on_the_memory), TEST(order_by_source_of_many_segments),
 	   TEST(counts_and_the_busiest_sources), TEST(port_sets_narrow),
 	   TEST(many_questions_in_one_pass), TEST(questions_equal_single_searches),

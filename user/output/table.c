@@ -4,6 +4,7 @@
 #include "answer.h"
 #include "base/rung.h"
 #include "base/utc.h"
+#include "schema/store.h"
 #include "words.h"
 
 #define END_TEXT_MAX (ADDR_TEXT_MAX + 8)
@@ -141,7 +142,8 @@ static void put_gaps(const struct search_result *r, FILE *out)
 			g->tenant < r->tenant_count ? r->tenants[g->tenant] : "every tenant",
 			gap_reason_text(g->reason));
 		if (g->count)
-			fprintf(out, ", %llu lost", (unsigned long long)g->count);
+			fprintf(out, ", %llu %slost", (unsigned long long)g->count,
+				g->reason == STORE_GAP_CLOSE_LOST ? "ends of recorded connections " : "");
 		fputc('\n', out);
 	}
 }
@@ -187,8 +189,8 @@ void answer_notes(const struct answer *a, FILE *out)
 	if (a->result->imported)
 		fputs("Imported: records in this window may be imported ones (flag imported)\n", out);
 	if (a->query->open_at_end)
-		fputs("Open at:  the end of the window; a record without close time may have closed before\n",
-		      out);
+		fputs("Open at:  the end of the window. A record without close time may have closed before: its\n"
+		      "          end is not consented to, was lost, or was not seen by the hook\n", out);
 	if (!a->daemon_drained && a->query->to_ns > utc_now_ns() - 5 * NS_PER_SEC)
 		fputs("Note:     no sekishod was asked; the last seconds may be missing\n", out);
 	if (a->result->damaged)

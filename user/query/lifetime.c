@@ -50,31 +50,28 @@ static uint64_t distance(const struct found_row *a, const struct found_row *b)
 	return opened_ns(a) < opened_ns(b) ? y - x : x - y;
 }
 
-/* A candidate for this close, nearer than *best? */
-static bool is_nearer(const struct found_row *row, const struct found_row *close, uint64_t *best)
+static bool can_be_of(const struct found_row *row, const struct found_row *close)
 {
-	uint64_t away = distance(row, close);
-
-	if (is_close(row) || row->close_ns || away >= *best ||
-	    row->record.time_ns > close->record.time_ns)
-		return false;
-	*best = away;
-	return true;
+	return !is_close(row) && !row->close_ns && row->record.time_ns <= close->record.time_ns;
 }
 
-/* Outwards from the close, as far as its tolerance reaches. */
+/* Outwards from the close, as far as its tolerance reaches; of two that are equally near the earlier one. */
 static struct found_row *opening_of(struct found_row *rows, size_t count, size_t close)
 {
 	const struct found_row *c = &rows[close];
-	uint64_t tolerance = (uint64_t)lifetime_tolerance(c->record.lasted_ns), best = tolerance + 1;
+	uint64_t best = (uint64_t)lifetime_tolerance(c->record.lasted_ns);
 	struct found_row *found = NULL;
 
-	for (size_t i = close; i-- > 0 && distance(c, &rows[i]) <= tolerance;)
-		if (is_nearer(&rows[i], c, &best))
+	for (size_t i = close; i-- > 0 && distance(c, &rows[i]) <= best;)
+		if (can_be_of(&rows[i], c)) {
 			found = &rows[i];
-	for (size_t i = close + 1; i < count && distance(&rows[i], c) <= tolerance; i++)
-		if (is_nearer(&rows[i], c, &best))
+			best = distance(c, &rows[i]);
+		}
+	for (size_t i = close + 1; i < count && distance(&rows[i], c) <= best; i++)
+		if (can_be_of(&rows[i], c) && (!found || distance(&rows[i], c) < best)) {
 			found = &rows[i];
+			best = distance(&rows[i], c);
+		}
 	return found;
 }
 
