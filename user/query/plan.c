@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "base/array.h"
+#include "base/dir_scan.h"
 #include "base/fs.h"
 #include "base/utc.h"
 #include "scan.h"
@@ -25,9 +25,16 @@ static bool wanted_day(const struct query *q, const char *name, struct scan_item
 	return item->day >= utc_day(q->from_ns) && item->day - last <= LIFETIME_DAYS;
 }
 
-static int add_segment(struct scan *s, uint32_t tenant, const char *name)
+struct listing {
+	struct scan *s;
+	uint32_t tenant;
+};
+
+static int add_segment(void *ctx, const char *name)
 {
-	struct scan_item item = { .tenant = tenant };
+	const struct listing *l = ctx;
+	struct scan *s = l->s;
+	struct scan_item item = { .tenant = l->tenant };
 
 	if (!wanted_day(s->q, name, &item))
 		return 0;
@@ -45,22 +52,13 @@ static int add_segment(struct scan *s, uint32_t tenant, const char *name)
 
 static int plan_tenant(struct scan *s, uint32_t tenant)
 {
+	struct listing l = { .s = s, .tenant = tenant };
 	const char *id = s->out->tenants[tenant];
-	char **names;
-	size_t count;
-	int dir = fs_open_dir(s->store->segments, id, 0), error;
+	int error = dir_scan(s->store->segments, id, SEGMENT_SUFFIX, add_segment, &l);
 
-	if (dir < 0)
-		return dir == -ENOENT ? 0 : problem(s->p, dir, "cannot open segments/%s: %s", id,
-						    strerror(-dir));
-	error = fs_list(dir, SEGMENT_SUFFIX, &names, &count);
-	close(dir);
-	if (error)
-		return problem(s->p, error, "cannot list segments/%s: %s", id, strerror(-error));
-	for (size_t i = 0; i < count && !error; i++)
-		error = add_segment(s, tenant, names[i]);
-	fs_free_names(names, count);
-	return error;
+	if (!error || error == -ENOENT)
+		return 0;
+	return problem(s->p, error, "cannot list segments/%s: %s", id, strerror(-error));
 }
 
 static int list_tenants(struct scan *s)

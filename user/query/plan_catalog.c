@@ -224,6 +224,22 @@ static int take_sections(struct day_plan *d)
 	return error;
 }
 
+/* A catalog mostly lists tenants in the order of their ids: the next one is tried first. */
+static void map_tenants(struct day_plan *d)
+{
+	const struct search_result *out = d->s->out;
+	uint32_t next = 0;
+
+	for (size_t i = 0; i < d->c->tenant_count; i++) {
+		const char *id = d->c->tenants[i];
+
+		if (next >= out->tenant_count || strcmp(out->tenants[next], id) != 0)
+			next = scan_tenant_index(d->s, id);
+		d->tenants[i] = next;
+		next = next == UINT32_MAX ? 0 : next + 1;
+	}
+}
+
 static int plan_by_catalog(struct day_plan *d)
 {
 	int error = 0;
@@ -233,8 +249,7 @@ static int plan_by_catalog(struct day_plan *d)
 	d->items = calloc(d->c->segment_count + 1, sizeof(*d->items));
 	if (!d->wanted || !d->tenants || !d->items)
 		return -ENOMEM;
-	for (size_t i = 0; i < d->c->tenant_count; i++)
-		d->tenants[i] = scan_tenant_index(d->s, d->c->tenants[i]);
+	map_tenants(d);
 	find_sources(d);
 	match_segments(d);
 	for (size_t i = 0; i < d->c->origin_count && !error; i++)
@@ -260,15 +275,43 @@ static int plan_day(struct scan *s, int32_t day, size_t first, size_t end)
 	return error;
 }
 
-static int compare_items(const void *a, const void *b)
+/* By day, and within it as they come: by tenant. Items without a day come first. */
+static int sort_by_day(struct scan *s, size_t first)
 {
-	const struct scan_item *x = a, *y = b;
+	size_t count = s->item_count - first, days;
+	int32_t least = INT32_MAX, greatest = INT32_MIN;
+	struct scan_item *items = s->items + first, *sorted;
+	size_t *starts;
 
-	if (x->day != y->day)
-		return x->day < y->day ? -1 : 1;
-	if (x->tenant != y->tenant)
-		return x->tenant < y->tenant ? -1 : 1;
-	return strcmp(x->name, y->name);
+	for (size_t i = 0; i < count; i++) {
+		if (items[i].day == SCAN_NO_DAY)
+			continue;
+		least = items[i].day < least ? items[i].day : least;
+		greatest = items[i].day > greatest ? items[i].day : greatest;
+	}
+	if (greatest < least)
+		return 0;
+	/* Days that names can tell are few thousands. */
+	days = (size_t)((int64_t)greatest - least) + 2;
+	starts = calloc(days + 1, sizeof(*starts));
+	sorted = malloc(count * sizeof(*sorted));
+	if (!starts || !sorted) {
+		free(starts);
+		free(sorted);
+		return -ENOMEM;
+	}
+#define PLACE(day_) ((day_) == SCAN_NO_DAY ? 0 : (size_t)((day_) - least) + 1)
+	for (size_t i = 0; i < count; i++)
+		starts[PLACE(items[i].day) + 1]++;
+	for (size_t i = 0; i < days; i++)
+		starts[i + 1] += starts[i];
+	for (size_t i = 0; i < count; i++)
+		sorted[starts[PLACE(items[i].day)]++] = items[i];
+#undef PLACE
+	memcpy(items, sorted, count * sizeof(*items));
+	free(starts);
+	free(sorted);
+	return 0;
 }
 
 /* Known segments without a section that can matter are not opened. */
@@ -285,10 +328,8 @@ static void drop_idle(struct scan *s, size_t first)
 int scan_plan_catalogs(struct scan *s, size_t first)
 {
 	size_t end;
-	int error = 0;
+	int error = sort_by_day(s, first);
 
-	if (s->item_count > first)
-		qsort(s->items + first, s->item_count - first, sizeof(*s->items), compare_items);
 	for (size_t i = first; i < s->item_count && !error; i = end) {
 		for (end = i; end < s->item_count && s->items[end].day == s->items[i].day;)
 			end++;
