@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "array.h"
 #include "fs.h"
+#include "heap.h"
 #include "spool.h"
 
 #define FIRST_RECORDS 256
@@ -189,23 +190,11 @@ static const void *first_of(const struct spool *s, size_t run)
 	return s->runs[run].records + s->runs[run].next * s->kind.record_bytes;
 }
 
-/* Moves the run at heap position i down to where it belongs. */
-static void sift(struct spool *s, size_t i)
+static int compare_runs(const void *ctx, size_t a, size_t b)
 {
-	for (;;) {
-		size_t least = i, left = 2 * i + 1, swap;
+	const struct spool *s = ctx;
 
-		for (size_t child = left; child < left + 2 && child < s->heap_count; child++)
-			if (s->kind.compare(first_of(s, s->heap[child]),
-					    first_of(s, s->heap[least])) < 0)
-				least = child;
-		if (least == i)
-			return;
-		swap = s->heap[i];
-		s->heap[i] = s->heap[least];
-		s->heap[least] = swap;
-		i = least;
-	}
+	return s->kind.compare(first_of(s, a), first_of(s, b));
 }
 
 /* 1: the run has a record; 0: it is at its end. */
@@ -246,8 +235,7 @@ static int begin_merge(struct spool *s)
 		if (state)
 			s->heap[s->heap_count++] = i;
 	}
-	for (size_t i = s->heap_count / 2; i-- > 0;)
-		sift(s, i);
+	heap_make(s->heap, s->heap_count, compare_runs, s);
 	return 0;
 }
 
@@ -297,7 +285,7 @@ static int pop(struct spool *s, void *ret_record)
 		return state;
 	if (!state)
 		s->heap[0] = s->heap[--s->heap_count];
-	sift(s, 0);
+	heap_sift(s->heap, s->heap_count, 0, compare_runs, s);
 	return 1;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/array.h"
+#include "base/heap.h"
 #include "stream.h"
 
 /* About 350 KiB each. */
@@ -74,22 +75,11 @@ static int advance(struct stream *st, struct lane *c)
 	}
 }
 
-static void sift(struct stream *st, size_t i)
+static int compare_lanes(const void *ctx, size_t a, size_t b)
 {
-	for (;;) {
-		size_t least = i, left = 2 * i + 1, swap;
+	const struct stream *st = ctx;
 
-		for (size_t child = left; child < left + 2 && child < st->heap_count; child++)
-			if (addr_compare_source(source_of(&st->lanes[st->heap[child]]),
-						source_of(&st->lanes[st->heap[least]])) < 0)
-				least = child;
-		if (least == i)
-			return;
-		swap = st->heap[i];
-		st->heap[i] = st->heap[least];
-		st->heap[least] = swap;
-		i = least;
-	}
+	return addr_compare_source(source_of(&st->lanes[a]), source_of(&st->lanes[b]));
 }
 
 int stream_rewind(struct stream *st)
@@ -110,8 +100,7 @@ int stream_rewind(struct stream *st)
 		if (state)
 			st->heap[st->heap_count++] = i;
 	}
-	for (size_t i = st->heap_count / 2; i-- > 0;)
-		sift(st, i);
+	heap_make(st->heap, st->heap_count, compare_lanes, st);
 	state = spool_sort(st->unsealed);
 	st->have_head = state ? state : spool_next(st->unsealed, &st->head);
 	return st->have_head < 0 ? st->have_head : 0;
@@ -143,7 +132,7 @@ static int take_sections(struct stream *st, const struct addr *source)
 			return state;
 		if (!state)
 			st->heap[0] = st->heap[--st->heap_count];
-		sift(st, 0);
+		heap_sift(st->heap, st->heap_count, 0, compare_lanes, st);
 	}
 	return error;
 }

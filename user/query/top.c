@@ -2,6 +2,7 @@
 /* Sorted by source, summed up, and the best kept in a heap. */
 #include <errno.h>
 #include <stdlib.h>
+#include "base/heap.h"
 #include "top.h"
 
 #define MEMORY_BYTES (48u << 20)
@@ -40,60 +41,58 @@ static int by_rows(const void *a, const void *b)
 	return by_source(a, b);
 }
 
-/* The worst of the heap is at 0; moves entry i down to where it belongs. */
-static void sift(struct top_source *heap, size_t count, size_t i)
-{
-	for (;;) {
-		size_t worst = i, left = 2 * i + 1;
-		struct top_source swap;
+/* The best so far, in any order; a heap of their places has the worst at 0 once there are enough. */
+struct best {
+	struct top_source *list;
+	size_t *heap;
+	size_t count, most;
+};
 
-		for (size_t child = left; child < left + 2 && child < count; child++)
-			if (by_rows(&heap[child], &heap[worst]) > 0)
-				worst = child;
-		if (worst == i)
-			return;
-		swap = heap[i];
-		heap[i] = heap[worst];
-		heap[worst] = swap;
-		i = worst;
-	}
+/* Worse ones first. */
+static int compare_places(const void *ctx, size_t a, size_t b)
+{
+	const struct best *best = ctx;
+
+	return by_rows(&best->list[b], &best->list[a]);
 }
 
-/* The first `most` sources fill the list; from then on it is a heap and only a better one comes in. */
-static void offer(struct top_source *heap, size_t most, size_t *count, const struct top_source *s)
+static void offer(struct best *best, const struct top_source *s)
 {
-	if (*count < most) {
-		heap[(*count)++] = *s;
-		if (*count == most)
-			for (size_t i = most / 2; i-- > 0;)
-				sift(heap, most, i);
-	} else if (by_rows(s, &heap[0]) < 0) {
-		heap[0] = *s;
-		sift(heap, most, 0);
+	if (best->count < best->most) {
+		best->heap[best->count] = best->count;
+		best->list[best->count++] = *s;
+		if (best->count == best->most)
+			heap_make(best->heap, best->count, compare_places, best);
+	} else if (best->most && by_rows(s, &best->list[best->heap[0]]) < 0) {
+		best->list[best->heap[0]] = *s;
+		heap_sift(best->heap, best->count, 0, compare_places, best);
 	}
 }
 
 int top_take(struct spool *spool, size_t most, struct top_source **ret_top, size_t *ret_count,
 	     uint64_t *ret_sources)
 {
-	struct top_source *heap = calloc(most + 1, sizeof(*heap)), source;
-	size_t count = 0;
+	struct best best = { .most = most };
+	struct top_source source;
 	uint64_t sources = 0;
-	int state = heap ? spool_sort(spool) : -ENOMEM;
+	int state;
 
+	best.list = calloc(most + 1, sizeof(*best.list));
+	best.heap = calloc(most + 1, sizeof(*best.heap));
+	state = best.list && best.heap ? spool_sort(spool) : -ENOMEM;
 	while (!state && (state = spool_next(spool, &source)) > 0) {
 		sources++;
-		if (most)
-			offer(heap, most, &count, &source);
+		offer(&best, &source);
 		state = 0;
 	}
+	free(best.heap);
 	if (state < 0) {
-		free(heap);
+		free(best.list);
 		return state;
 	}
-	qsort(heap, count, sizeof(*heap), by_rows);
-	*ret_top = heap;
-	*ret_count = count;
+	qsort(best.list, best.count, sizeof(*best.list), by_rows);
+	*ret_top = best.list;
+	*ret_count = best.count;
 	*ret_sources = sources;
 	return 0;
 }
