@@ -15,6 +15,8 @@ static const struct huffman_decoder *decoder(const struct block_section *s, unsi
 {
 	struct block_codes *codes = s->codes;
 
+	if (codes->usual[table])
+		return coding_default_decoder(table);
 	if (!codes->made[table]) {
 		if (codes->constant[table] >= 0)
 			huffman_decoder_constant((unsigned int)codes->constant[table],

@@ -39,8 +39,9 @@ struct block_rows {
 	uint8_t bytes[BLOCK_BYTES_MAX + BITS_PADDING];
 };
 
-/* The codes of a section; decoders are made when first used. */
+/* The codes of a section; decoders are made when first used, the usual ones once for all. */
 struct block_codes {
+	bool usual[CODING_TABLES]; /* then the rest is not looked at */
 	uint8_t lengths[CODING_TABLES][HUFFMAN_SYMBOLS_MAX];
 	int16_t constant[CODING_TABLES]; /* the one symbol, or -1: lengths count */
 	bool made[CODING_TABLES];

@@ -145,5 +145,6 @@ int coding_read_lengths(struct cursor *c, unsigned int symbols, uint8_t *ret_len
 /* The lengths that stand for a table that a section does not give: good for connections to web servers. */
 const uint8_t *coding_default_lengths(unsigned int table); /* coding_symbols[table] of them */
 const struct huffman_code *coding_default_code(unsigned int table);
+const struct huffman_decoder *coding_default_decoder(unsigned int table);
 
 #endif

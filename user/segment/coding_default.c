@@ -112,6 +112,7 @@ static const char *const usual[CODING_TABLES] = {
 static struct {
 	uint8_t lengths[CODING_TABLES][HUFFMAN_SYMBOLS_MAX];
 	struct huffman_code codes[CODING_TABLES];
+	struct huffman_decoder decoders[CODING_TABLES];
 } made;
 static pthread_once_t make_once = PTHREAD_ONCE_INIT;
 
@@ -124,6 +125,7 @@ static void make(void)
 			made.lengths[t][s] = (uint8_t)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
 		}
 		huffman_encoder(made.lengths[t], coding_symbols[t], &made.codes[t]);
+		huffman_decoder(made.lengths[t], coding_symbols[t], &made.decoders[t]);
 	}
 }
 
@@ -137,4 +139,10 @@ const struct huffman_code *coding_default_code(unsigned int table)
 {
 	pthread_once(&make_once, make);
 	return &made.codes[table];
+}
+
+const struct huffman_decoder *coding_default_decoder(unsigned int table)
+{
+	pthread_once(&make_once, make);
+	return &made.decoders[table];
 }

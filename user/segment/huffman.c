@@ -120,16 +120,30 @@ void huffman_encoder(const uint8_t *lengths, unsigned int symbols, struct huffma
 	memcpy(ret_code->length, lengths, symbols);
 }
 
+/*
+ * Length by length: a table for codes up to one length, twice, is that for codes of one bit more, but for
+ * those of just that length. What no code has filled yet is filled by a longer one, as the code is complete.
+ */
 void huffman_decoder(const uint8_t *lengths, unsigned int symbols,
 		     struct huffman_decoder *ret_decoder)
 {
-	uint16_t bits[HUFFMAN_SYMBOLS_MAX];
+	uint16_t *entry = ret_decoder->entry, order[HUFFMAN_SYMBOLS_MAX];
+	unsigned int starts[HUFFMAN_LENGTH_MAX + 2] = {}, at = 0;
+	uint32_t code = 0;
 
-	assign(lengths, symbols, bits);
 	for (unsigned int s = 0; s < symbols; s++)
-		for (unsigned int at = bits[s]; lengths[s] && at < 1u << HUFFMAN_LENGTH_MAX;
-		     at += 1u << lengths[s])
-			ret_decoder->entry[at] = (uint16_t)(s << 4 | lengths[s]);
+		starts[lengths[s] + 1]++;
+	for (unsigned int length = 0; length <= HUFFMAN_LENGTH_MAX; length++)
+		starts[length + 1] += starts[length];
+	at = starts[1];
+	for (unsigned int s = 0; s < symbols; s++)
+		order[starts[lengths[s]]++] = (uint16_t)s;
+	entry[0] = 0;
+	for (unsigned int length = 1; length <= HUFFMAN_LENGTH_MAX; length++, code <<= 1) {
+		memcpy(entry + (1u << (length - 1)), entry, sizeof(*entry) << (length - 1));
+		for (; at < starts[length]; at++, code++)
+			entry[turn(code, length)] = (uint16_t)(order[at] << 4 | length);
+	}
 }
 
 void huffman_decoder_constant(unsigned int symbol, struct huffman_decoder *ret_decoder)

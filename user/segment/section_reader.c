@@ -232,9 +232,9 @@ static int parse_tables(struct cursor *c, struct section_reader *s)
 		int constant = -1;
 
 		s->codes->made[t] = false;
-		if (!(given >> t & 1))
-			memcpy(s->codes->lengths[t], coding_default_lengths(t), coding_symbols[t]);
-		else if (coding_read_lengths(c, coding_symbols[t], s->codes->lengths[t], &constant))
+		s->codes->usual[t] = !(given >> t & 1);
+		if (!s->codes->usual[t] &&
+		    coding_read_lengths(c, coding_symbols[t], s->codes->lengths[t], &constant))
 			return -EBADMSG;
 		s->codes->constant[t] = (int16_t)constant;
 	}
