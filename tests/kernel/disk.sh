@@ -108,7 +108,7 @@ full_while_sealing() {
 	same_rows "$W/list" "$W/rows" "before"
 	fill
 	# A new journal fits, its sections do not.
-	truncate -s -96K "$STATE/filler"
+	truncate -s -40K "$STATE/filler"
 	sekisho seal >"$W/said" 2>&1 && die "seal succeeds without room for its sections"
 	[ "$(lines "$W/said")" -eq 1 ] || die "seal does not say in one line why not: $(cat "$W/said")"
 	rm "$STATE/filler"
