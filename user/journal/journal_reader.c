@@ -352,6 +352,11 @@ static int decode_rows(const struct frame *f, const struct buffer *raw, struct r
 	if (!(f->columns & 1u << STORE_COLUMN_TIME))
 		for (uint32_t i = 0; i < f->entries; i++)
 			rows[i].time_ns = (int64_t)f->first_boot_ns;
+	/* A search passes over frames by the times in their header. */
+	for (uint32_t i = 0; i < f->entries; i++)
+		if ((uint64_t)rows[i].time_ns < f->first_boot_ns ||
+		    (uint64_t)rows[i].time_ns > f->last_boot_ns)
+			return -EBADMSG;
 	return cursor_left(&c) == 0 ? 0 : -EBADMSG;
 }
 

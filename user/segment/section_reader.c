@@ -79,12 +79,13 @@ static int parse_times(struct cursor *c, int64_t day_ns, struct section *facts)
 }
 
 /* Whole seconds after the day's begin, as nanoseconds; the far ends of time are bent inwards. */
-static int64_t parse_second(struct cursor *c, int64_t day_ns)
+static int64_t parse_second(struct cursor *c, int32_t day)
 {
-	int64_t ns = cursor_zigzag(c);
+	int64_t after = cursor_zigzag(c), seconds, ns;
 
-	if (__builtin_mul_overflow(ns, NS_PER_SEC, &ns) || __builtin_add_overflow(ns, day_ns, &ns))
-		return ns < 0 ? INT64_MIN : INT64_MAX;
+	if (__builtin_add_overflow(after, (int64_t)day * 86400, &seconds) ||
+	    __builtin_mul_overflow(seconds, NS_PER_SEC, &ns))
+		return after < 0 ? INT64_MIN : INT64_MAX;
 	return ns;
 }
 
@@ -101,9 +102,9 @@ static int parse_facts(struct segment_reader *r, struct cursor *c, struct sectio
 		return -EBADMSG;
 	facts->rung = cursor_u8(c);
 	flags = cursor_u8(c);
-	facts->span_from_ns = parse_second(c, day_ns);
-	facts->span_to_ns = parse_second(c, day_ns);
-	facts->sealed_utc_ns = parse_second(c, day_ns);
+	facts->span_from_ns = parse_second(c, r->day);
+	facts->span_to_ns = parse_second(c, r->day);
+	facts->sealed_utc_ns = parse_second(c, r->day);
 	facts->first_utc_ns = facts->last_utc_ns = facts->opened_utc_ns = day_ns;
 	if (!cursor_ok(c) || rows > SECTION_ROWS_MAX || tenant > UINT32_MAX)
 		return -EBADMSG;
@@ -240,6 +241,8 @@ static int parse_endpoints(struct cursor *c, struct section_reader *s)
 		if (parse_endpoint(c, &s->endpoints[i]))
 			return -EBADMSG;
 		s->is_close[i] = s->endpoints[i].kind == SEKISHO_KIND_CLOSE;
+		if (s->is_close[i] && !s->facts.has_close)
+			return -EBADMSG;
 	}
 	return 0;
 }
@@ -441,6 +444,7 @@ int section_read_block(struct segment_reader *r, const struct section_reader *s,
 	if (error)
 		return error;
 	block_reader_start(b, block->bytes - 4, block->rows, block->first_row, &block->first);
+	b->block = i;
 	return section_decode_more(s, stage, b);
 }
 
@@ -451,13 +455,21 @@ int section_decode_more(const struct section_reader *s, enum block_stage stage,
 		.codes = s->codes,
 		.first_utc_ns = s->facts.first_utc_ns,
 		.last_utc_ns = s->facts.last_utc_ns,
+		.opened_utc_ns = s->facts.opened_utc_ns,
 		.first_time_shift = s->first_time_shift,
 		.has_rtt = s->facts.has_rtt,
 		.endpoint_count = s->endpoint_count,
 		.is_close = s->is_close,
 	};
 
-	return block_reader_decode(&context, stage, b);
+	enum block_stage before = b->stage;
+	int error = block_reader_decode(&context, stage, b);
+
+	/* What lies behind the first source of the next block, the index would not find here. */
+	if (!error && before == BLOCK_NONE && stage > BLOCK_NONE && b->block + 1 < s->block_count &&
+	    addr_compare_source(&b->source[b->sources - 1], &s->blocks[b->block + 1].first) > 0)
+		error = -EBADMSG;
+	return error;
 }
 
 uint32_t block_source_of(const struct block_rows *b, uint32_t i)
