@@ -36,12 +36,13 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(filter-out %_mutate.c,$(FUZZ_SRC))
 LIB := $(B)/libsekisho.a
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 ALL_SRC := $(LIB_SRC) $(VERB_SRC) user/cmd/sekisho.c user/cmd/sekishod.c $(UNIT_SRC) $(CONNS_SRC) \
-	$(FUZZ_SRC) tests/fuzz/fuzz.c tests/fuzz/replay.c
+	$(FUZZ_SRC) tests/fuzz/fuzz.c tests/fuzz/replay.c tests/spec/random_store.c \
+	tests/golden/make_golden.c
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY: build/bpf/accept.bpf.o
-.PHONY: all help demo test test-unit test-cli test-kernel test-vm unit fuzz fuzz-run lint clean FORCE
+.PHONY: all help demo test test-unit test-cli test-kernel test-vm unit fuzz fuzz-run golden lint clean FORCE
 
 ## all: build sekishod and sekisho (the default)
 all: $(B)/sekishod $(B)/sekisho
@@ -64,7 +65,7 @@ test:
 	$(Q)scripts/as-root tests/run
 
 ## unit: build everything the tests run
-unit: all $(B)/unit $(B)/conns $(addprefix $(B)/,$(FUZZ_TARGETS))
+unit: all $(B)/unit $(B)/conns $(B)/random_store $(B)/make_golden $(addprefix $(B)/,$(FUZZ_TARGETS))
 
 ## fuzz: build the fuzz targets with libFuzzer, into build/fuzz
 fuzz:
@@ -77,6 +78,10 @@ fuzz-run: fuzz
 	$(Q)mkdir -p build/fuzz/found/$(TARGET)
 	$(Q)cd build/fuzz/found && ../fuzz_$(TARGET) -max_total_time=$(SECONDS) -max_len=65536 -timeout=20 \
 		-rss_limit_mb=1024 $(TARGET) $(CURDIR)/tests/fuzz/corpus/$(TARGET)
+
+## golden: freeze the files of tests/golden anew; FORCE=1 replaces those that are there
+golden: $(B)/make_golden $(B)/sekisho
+	$(Q)tests/golden/freeze $(if $(filter 1,$(FORCE)),--force)
 
 ## lint: includes point one way, banned functions, file and function length
 lint:
@@ -122,11 +127,14 @@ $(B)/unit: $(call obj,$(UNIT_SRC)) $(LIB)
 $(B)/unit: LIBS += -lcunit -lm
 $(B)/conns: $(call obj,$(CONNS_SRC))
 $(B)/conns: LIBS :=
+$(B)/random_store: $(B)/tests/spec/random_store.o $(LIB)
+$(B)/make_golden: $(B)/tests/golden/make_golden.o $(LIB)
 # A target with libFuzzer's main() and mutators, or with one that runs the kept corpus.
 $(addprefix $(B)/,$(FUZZ_TARGETS)): $(B)/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/fuzz.o \
 		$(B)/tests/fuzz/$(if $(FUZZ),fuzz_mutate,replay).o $(LIB)
 $(if $(FUZZ),$(addprefix $(B)/,$(FUZZ_TARGETS)): LIBS += -fsanitize=fuzzer)
-$(B)/sekishod $(B)/sekisho $(B)/unit $(B)/conns $(addprefix $(B)/,$(FUZZ_TARGETS)):
+$(B)/sekishod $(B)/sekisho $(B)/unit $(B)/conns $(B)/random_store $(B)/make_golden \
+		$(addprefix $(B)/,$(FUZZ_TARGETS)):
 	$(SAY) LD $@
 	$(Q)$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
 
