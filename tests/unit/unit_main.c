@@ -22,6 +22,7 @@
 	X(answer)         \
 	X(array)          \
 	X(block)          \
+	X(clock_piece)    \
 	X(cmdline)        \
 	X(conf)           \
 	X(consent)        \
@@ -40,6 +41,7 @@
 	X(rung)           \
 	X(scan)           \
 	X(seal)           \
+	X(section_lies)   \
 	X(sealer)         \
 	X(search)         \
 	X(merkle)         \

@@ -164,12 +164,21 @@ static int read_tenants(struct journal_reader *r, struct cursor *c, uint32_t ent
 
 static int read_entries(struct journal_reader *r, const struct frame *f, struct cursor *c)
 {
+	size_t entry_bytes = f->type == FRAME_ANCHORS ? STORE_ANCHOR_BYTES : STORE_GAP_BYTES;
+	size_t tenants_before = r->tenant_count;
 	struct anchor anchor;
 	struct gap gap;
 	int error = 0;
 
-	if (f->type == FRAME_TENANTS)
-		return read_tenants(r, c, f->entries);
+	/* A bad frame is bad as a whole: none of its entries count. */
+	if (f->type == FRAME_TENANTS) {
+		error = read_tenants(r, c, f->entries);
+		if (error)
+			r->tenant_count = tenants_before;
+		return error;
+	}
+	if (cursor_left(c) / entry_bytes < f->entries)
+		return -EBADMSG;
 	for (uint32_t i = 0; i < f->entries && !error; i++) {
 		if (f->type == FRAME_ANCHORS) {
 			anchor_read(c, &anchor);
