@@ -264,10 +264,15 @@ class Fields:
         while True:
             byte = self.u8()
             value |= (byte & 0x7f) << shift
+            if value >= MODULO or shift > 63:
+                raise Bad
             if byte < 0x80:
-                break
+                return value
             shift += 7
-        if value >= MODULO:
+
+    def u32_varint(self):
+        value = self.varint()
+        if value >> 32:
             raise Bad
         return value
 
@@ -321,7 +326,7 @@ class Code:
         while len(lengths) < listed:
             length = nibble()
             lengths += [length] if length else [0] * (nibble() + 1)
-        if len(lengths) > symbols or max(lengths) > 11:
+        if len(lengths) != listed or listed > symbols or max(lengths) > 11:
             raise Bad
         return Code(lengths)
 
@@ -510,7 +515,7 @@ class Section:
             raise Bad
         if not 64 <= header_size <= 16777216:
             raise Bad
-        self.size, self.body = header_size + body_size, at + header_size
+        self.size, self.body, self.body_size = header_size + body_size, at + header_size, body_size
         if at + self.size > len(data):
             raise Torn
         header = data[at + 64:at + header_size]
@@ -537,19 +542,24 @@ class Section:
         self.blocks, self.clock, self.endpoints, self.codes = [], [], [], {}
         if self.flags & 2:
             text = fields.take(fields.varint())
-            if not 0 < len(text) <= 1024:
+            if not 0 < len(text) <= 1024 or 0 in text:
                 raise Bad
         if self.flags & 4:
             fields.take(40 * fields.varint())
         if self.count:
             self.clock = self.read_clock(fields)
-            self.endpoints = [self.endpoint(fields) for _ in range(fields.varint())]
+            count = fields.varint()
+            if not 0 < count <= 65536:
+                raise Bad
+            self.endpoints = [self.endpoint(fields) for _ in range(count)]
             given, usual = fields.varint(), usual_codes()
             if given >> 30:
                 raise Bad
             for t in range(30):
                 self.codes[t] = Code.given(fields, SYMBOLS[t]) if given >> t & 1 else Code(usual[t])
             self.read_index(fields)
+        elif self.body_size:
+            raise Bad
         if fields.at != len(fields.data) or (not self.flags & 8 and any(e["kind"] == 3 for e in self.endpoints)):
             raise Bad
 
@@ -558,10 +568,12 @@ class Section:
         for _ in range(fields.varint()):
             boot_from = boot + fields.varint()
             boot = boot_from + fields.varint()
-            utc += fields.zigzag()
+            utc = signed((utc + fields.zigzag()) % MODULO)
             pieces.append({"utc": utc, "boot_from": boot_from})
             code = fields.u8()
-            pieces[-1].update(max_error=1 << code - 1 if code else 0, status=fields.varint())
+            if boot >= MODULO or code > 64:
+                raise Bad
+            pieces[-1].update(max_error=1 << code - 1 if code else 0, status=fields.u32_varint())
             utc += boot - boot_from
         return pieces
 
@@ -570,7 +582,7 @@ class Section:
         flags = fields.u8()
         if flags & ~3:
             raise Bad
-        e = {"kind": fields.u8(), "protocol": fields.u8(), "flags": fields.varint(), "consent": fields.varint(),
+        e = {"kind": fields.u8(), "protocol": fields.u8(), "flags": fields.u32_varint(), "consent": fields.u32_varint(),
              "dst_port": fields.u16(), "orig_dst": bytes(16), "orig_dst_port": 0}
         e["dst"] = fields.take(16) if flags & 1 else bytes(10) + b"\xff\xff" + fields.take(4)
         if flags & 2:
@@ -582,11 +594,16 @@ class Section:
         key, offset = 0, self.body
         for i in range(v4 + v6):
             key = fields.varint() + (0 if i == v4 else key)
+            if key >> (32 if i < v4 else 64):
+                raise Bad
             first = bytes(10) + b"\xff\xff" + key.to_bytes(4, "big") if i < v4 else key.to_bytes(8, "big") + fields.take(8)
             rows, size = fields.varint() + 1, fields.varint()
+            if rows > 2048 or not 5 <= size <= 90112 or i >= v4 and first[:12] == bytes(10) + b"\xff\xff" or \
+                    i not in (0, v4) and first < self.blocks[-1]["first"]:
+                raise Bad
             self.blocks.append({"v4": i < v4, "first": first, "rows": rows, "at": offset, "size": size})
             offset += size
-        if sum(b["rows"] for b in self.blocks) != self.count:
+        if sum(b["rows"] for b in self.blocks) != self.count or offset != self.body + self.body_size:
             raise Bad
 
 
@@ -720,14 +737,12 @@ def join_closes(rows):
     for row in rows:
         if row["kind"] != 3:
             openings.setdefault(tuple_of(row), []).append(row)
-    for row in rows:
-        if row["kind"] != 3:
-            continue
+    for row in sorted((r for r in rows if r["kind"] == 3), key=lambda r: (r["time"] - r["lasted"], r["time"])):
         opened = row["time"] - row["lasted"]
-        near = [(abs(o["time"] - opened), i, o) for i, o in enumerate(openings.get(tuple_of(row), []))
+        near = [(abs(o["time"] - opened), o["time"], i, o) for i, o in enumerate(openings.get(tuple_of(row), []))
                 if o["time"] <= row["time"] and not o.get("close")]
         if near and min(near)[0] <= max(10**9, row["lasted"] // 1000):
-            min(near)[2]["close"] = row["time"]
+            min(near)[3]["close"] = row["time"]
     return [row for row in rows if row["kind"] != 3]
 
 
