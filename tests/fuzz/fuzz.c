@@ -19,6 +19,12 @@ void fuzz_fail(const char *condition, const char *file, int line)
 	abort();
 }
 
+/* With SEKISHO_FUZZ_KEEP=DIR the files go there and stay: what another reader is to be shown. */
+static const char *keep_in(void)
+{
+	return getenv("SEKISHO_FUZZ_KEEP");
+}
+
 static void remove_dir(void)
 {
 	rmdir(dir_path);
@@ -30,6 +36,11 @@ int fuzz_dir(void)
 
 	if (dir_fd >= 0)
 		return dir_fd;
+	if (keep_in()) {
+		dir_fd = open(keep_in(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		FUZZ_ASSERT(dir_fd >= 0);
+		return dir_fd;
+	}
 	if (getenv("TMPDIR") && strlen(getenv("TMPDIR")) < sizeof(dir_path) - 32)
 		parent = getenv("TMPDIR");
 	snprintf(dir_path, sizeof(dir_path), "%s/sekisho-fuzz.XXXXXX", parent);
@@ -51,7 +62,7 @@ void fuzz_file(const char *name, const uint8_t *data, size_t size)
 
 void fuzz_file_gone(const char *name)
 {
-	FUZZ_ASSERT(unlinkat(fuzz_dir(), name, 0) == 0);
+	FUZZ_ASSERT(keep_in() || unlinkat(fuzz_dir(), name, 0) == 0);
 }
 
 uint8_t *fuzz_copy(const uint8_t *data, size_t size)

@@ -197,7 +197,8 @@ class Journal:
                     if len(raw) < 40 * entries:
                         raise Bad
                 else:
-                    self.tenants.update(self.tenant_frame(raw, entries))
+                    for number, name in self.tenant_frame(raw, entries):
+                        self.tenants.setdefault(number, name)
             self.facts["objects"] += 1
         return end - at
 
@@ -221,7 +222,7 @@ class Journal:
 
     @staticmethod
     def tenant_frame(raw, entries):
-        tenants, at = {}, 0
+        tenants, at = [], 0
         for _ in range(entries):
             if at + 9 > len(raw):
                 raise Bad
@@ -229,7 +230,7 @@ class Journal:
             name = raw[at + 9:at + 9 + length].decode("ascii", "replace")
             if not number or len(name) != length or not TENANT_ID.match(name):
                 raise Bad
-            tenants[number] = name
+            tenants.append((number, name))
             at += 9 + length
         return tenants
 
@@ -771,7 +772,11 @@ def read_store(state_dir):
             except Refused as why:
                 facts[path] = str(why)
                 continue
-            day = (datetime.date(1970, 1, 1) + datetime.timedelta(days=segment.day)).isoformat()
+            try:
+                day = (datetime.date(1970, 1, 1) + datetime.timedelta(days=segment.day)).isoformat()
+            except OverflowError:
+                facts[path] = "of a day that no calendar has"
+                continue
             if os.path.basename(path) != day + (".%d" % segment.part if segment.part != 1 else "") + ".sks" or \
                     segment.tenant != tenant:
                 facts[path] = "of another tenant, day or part than its name says"

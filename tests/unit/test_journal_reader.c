@@ -394,6 +394,8 @@ static void row_frames_that_lie_are_not_decoded(void)
 		{ "payload too short", FRAME_ROWS, 0, 4, 4, 4, 1u << STORE_COLUMN_CONSENT, bytes, 4 },
 		{ "payload too long", FRAME_ROWS, 0, 1, 8, 8, 1u << STORE_COLUMN_CONSENT, bytes, 8 },
 		{ "unknown column", FRAME_ROWS, 0, 1, 8, 8, 1u << 30 | 1u << STORE_COLUMN_CONSENT, bytes, 8 },
+		{ "unknown column without bytes", FRAME_ROWS, 0, 1, 4, 4, 1u << 15 | 1u << STORE_COLUMN_CONSENT, bytes, 4 },
+		{ "column 0", FRAME_ROWS, 0, 1, 4, 4, 1u | 1u << STORE_COLUMN_CONSENT, bytes, 4 },
 		{ "most rows of nothing", FRAME_ROWS, 0, 65536, 4, 4, 1u << STORE_COLUMN_TIME, bytes, 4 },
 		{ "later than it says", FRAME_ROWS, 0, 1, 8, 8, 1u << STORE_COLUMN_TIME, bytes, 8 },
 		{ "not zstd", FRAME_ROWS, 1, 1, 4, 4, 1u << STORE_COLUMN_CONSENT, bytes, 4 },

@@ -343,6 +343,7 @@ void journal_reader_close(struct journal_reader *r)
 /* Raw payload of a row frame: the stored columns in order of their number, planes of each. */
 static int decode_rows(const struct frame *f, const struct buffer *raw, struct record *rows)
 {
+	uint32_t unknown = f->columns;
 	struct cursor c;
 
 	memset(rows, 0, f->entries * sizeof(*rows));
@@ -352,6 +353,7 @@ static int decode_rows(const struct frame *f, const struct buffer *raw, struct r
 
 		if (!(f->columns & 1u << col->id))
 			continue;
+		unknown &= ~(1u << col->id);
 		planes = cursor_bytes(&c, (size_t)f->entries * col->width);
 		if (!planes)
 			return -EBADMSG;
@@ -366,7 +368,7 @@ static int decode_rows(const struct frame *f, const struct buffer *raw, struct r
 		if ((uint64_t)rows[i].time_ns < f->first_boot_ns ||
 		    (uint64_t)rows[i].time_ns > f->last_boot_ns)
 			return -EBADMSG;
-	return cursor_left(&c) == 0 ? 0 : -EBADMSG;
+	return !unknown && cursor_left(&c) == 0 ? 0 : -EBADMSG;
 }
 
 int journal_reader_rows(struct journal_reader *r, size_t i, struct record *rows)
