@@ -102,7 +102,7 @@ static void check_same(const struct store_dir *with, const struct store_dir *wit
 	CHECK(a.count == b.count && memcmp(x, y, a.count * sizeof(*x)) == 0);
 	CHECK_INT(a.gaps.count, b.gaps.count);
 	CHECK(a.gaps.count == b.gaps.count &&
-	      memcmp(a.gaps.list, b.gaps.list, a.gaps.count * sizeof(*a.gaps.list)) == 0);
+	      (!a.gaps.count || memcmp(a.gaps.list, b.gaps.list, a.gaps.count * sizeof(*a.gaps.list)) == 0));
 	CHECK_INT(a.rungs, b.rungs);
 	CHECK_INT(a.clock_seen, b.clock_seen);
 	CHECK_INT(a.clock_unsynchronised, b.clock_unsynchronised);
