@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Everything that is made goes to build/. V=1 shows the commands, CC=clang builds with clang,
-# SAN=1 builds with AddressSanitizer and UndefinedBehaviorSanitizer (into build/san).
+# SAN=1 builds with AddressSanitizer and UndefinedBehaviorSanitizer (into build/san), FUZZ=1 with these
+# and libFuzzer (into build/fuzz; `make fuzz` sets it).
 
-CC := gcc
+CC := $(if $(FUZZ),clang,gcc)
 CLANG := clang
 BPFTOOL := bpftool
 V := 0
 Q := $(if $(filter 1,$(V)),,@)
 SAY := @$(if $(filter 1,$(V)),:,printf '  %-8s %s\n')
 
-B := build$(if $(SAN),/san)
+B := build$(if $(SAN),/san)$(if $(FUZZ),/fuzz)
 ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
 , := ,
-SAN_FLAGS := $(if $(SAN),-fsanitize=address$(,)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+SAN_FLAGS := $(if $(SAN)$(FUZZ),-fsanitize=address$(,)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)\
+	$(if $(FUZZ),-fsanitize=fuzzer-no-link)
 CPPFLAGS := -D_GNU_SOURCE -I. -Iuser -isystem build/bpf
 CFLAGS := -std=gnu11 -O2 -g -fstack-protector-strong $(WARN) $(SAN_FLAGS)
 LDFLAGS := $(SAN_FLAGS) -Wl,-z,relro,-z,now
@@ -34,16 +36,20 @@ CONNS_SRC := $(sort $(wildcard tests/kernel/*.c))
 SEAL_MEMORY_SRC := tests/proof/seal_memory.c
 BENCH_SRC := $(filter-out tests/bench/catalog_probe.c,$(sort $(wildcard tests/bench/*.c)))
 METER_SRC := $(sort $(wildcard tests/bench/capture/*.c))
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(filter-out %_mutate.c,$(FUZZ_SRC)))
 LIB := $(B)/libsekisho.a
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 ALL_SRC := $(LIB_SRC) $(VERB_SRC) user/cmd/sekisho.c user/cmd/sekishod.c $(UNIT_SRC) $(CONNS_SRC) \
 	$(PROOF_SRC) $(SEAL_MEMORY_SRC) $(BENCH_SRC) tests/bench/catalog_probe.c \
-	$(METER_SRC)
+	$(METER_SRC) \
+	$(FUZZ_SRC) tests/fuzz/fuzz.c tests/fuzz/replay.c tests/spec/random_store.c \
+	tests/golden/make_golden.c
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY: build/bpf/accept.bpf.o
-.PHONY: all help demo test test-long unit bench-store bench-capture lint clean FORCE
+.PHONY: all help demo test test-long unit bench-store bench-capture fuzz fuzz-run golden lint clean FORCE
 
 ## all: build sekishod and sekisho (the default)
 all: $(B)/sekishod $(B)/sekisho
@@ -71,7 +77,8 @@ test-long: test $(B)/seal_memory
 	$(Q)scripts/as-root tests/proof/seal_memory.sh
 
 ## unit: build everything the tests run
-unit: all $(B)/unit $(B)/conns $(B)/proof $(B)/fault.so $(B)/catalog_probe $(B)/bench-store $(B)/meter
+unit: all $(B)/unit $(B)/conns $(B)/proof $(B)/fault.so $(B)/catalog_probe $(B)/bench-store $(B)/meter \
+		$(B)/random_store $(B)/make_golden $(addprefix $(B)/,$(FUZZ_TARGETS))
 
 ## bench-store: sizes, rates and searches of the store beside others; DATA="D1 D3" by default, D2 is large
 DATA := D1 D3
@@ -83,6 +90,22 @@ bench-capture:
 	$(Q)scripts/as-root scripts/install-deps --bench
 	$(Q)$(MAKE) --no-print-directory all $(B)/conns $(B)/meter
 	$(Q)scripts/as-root tests/bench/capture/run $(if $(PAIRS),PAIRS=$(PAIRS))
+
+## fuzz: build the fuzz targets with libFuzzer, into build/fuzz
+fuzz:
+	$(Q)$(MAKE) --no-print-directory FUZZ=1 $(addprefix build/fuzz/,$(FUZZ_TARGETS))
+
+## fuzz-run: make fuzz-run TARGET=segment SECONDS=60: new inputs and findings go to build/fuzz/found
+TARGET := segment
+SECONDS := 60
+fuzz-run: fuzz
+	$(Q)mkdir -p build/fuzz/found/$(TARGET)
+	$(Q)cd build/fuzz/found && ../fuzz_$(TARGET) -max_total_time=$(SECONDS) -max_len=65536 -timeout=20 \
+		-rss_limit_mb=1024 $(TARGET) $(CURDIR)/tests/fuzz/corpus/$(TARGET)
+
+## golden: freeze the files of tests/golden anew; FORCE=1 replaces those that are there
+golden: $(B)/make_golden $(B)/sekisho
+	$(Q)tests/golden/freeze $(if $(filter 1,$(FORCE)),--force)
 
 ## lint: includes point one way, banned functions, file and function length
 lint:
@@ -116,6 +139,7 @@ $(B)/%.o: %.c Makefile $(B)/flags
 	$(Q)$(CC) $(CPPFLAGS) $(EXTRA_CPPFLAGS) $(CFLAGS) -MD -MP -c $< -o $@
 
 $(call obj,$(BENCH_SRC)): EXTRA_CPPFLAGS := -Itests/bench
+$(call obj,$(FUZZ_SRC) tests/fuzz/fuzz.c tests/fuzz/replay.c): EXTRA_CPPFLAGS := -Itests/fuzz
 $(call obj,$(UNIT_SRC) $(PROOF_SRC)): EXTRA_CPPFLAGS := -Iuser/base -Itests/unit
 
 $(LIB): $(call obj,$(LIB_SRC))
@@ -136,7 +160,14 @@ $(B)/bench-store: $(call obj,$(BENCH_SRC)) $(LIB)
 $(B)/bench-store: LIBS += -lm
 $(B)/meter: $(call obj,$(METER_SRC))
 $(B)/meter: LIBS := -lbpf -lelf -lz
-$(B)/sekishod $(B)/sekisho $(B)/unit $(B)/proof $(B)/conns $(B)/seal_memory $(B)/catalog_probe $(B)/bench-store $(B)/meter:
+$(B)/random_store: $(B)/tests/spec/random_store.o $(LIB)
+$(B)/make_golden: $(B)/tests/golden/make_golden.o $(LIB)
+# A target with libFuzzer's main() and mutators, or with one that runs the kept corpus.
+$(addprefix $(B)/,$(FUZZ_TARGETS)): $(B)/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/fuzz.o \
+		$(B)/tests/fuzz/$(if $(FUZZ),fuzz_mutate,replay).o $(LIB)
+$(if $(FUZZ),$(addprefix $(B)/,$(FUZZ_TARGETS)): LIBS += -fsanitize=fuzzer)
+$(B)/sekishod $(B)/sekisho $(B)/unit $(B)/proof $(B)/conns $(B)/seal_memory $(B)/catalog_probe $(B)/bench-store $(B)/meter \
+		$(B)/random_store $(B)/make_golden $(addprefix $(B)/,$(FUZZ_TARGETS)):
 	$(SAY) LD $@
 	$(Q)$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
 

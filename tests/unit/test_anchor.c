@@ -109,6 +109,31 @@ static void range_of_a_stretch_with_steps(void)
 	CHECK_ROW(with_steps > 100, "%zu", with_steps);
 }
 
+/* An anchor that is beside itself, and a frame that ends before it begins: any time may be meant, so none is
+ * left out. */
+static void range_that_runs_over_is_all_of_time(void)
+{
+	static const struct {
+		int64_t utc;
+		uint64_t first, last;
+	} table[] = {
+		{ INT64_MAX - 5, 10, 20 }, { 0, 0, UINT64_MAX }, { 0, 20, 10 }, { INT64_MIN, 0, UINT64_C(1) << 63 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct anchors list = { 0 };
+		int64_t least, greatest;
+
+		add(&list, 10, table[i].utc);
+		anchors_utc_range(&list, table[i].first, table[i].last, &least, &greatest);
+		CHECK_ROW(least == INT64_MIN && greatest == INT64_MAX, "%zu: %lld to %lld", i, (long long)least,
+			  (long long)greatest);
+		anchors_utc_range(&list, 10, 10, &least, &greatest);
+		CHECK_ROW(least == table[i].utc && greatest == table[i].utc, "%zu", i);
+		anchors_done(&list);
+	}
+}
+
 static void of_two_at_one_instant_the_later_counts(void)
 {
 	struct anchors list = { 0 };
@@ -173,5 +198,6 @@ static void a_sample_is_of_now(void)
 
 UNIT_SUITE(anchor, TEST(kept_in_order_of_boot_time), TEST(an_identical_anchor_is_kept_once),
 	   TEST(conversion_before_after_between_and_across_a_step),
-	   TEST(range_of_a_stretch_with_steps), TEST(of_two_at_one_instant_the_later_counts), TEST(any_values_are_survived),
+	   TEST(range_of_a_stretch_with_steps), TEST(range_that_runs_over_is_all_of_time),
+	   TEST(of_two_at_one_instant_the_later_counts), TEST(any_values_are_survived),
 	   TEST(bytes_round_trip), TEST(a_sample_is_of_now));

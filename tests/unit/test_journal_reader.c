@@ -326,6 +326,7 @@ static void hostile_frames_are_damage(void)
 		{ "id is ..", FRAME_TENANTS, 0, 1, 11, 11, 0, TENANT("\x02", ".."), 11 },
 		{ "id with /", FRAME_TENANTS, 0, 1, 12, 12, 0, TENANT("\x03", "a/b"), 12 },
 		{ "id with NUL", FRAME_TENANTS, 0, 1, 12, 12, 0, TENANT("\x03", "a\0b"), 12 },
+		{ "the second id empty", FRAME_TENANTS, 0, 2, 19, 19, 0, TENANT("\x01", "a") TENANT("\0", ""), 19 },
 		{ "number 0", FRAME_TENANTS, 0, 1, 10, 10, 0, "\0\0\0\0\0\0\0\0\x01x", 10 },
 	};
 	struct sample s = make_sample(8);
@@ -342,8 +343,8 @@ static void hostile_frames_are_damage(void)
 		CHECK_ROW(r.damaged_at == s.size, "%s", table[i].what);
 		CHECK_ROW(r.damaged_bytes == FRAME_HEADER_BYTES + table[i].payload_bytes, "%s: %llu",
 			  table[i].what, (unsigned long long)r.damaged_bytes);
-		CHECK_ROW(r.rows == ROWS && r.tenant_count == 2 && r.gaps.count == 1, "%s",
-			  table[i].what);
+		CHECK_ROW(r.rows == ROWS && r.tenant_count == 2 && r.gaps.count == 1 && r.anchors.count == 2,
+			  "%s", table[i].what);
 		CHECK_ROW(r.ring_end == 4000, "%s", table[i].what);
 		journal_reader_close(&r);
 	}
@@ -394,7 +395,10 @@ static void row_frames_that_lie_are_not_decoded(void)
 		{ "payload too short", FRAME_ROWS, 0, 4, 4, 4, 1u << STORE_COLUMN_CONSENT, bytes, 4 },
 		{ "payload too long", FRAME_ROWS, 0, 1, 8, 8, 1u << STORE_COLUMN_CONSENT, bytes, 8 },
 		{ "unknown column", FRAME_ROWS, 0, 1, 8, 8, 1u << 30 | 1u << STORE_COLUMN_CONSENT, bytes, 8 },
+		{ "unknown column without bytes", FRAME_ROWS, 0, 1, 4, 4, 1u << 15 | 1u << STORE_COLUMN_CONSENT, bytes, 4 },
+		{ "column 0", FRAME_ROWS, 0, 1, 4, 4, 1u | 1u << STORE_COLUMN_CONSENT, bytes, 4 },
 		{ "most rows of nothing", FRAME_ROWS, 0, 65536, 4, 4, 1u << STORE_COLUMN_TIME, bytes, 4 },
+		{ "later than it says", FRAME_ROWS, 0, 1, 8, 8, 1u << STORE_COLUMN_TIME, bytes, 8 },
 		{ "not zstd", FRAME_ROWS, 1, 1, 4, 4, 1u << STORE_COLUMN_CONSENT, bytes, 4 },
 		{ "unknown coding", FRAME_ROWS, 9, 1, 4, 4, 1u << STORE_COLUMN_CONSENT, bytes, 4 },
 	};

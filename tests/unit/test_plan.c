@@ -101,8 +101,8 @@ static void check_same(const struct store_dir *with, const struct store_dir *wit
 	CHECK_INT(a.count, b.count);
 	CHECK(a.count == b.count && memcmp(x, y, a.count * sizeof(*x)) == 0);
 	CHECK_INT(a.gaps.count, b.gaps.count);
-	for (size_t i = 0; i < a.gaps.count && i < b.gaps.count; i++)
-		CHECK(memcmp(&a.gaps.list[i], &b.gaps.list[i], sizeof(a.gaps.list[i])) == 0);
+	CHECK(a.gaps.count == b.gaps.count &&
+	      (!a.gaps.count || memcmp(a.gaps.list, b.gaps.list, a.gaps.count * sizeof(*a.gaps.list)) == 0));
 	CHECK_INT(a.rungs, b.rungs);
 	CHECK_INT(a.clock_seen, b.clock_seen);
 	CHECK_INT(a.clock_unsynchronised, b.clock_unsynchronised);

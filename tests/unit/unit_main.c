@@ -24,6 +24,7 @@
 	X(block)          \
 	X(catalog)        \
 	X(catalog_add)    \
+	X(clock_piece)    \
 	X(cmdline)        \
 	X(conf)           \
 	X(consent)        \
@@ -49,6 +50,7 @@
 	X(rung)           \
 	X(scan)           \
 	X(seal)           \
+	X(section_lies)   \
 	X(sealer)         \
 	X(search)         \
 	X(merkle)         \

@@ -99,26 +99,45 @@ int64_t anchors_utc(const struct anchors *list, uint64_t boot_ns)
 	return a ? (int64_t)((uint64_t)a->utc_ns + (boot_ns - a->boot_ns)) : 0;
 }
 
+/* UTC over boot times that one anchor counts for; false when it does not ascend: an anchor that is
+ * beside itself. */
+static bool extend_range(const struct anchor *a, uint64_t from, uint64_t to, int64_t *least,
+			 int64_t *greatest)
+{
+	int64_t begin = (int64_t)((uint64_t)a->utc_ns + (from - a->boot_ns));
+	int64_t end = (int64_t)((uint64_t)a->utc_ns + (to - a->boot_ns));
+
+	if (end < begin || to - from > INT64_MAX)
+		return false;
+	*least = begin < *least ? begin : *least;
+	*greatest = end > *greatest ? end : *greatest;
+	return true;
+}
+
 void anchors_utc_range(const struct anchors *list, uint64_t first_boot_ns, uint64_t last_boot_ns,
 		       int64_t *ret_least, int64_t *ret_greatest)
 {
-	int64_t ends[2] = { anchors_utc(list, first_boot_ns), anchors_utc(list, last_boot_ns) };
+	const struct anchor *a = anchors_find(list, first_boot_ns), *end;
+	int64_t least = INT64_MAX, greatest = INT64_MIN;
+	bool ascends = first_boot_ns <= last_boot_ns;
 
-	*ret_least = ends[ends[1] < ends[0]];
-	*ret_greatest = ends[ends[1] >= ends[0]];
-	for (size_t i = 0; i < list->count; i++) {
-		uint64_t boot = list->list[i].boot_ns;
-		int64_t before;
+	*ret_least = *ret_greatest = 0;
+	if (!a)
+		return;
+	end = list->list + list->count;
+	for (uint64_t from = first_boot_ns; ascends && a < end && from <= last_boot_ns; a++) {
+		bool more = a + 1 < end && a[1].boot_ns <= last_boot_ns;
 
-		if (boot <= first_boot_ns || boot > last_boot_ns)
+		/* Time runs by an anchor up to the next one. Of several of one instant the last counts. */
+		if (more && a[1].boot_ns <= from)
 			continue;
-		/* Time runs by the anchor before up to this one, and from this one on by itself. */
-		before = anchors_utc(list, boot - 1);
-		if (before > *ret_greatest)
-			*ret_greatest = before;
-		if (list->list[i].utc_ns < *ret_least)
-			*ret_least = list->list[i].utc_ns;
+		ascends = extend_range(a, from, more ? a[1].boot_ns - 1 : last_boot_ns, &least, &greatest);
+		if (!more)
+			break;
+		from = a[1].boot_ns;
 	}
+	*ret_least = ascends ? least : INT64_MIN;
+	*ret_greatest = ascends ? greatest : INT64_MAX;
 }
 
 void anchor_write(const struct anchor *a, struct buffer *out)

@@ -74,7 +74,9 @@ int clock_pieces_fit(const struct anchors *anchors, uint64_t first_boot_ns, uint
 		/* What stands at or before the first time (after it in the list: all before it). */
 		if (a->boot_ns <= first_boot_ns || fit_takes(&fit, a))
 			continue;
-		error = fit_end(&fit, a->boot_ns - 1, &out);
+		/* Of several anchors of one instant the last counts: there is no time between them. */
+		if (a->boot_ns > fit.piece.boot_from)
+			error = fit_end(&fit, a->boot_ns - 1, &out);
 		fit_begin(&fit, a, a->boot_ns);
 	}
 	if (!error)

@@ -58,7 +58,7 @@ static void write_origin(const struct catalog *c, const struct catalog_origin *o
 	buffer_u8(out, o->rung);
 	buffer_u8(out, o->imported ? CATALOG_ORIGIN_IMPORTED : 0);
 	buffer_zigzag(out, seconds_after(day_begin(c), o->span_from_ns));
-	buffer_zigzag(out, seconds_after(day_begin(c), o->span_to_ns));
+	buffer_zigzag(out, seconds_after(day_begin(c), o->span_to_ns) + (o->span_to_ns % NS_PER_SEC != 0));
 	buffer_varint(out, o->clock.count);
 	for (size_t i = 0; i < o->clock.count; i++) {
 		const struct clock_piece *piece = &o->clock.list[i];

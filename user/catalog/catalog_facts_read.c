@@ -88,12 +88,13 @@ static int read_segments(struct cursor *in, struct catalog *c)
 }
 
 /* Whole seconds after the day's begin; the far ends of time are bent inwards. */
-static int64_t read_second(struct cursor *in, int64_t begin_ns)
+static int64_t read_second(struct cursor *in, int32_t day)
 {
-	int64_t ns = cursor_zigzag(in);
+	int64_t after = cursor_zigzag(in), seconds, ns;
 
-	if (__builtin_mul_overflow(ns, NS_PER_SEC, &ns) || __builtin_add_overflow(ns, begin_ns, &ns))
-		return ns < 0 ? INT64_MIN : INT64_MAX;
+	if (__builtin_add_overflow(after, (int64_t)day * 86400, &seconds) ||
+	    __builtin_mul_overflow(seconds, NS_PER_SEC, &ns))
+		return after < 0 ? INT64_MIN : INT64_MAX;
 	return ns;
 }
 
@@ -174,8 +175,8 @@ static int read_origins(struct cursor *in, struct catalog *c)
 		if (flags & ~CATALOG_ORIGIN_FLAGS_KNOWN)
 			return cursor_ok(in) ? -ENOTSUP : -EBADMSG;
 		o->imported = flags & CATALOG_ORIGIN_IMPORTED;
-		o->span_from_ns = read_second(in, day_begin(c));
-		o->span_to_ns = read_second(in, day_begin(c));
+		o->span_from_ns = read_second(in, c->day);
+		o->span_to_ns = read_second(in, c->day);
 		o->stated = true;
 		error = read_clock(in, c, &o->clock);
 		if (!error)
@@ -244,7 +245,7 @@ static inline bool take_time(struct catalog *c, enum catalog_column column, size
 	case COLUMN_LAST:
 		if (ns > NS_PER_DAY)
 			return false;
-		s->last_utc_ns = s->first_utc_ns + ns < end ? s->first_utc_ns + ns : end;
+		s->last_utc_ns = ns < end - s->first_utc_ns ? s->first_utc_ns + ns : end;
 		return true;
 	default: /* COLUMN_OPENED; the far end of time is bent inwards */
 		if (ns == INT64_MAX || __builtin_sub_overflow(s->first_utc_ns, ns, &s->opened_utc_ns))

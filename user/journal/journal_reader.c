@@ -179,25 +179,38 @@ static int add_tenant(struct journal_reader *r, const struct journal_tenant *t)
 	return 0;
 }
 
+static int read_tenant(struct cursor *c, struct journal_tenant *ret_tenant)
+{
+	struct journal_tenant t = { .number = cursor_le32(c), .consent = cursor_le32(c) };
+	size_t length = cursor_u8(c);
+	const uint8_t *id = cursor_bytes(c, length);
+
+	if (!id || length >= sizeof(t.id))
+		return -EBADMSG;
+	memcpy(t.id, id, length);
+	/* The id becomes a directory name. */
+	if (strlen(t.id) != length || parse_tenant_id(t.id) || !t.number)
+		return -EBADMSG;
+	*ret_tenant = t;
+	return 0;
+}
+
 static int read_tenants(struct journal_reader *r, struct cursor *c, uint32_t entries)
 {
-	for (uint32_t i = 0; i < entries; i++) {
-		struct journal_tenant t = { .number = cursor_le32(c), .consent = cursor_le32(c) };
-		size_t length = cursor_u8(c);
-		const uint8_t *id = cursor_bytes(c, length);
-		int error;
+	struct cursor ahead = *c;
+	struct journal_tenant t;
+	int error = 0;
 
-		if (!id || length >= sizeof(t.id))
+	/* A bad frame is bad as a whole: all are looked at before the first one counts. */
+	for (uint32_t i = 0; i < entries; i++)
+		if (read_tenant(&ahead, &t))
 			return -EBADMSG;
-		memcpy(t.id, id, length);
-		/* The id becomes a directory name. */
-		if (strlen(t.id) != length || parse_tenant_id(t.id) || !t.number)
-			return -EBADMSG;
-		error = add_tenant(r, &t);
-		if (error)
-			return error;
+	for (uint32_t i = 0; i < entries && !error; i++) {
+		error = read_tenant(c, &t);
+		if (!error)
+			error = add_tenant(r, &t);
 	}
-	return 0;
+	return error;
 }
 
 /* The first one counts. */
@@ -215,6 +228,7 @@ static int read_custody(struct journal_reader *r, const struct frame *f, struct 
 
 static int read_entries(struct journal_reader *r, const struct frame *f, struct cursor *c)
 {
+	size_t entry_bytes = f->type == FRAME_ANCHORS ? STORE_ANCHOR_BYTES : STORE_GAP_BYTES;
 	struct anchor anchor;
 	struct gap gap;
 	int error = 0;
@@ -223,6 +237,9 @@ static int read_entries(struct journal_reader *r, const struct frame *f, struct 
 		return read_tenants(r, c, f->entries);
 	if (f->type == FRAME_CUSTODY)
 		return read_custody(r, f, c);
+	/* None of a bad frame's entries count. */
+	if (cursor_left(c) / entry_bytes < f->entries)
+		return -EBADMSG;
 	for (uint32_t i = 0; i < f->entries && !error; i++) {
 		if (f->type == FRAME_ANCHORS) {
 			anchor_read(c, &anchor);
@@ -404,6 +421,7 @@ void journal_reader_close(struct journal_reader *r)
 /* Raw payload of a row frame: the stored columns in order of their number, planes of each. */
 static int decode_rows(const struct frame *f, const struct buffer *raw, struct record *rows)
 {
+	uint32_t unknown = f->columns;
 	struct cursor c;
 
 	memset(rows, 0, f->entries * sizeof(*rows));
@@ -413,6 +431,7 @@ static int decode_rows(const struct frame *f, const struct buffer *raw, struct r
 
 		if (!(f->columns & 1u << col->id))
 			continue;
+		unknown &= ~(1u << col->id);
 		planes = cursor_bytes(&c, (size_t)f->entries * col->width);
 		if (!planes)
 			return -EBADMSG;
@@ -422,7 +441,12 @@ static int decode_rows(const struct frame *f, const struct buffer *raw, struct r
 	if (!(f->columns & 1u << STORE_COLUMN_TIME))
 		for (uint32_t i = 0; i < f->entries; i++)
 			rows[i].time_ns = (int64_t)f->first_boot_ns;
-	return cursor_left(&c) == 0 ? 0 : -EBADMSG;
+	/* A search passes over frames by the times in their header. */
+	for (uint32_t i = 0; i < f->entries; i++)
+		if ((uint64_t)rows[i].time_ns < f->first_boot_ns ||
+		    (uint64_t)rows[i].time_ns > f->last_boot_ns)
+			return -EBADMSG;
+	return !unknown && cursor_left(&c) == 0 ? 0 : -EBADMSG;
 }
 
 int journal_reader_rows(struct journal_reader *r, size_t i, struct record *rows)

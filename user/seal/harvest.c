@@ -7,6 +7,7 @@
 #include "base/utc.h"
 #include "harvest.h"
 #include "row_sort.h"
+#include "schema/event.h"
 #include "schema/journal.h"
 #include "schema/segment.h"
 
@@ -236,12 +237,14 @@ static int reserve_rows(struct harvest *h, size_t count)
 	return 0;
 }
 
-/* A lasted_ns that reaches before time would have no opening. */
-static bool row_is_sound(const struct row *row)
+/* Only a close row lasted. A lasted_ns that reaches before time would have no opening. */
+static bool row_is_sound(const struct row *row, const struct endpoint *e)
 {
 	int64_t opened;
 
-	return row->lasted_ns >= 0 && !__builtin_sub_overflow(row->time_ns, row->lasted_ns, &opened);
+	if (row->lasted_ns < 0 || (row->lasted_ns && e->kind != SEKISHO_KIND_CLOSE))
+		return false;
+	return !__builtin_sub_overflow(row->time_ns, row->lasted_ns, &opened);
 }
 
 static int take_row(struct harvest *h, struct record *record, struct problem *p)
@@ -254,7 +257,7 @@ static int take_row(struct harvest *h, struct record *record, struct problem *p)
 
 	record->time_ns = utc_within_days(to_utc(h, (uint64_t)record->time_ns));
 	row_from_record(record, 0, row, &endpoint);
-	if (!row_is_sound(row))
+	if (!row_is_sound(row, &endpoint))
 		row->lasted_ns = 0;
 	error = find_group(h, record->tenant, utc_day(record->time_ns), &group);
 	if (error == -ENOENT && r->damaged_bytes)

@@ -247,7 +247,8 @@ static int decode_close(const struct block_section *s, struct block_rows *b, con
 		return 0;
 	}
 	lasted = get_bucket(&b->bits, p->lasted, CODING_LASTED_M);
-	if (lasted > INT64_MAX)
+	/* The header states the earliest opening: a search goes by it. */
+	if (lasted > (uint64_t)b->time_ns[row] - (uint64_t)s->opened_utc_ns || lasted > INT64_MAX)
 		return -EBADMSG;
 	b->lasted_ns[row] = (int64_t)lasted;
 	return 0;

@@ -33,7 +33,8 @@ struct block_rows {
 	uint32_t endpoint[BLOCK_ROWS_MAX];
 	uint16_t src_port[BLOCK_ROWS_MAX];
 	uint8_t rtt[BLOCK_ROWS_MAX];
-	/* Private: where decoding goes on. */
+	/* Private: where decoding goes on, and the number of the block in its section. */
+	uint32_t block;
 	struct bit_reader bits;
 	bool v4, uniform[BLOCK_SOURCES_MAX];
 	uint8_t bytes[BLOCK_BYTES_MAX + BITS_PADDING];
@@ -51,7 +52,7 @@ struct block_codes {
 /* What decoding needs to know of the section. */
 struct block_section {
 	struct block_codes *codes;
-	int64_t first_utc_ns, last_utc_ns;
+	int64_t first_utc_ns, last_utc_ns, opened_utc_ns;
 	unsigned int first_time_shift;
 	bool has_rtt;
 	uint32_t endpoint_count;

@@ -87,18 +87,18 @@ int coding_read_lengths(struct cursor *c, unsigned int symbols, uint8_t *ret_len
 			int *ret_constant)
 {
 	struct nibble_reader n = { .c = c };
-	unsigned int listed = cursor_u8(c), constant = listed ? 0 : cursor_u8(c), run;
+	unsigned int listed = cursor_u8(c), constant = listed ? 0 : cursor_u8(c), run, s;
 	uint8_t lengths[HUFFMAN_SYMBOLS_MAX] = {};
 
 	if (!cursor_ok(c) || listed > symbols || constant >= symbols)
 		return -EBADMSG;
-	for (unsigned int s = 0; s < listed; s += run) {
+	for (s = 0; s < listed; s += run) {
 		run = 1;
 		lengths[s] = (uint8_t)get_nibble(&n);
 		if (!lengths[s])
 			run = get_nibble(&n) + 1;
 	}
-	if (!cursor_ok(c) || (listed && !huffman_complete(lengths, symbols)))
+	if (!cursor_ok(c) || s != listed || (listed && !huffman_complete(lengths, symbols)))
 		return -EBADMSG;
 	memcpy(ret_lengths, lengths, symbols);
 	*ret_constant = listed ? -1 : (int)constant;

@@ -80,7 +80,7 @@ static int parse_times(struct cursor *c, int64_t day_ns, struct section *facts)
 	return facts->opened_utc_ns <= facts->first_utc_ns ? 0 : -EBADMSG;
 }
 
-/* What a writer counts in whole seconds from each other. */
+/* What a writer counts in whole seconds from each other, from the day's begin on. */
 static int64_t parse_second(struct cursor *c, int64_t *seconds)
 {
 	if (__builtin_add_overflow(*seconds, cursor_zigzag(c), seconds))
@@ -89,12 +89,13 @@ static int64_t parse_second(struct cursor *c, int64_t *seconds)
 }
 
 /* Seconds after the day's begin as nanoseconds; the far ends of time are bent inwards. */
-static int64_t at_second(int64_t seconds, int64_t day_ns)
+static int64_t at_second(int64_t after, int32_t day)
 {
-	int64_t ns;
+	int64_t seconds, ns;
 
-	if (__builtin_mul_overflow(seconds, NS_PER_SEC, &ns) || __builtin_add_overflow(ns, day_ns, &ns))
-		return seconds < 0 ? INT64_MIN : INT64_MAX;
+	if (__builtin_add_overflow(after, (int64_t)day * 86400, &seconds) ||
+	    __builtin_mul_overflow(seconds, NS_PER_SEC, &ns))
+		return after < 0 ? INT64_MIN : INT64_MAX;
 	return ns;
 }
 
@@ -111,9 +112,9 @@ static int parse_facts(struct segment_reader *r, struct cursor *c, struct sectio
 		return -EBADMSG;
 	facts->rung = cursor_u8(c);
 	flags = cursor_u8(c);
-	facts->span_from_ns = at_second(parse_second(c, &seconds), day_ns);
-	facts->span_to_ns = at_second(parse_second(c, &seconds), day_ns);
-	facts->sealed_utc_ns = at_second(parse_second(c, &seconds), day_ns);
+	facts->span_from_ns = at_second(parse_second(c, &seconds), r->day);
+	facts->span_to_ns = at_second(parse_second(c, &seconds), r->day);
+	facts->sealed_utc_ns = at_second(parse_second(c, &seconds), r->day);
 	facts->first_utc_ns = facts->last_utc_ns = facts->opened_utc_ns = day_ns;
 	if (!cursor_ok(c) || rows > SECTION_ROWS_MAX || tenant > UINT32_MAX)
 		return -EBADMSG;
@@ -214,8 +215,11 @@ static int parse_endpoints(struct cursor *c, struct section_reader *s)
 	s->is_close = calloc(s->endpoint_count, sizeof(*s->is_close));
 	if (!s->is_close)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < s->endpoint_count; i++)
+	for (uint32_t i = 0; i < s->endpoint_count; i++) {
 		s->is_close[i] = s->endpoints[i].kind == SEKISHO_KIND_CLOSE;
+		if (s->is_close[i] && !s->facts.has_close)
+			return -EBADMSG;
+	}
 	return 0;
 }
 
@@ -422,6 +426,7 @@ int section_read_block(struct segment_reader *r, const struct section_reader *s,
 	if (error)
 		return error;
 	block_reader_start(b, block->bytes - 4, block->rows, block->first_row, &block->first);
+	b->block = i;
 	return section_decode_more(s, stage, b);
 }
 
@@ -432,13 +437,21 @@ int section_decode_more(const struct section_reader *s, enum block_stage stage,
 		.codes = s->codes,
 		.first_utc_ns = s->facts.first_utc_ns,
 		.last_utc_ns = s->facts.last_utc_ns,
+		.opened_utc_ns = s->facts.opened_utc_ns,
 		.first_time_shift = s->first_time_shift,
 		.has_rtt = s->facts.has_rtt,
 		.endpoint_count = s->endpoint_count,
 		.is_close = s->is_close,
 	};
 
-	return block_reader_decode(&context, stage, b);
+	enum block_stage before = b->stage;
+	int error = block_reader_decode(&context, stage, b);
+
+	/* What lies behind the first source of the next block, the index would not find here. */
+	if (!error && before == BLOCK_NONE && stage > BLOCK_NONE && b->block + 1 < s->block_count &&
+	    addr_compare_source(&b->source[b->sources - 1], &s->blocks[b->block + 1].first) > 0)
+		error = -EBADMSG;
+	return error;
 }
 
 uint32_t block_source_of(const struct block_rows *b, uint32_t i)

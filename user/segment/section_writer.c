@@ -68,6 +68,7 @@ static int survey(struct draft *d)
 		int64_t opened;
 
 		if (r->endpoint >= s->endpoint_count || r->lasted_ns < 0 ||
+		    (r->lasted_ns && s->endpoints[r->endpoint].kind != SEKISHO_KIND_CLOSE) ||
 		    (uint64_t)r->time_ns - (uint64_t)from >= (uint64_t)NS_PER_DAY ||
 		    __builtin_sub_overflow(r->time_ns, r->lasted_ns, &opened) ||
 		    (i && !in_order(r - 1, r)))
@@ -301,20 +302,17 @@ static int64_t seconds_of_day(const struct segment_section *s, int64_t utc_ns)
 static void write_facts(const struct draft *d, struct buffer *out)
 {
 	const struct segment_section *s = d->s;
-	int64_t day_ns = (int64_t)s->day * NS_PER_DAY, to = s->span_to_ns; /* survey() has tried it */
-	int64_t from_s, to_s;
+	int64_t day_ns = (int64_t)s->day * NS_PER_DAY; /* survey() has tried it */
+	int64_t from_s = seconds_of_day(s, s->span_from_ns);
+	int64_t to_s = seconds_of_day(s, s->span_to_ns) + (s->span_to_ns % NS_PER_SEC != 0);
 	bool gaps = s->gaps && s->gaps->count;
 
-	if (__builtin_add_overflow(to, NS_PER_SEC - 1, &to))
-		to = s->span_to_ns;
 	buffer_varint(out, s->row_count);
 	buffer_varint(out, s->tenant);
 	buffer_u8(out, s->rung);
 	buffer_u8(out, (uint8_t)((d->coder.has_rtt ? SECTION_FLAG_RTT : 0) |
 				 (s->custody ? SECTION_FLAG_CUSTODY : 0) | (gaps ? SECTION_FLAG_GAPS : 0) |
 				 (d->has_close ? SECTION_FLAG_CLOSE : 0)));
-	from_s = seconds_of_day(s, s->span_from_ns);
-	to_s = seconds_of_day(s, to);
 	buffer_zigzag(out, from_s);
 	buffer_zigzag(out, to_s - from_s);
 	buffer_zigzag(out, seconds_of_day(s, utc_now_ns()) - to_s);
