@@ -136,12 +136,19 @@ static void closes_are_announced(void)
 	uint8_t *flags = m.bytes + HEADER + SECTION_PREFIX_BYTES + 3;
 	struct section_reader *section;
 	struct segment_reader r;
+	size_t at;
 
 	REQUIRE(*flags == SECTION_FLAG_CLOSE);
 	CHECK_INT(open_sample(&m, &r, &section), 0);
 	section_close(section);
 	segment_reader_close(&r);
+	/* Without the flag there is no earliest opening either. */
+	at = opened_at(&m);
+	REQUIRE(m.bytes[at] == 100);
 	*flags = 0;
+	memmove(m.bytes + at, m.bytes + at + 1, --m.size - at);
+	put_le32(m.bytes + HEADER + SECTION_AT_HEADER_SIZE,
+		 get_le32(m.bytes + HEADER + SECTION_AT_HEADER_SIZE) - 1);
 	CHECK_INT(open_sample(&m, &r, &section), -EBADMSG);
 	segment_reader_close(&r);
 	free(m.bytes);
