@@ -783,7 +783,7 @@ def join_closes(rows):
         if near and nearest[0] <= max(10**9, row["lasted"] // 1000):
             # Of several of the very same time any will do: the one that sekisho takes, so that they can be compared.
             same = [o for o in near if away(o) == nearest]
-            (max if same[0]["time"] <= opened else min)(same, key=by_all_else)["close"] = row["time"]
+            min(same, key=by_all_else)["close"] = row["time"]
     return [row for row in rows if row["kind"] != 3]
 
 
