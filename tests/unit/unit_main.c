@@ -55,6 +55,7 @@
 	X(coding)         \
 	X(segment)        \
 	X(section_size)   \
+	X(segment_batch)  \
 	X(segment_reader) \
 	X(server)         \
 	X(spool)          \
