@@ -64,7 +64,7 @@ hook = auto
 record_loopback = no
 ring_size = 16M
 sync_interval = 1s
-rotate_interval = 1h
+rotate_interval = 6h
 rotate_size = 64M
 timezone = Asia/Tokyo'
 

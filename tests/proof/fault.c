@@ -42,8 +42,12 @@ static struct {
 	unsigned long at, calls;
 	enum mode mode;
 	int log;
-	char path[256]; /* of the present call, below dir */
 } shim = { .log = -1 };
+
+static __thread struct {
+	unsigned long number; /* of the present call */
+	char path[256]; /* that it is about, below dir */
+} call;
 
 static unsigned long number(const char *text)
 {
@@ -76,7 +80,7 @@ static void set_up(void)
 static void note(const char *word, const char *name)
 {
 	char line[512];
-	int n = snprintf(line, sizeof(line), "%s %lu %s %s\n", word, shim.calls, name, shim.path);
+	int n = snprintf(line, sizeof(line), "%s %lu %s %s\n", word, call.number, name, call.path);
 
 	if (shim.log >= 0)
 		(void)syscall(SYS_write, shim.log, line, (size_t)n);
@@ -87,7 +91,7 @@ static bool is_below(const char *path)
 	if (!shim.dir_length || strncmp(path, shim.dir, shim.dir_length) != 0 ||
 	    (path[shim.dir_length] != '/' && path[shim.dir_length] != '\0'))
 		return false;
-	snprintf(shim.path, sizeof(shim.path), "%s", path + shim.dir_length);
+	snprintf(call.path, sizeof(call.path), "%s", path + shim.dir_length);
 	return true;
 }
 
@@ -127,9 +131,9 @@ static enum mode next_call(const char *name, unsigned int kind)
 	enum mode m = NONE;
 	bool on = shim.mode == EIO_ON || shim.mode == ENOSPC_ON;
 
-	shim.calls++;
+	call.number = __atomic_add_fetch(&shim.calls, 1, __ATOMIC_RELAXED);
 	note("call", name);
-	if (shim.at && (shim.calls == shim.at || (on && shim.calls > shim.at)))
+	if (shim.at && (call.number == shim.at || (on && call.number > shim.at)))
 		m = shim.mode;
 	if (((m == ENOSPC_ONCE || m == ENOSPC_ON) && !(kind & CALL_GROWS)) ||
 	    ((m == SHORT || m == HALF_KILL) && !(kind & CALL_WRITE)))
@@ -183,20 +187,39 @@ static ssize_t finish(enum mode m, ssize_t written)
 	return written;
 }
 
+/* Of a segment; see shadow_drop(). errno stays. */
+static void written(int fd, off_t at, ssize_t size, bool ours)
+{
+	int e = errno;
+
+	if (ours && size > 0 && shim.shadow && strncmp(call.path, "/segments/", 10) == 0 &&
+	    shadow_write(shim.shadow, fd, at, (size_t)size) < 0)
+		abort();
+	errno = e;
+}
+
 ssize_t write(int fd, const void *data, size_t size)
 {
-	enum mode m = fd_is_ours(fd) ? next_call("write", CALL_WRITE | CALL_GROWS) : NONE;
+	bool ours = fd_is_ours(fd);
+	enum mode m = ours ? next_call("write", CALL_WRITE | CALL_GROWS) : NONE;
 	ssize_t n = allowed(m, size);
 
-	return n < 0 ? n : finish(m, REAL(write)(fd, data, (size_t)n));
+	if (n >= 0)
+		n = REAL(write)(fd, data, (size_t)n);
+	written(fd, n > 0 ? lseek(fd, 0, SEEK_CUR) - n : 0, n, ours);
+	return n < 0 ? n : finish(m, n);
 }
 
 ssize_t pwrite(int fd, const void *data, size_t size, off_t at)
 {
-	enum mode m = fd_is_ours(fd) ? next_call("pwrite", CALL_WRITE | CALL_GROWS) : NONE;
+	bool ours = fd_is_ours(fd);
+	enum mode m = ours ? next_call("pwrite", CALL_WRITE | CALL_GROWS) : NONE;
 	ssize_t n = allowed(m, size);
 
-	return n < 0 ? n : finish(m, REAL(pwrite)(fd, data, (size_t)n, at));
+	if (n >= 0)
+		n = REAL(pwrite)(fd, data, (size_t)n, at);
+	written(fd, at, n, ours);
+	return n < 0 ? n : finish(m, n);
 }
 
 /* Half of it: its first piece. */
@@ -218,19 +241,53 @@ static int synced(int fd, int r)
 	return r;
 }
 
+/* Whether the call is about a segment: of those a failed sync drops pages. Journals are read again and
+ * compared by their own tests. */
+static bool drops(void)
+{
+	return shim.shadow && strncmp(call.path, "/segments/", 10) == 0;
+}
+
+static int sync_call(const char *name, int fd, int (*real)(int fd))
+{
+	bool ours = fd_is_ours(fd);
+	enum mode m = ours ? next_call(name, CALL_GROWS) : NONE;
+	int e = errno_of(m), r;
+
+	if (e) {
+		if (drops() && shadow_drop(shim.shadow, fd) < 0)
+			abort();
+		errno = e;
+		return -1;
+	}
+	r = synced(fd, real(fd));
+	if (m == KILL_AFTER)
+		die();
+	return r;
+}
+
 int fsync(int fd)
 {
-	WHOLE(fd_is_ours(fd), "fsync", CALL_GROWS, synced(fd, REAL(fsync)(fd)));
+	return sync_call("fsync", fd, REAL(fsync));
 }
 
 int fdatasync(int fd)
 {
-	WHOLE(fd_is_ours(fd), "fdatasync", CALL_GROWS, synced(fd, REAL(fdatasync)(fd)));
+	return sync_call("fdatasync", fd, REAL(fdatasync));
+}
+
+static int cut(int fd, off_t size, int r, bool ours)
+{
+	if (r == 0 && ours && drops() && shadow_cut(shim.shadow, fd, size) < 0)
+		abort();
+	return r;
 }
 
 int ftruncate(int fd, off_t size)
 {
-	WHOLE(fd_is_ours(fd), "ftruncate", 0, REAL(ftruncate)(fd, size));
+	bool ours = fd_is_ours(fd);
+
+	WHOLE(ours, "ftruncate", 0, cut(fd, size, REAL(ftruncate)(fd, size), ours));
 }
 
 int fallocate(int fd, int how, off_t at, off_t size)

@@ -94,6 +94,105 @@ static int take_dir(const char *shadow, const char *key, int fd)
 	return out < 0 ? out : error;
 }
 
+/* --- Bytes that a failed sync dropped: one range of a file, at its end --- */
+
+struct dropped {
+	char path[PATH_MAX], kept[PATH_MAX];
+	off_t from, to;
+};
+
+/* from == to: none. */
+static int load_dropped(const char *shadow, int fd, struct dropped *d)
+{
+	char key[KEY_MAX];
+	bool is_dir;
+	int error = key_of(fd, "", key, &is_dir), in;
+	off_t range[2];
+
+	if (error)
+		return error;
+	d->from = d->to = 0;
+	snprintf(d->kept, sizeof(d->kept), "%s/f/%s", shadow, key);
+	snprintf(d->path, sizeof(d->path), "%s/f/%s.gone", shadow, key);
+	in = is_dir ? -1 : raw_open(AT_FDCWD, d->path, O_RDONLY);
+	if (in < 0)
+		return 0;
+	if (pread(in, range, sizeof(range), 0) == sizeof(range)) {
+		d->from = range[0];
+		d->to = range[1];
+	}
+	close(in);
+	return 0;
+}
+
+static int save_dropped(const struct dropped *d)
+{
+	const off_t range[2] = { d->from, d->from < d->to ? d->to : d->from };
+	int out = raw_open(AT_FDCWD, d->path, O_WRONLY | O_CREAT | O_TRUNC), error;
+
+	if (out < 0)
+		return out;
+	error = syscall(SYS_write, out, range, sizeof(range)) == sizeof(range) ? 0 : -EIO;
+	close(out);
+	return error;
+}
+
+int shadow_drop(const char *shadow, int fd)
+{
+	struct stat now, kept;
+	struct dropped d;
+	int error = load_dropped(shadow, fd, &d);
+
+	if (error || fstat(fd, &now) < 0 || !S_ISREG(now.st_mode))
+		return error;
+	/* What was dropped before stays so. */
+	if (d.from >= d.to)
+		d.from = stat(d.kept, &kept) == 0 ? kept.st_size : 0;
+	d.to = now.st_size;
+	return save_dropped(&d);
+}
+
+int shadow_write(const char *shadow, int fd, off_t at, size_t size)
+{
+	struct dropped d;
+	int error = load_dropped(shadow, fd, &d);
+
+	if (error || d.from >= d.to || at > d.from || at + (off_t)size <= d.from)
+		return error;
+	d.from = at + (off_t)size;
+	return save_dropped(&d);
+}
+
+int shadow_cut(const char *shadow, int fd, off_t size)
+{
+	struct dropped d;
+	int error = load_dropped(shadow, fd, &d);
+
+	if (error || d.from >= d.to || size >= d.to)
+		return error;
+	d.to = size;
+	return save_dropped(&d);
+}
+
+static int zero_dropped(const char *shadow, int fd)
+{
+	struct dropped d;
+	struct stat st;
+	int error = load_dropped(shadow, fd, &d), out;
+
+	if (error || d.from >= d.to)
+		return error;
+	out = raw_open(AT_FDCWD, d.kept, O_WRONLY);
+	if (out < 0)
+		return out;
+	/* Cut off, then as long as before. */
+	if (fstat(out, &st) < 0 || d.to < st.st_size || syscall(SYS_ftruncate, out, d.from) < 0 ||
+	    syscall(SYS_ftruncate, out, st.st_size) < 0)
+		error = -EIO;
+	close(out);
+	return error;
+}
+
 int shadow_sync(const char *shadow, int fd)
 {
 	char key[KEY_MAX], self[64];
@@ -111,7 +210,7 @@ int shadow_sync(const char *shadow, int fd)
 		return own;
 	error = take_file(shadow, key, own);
 	close(own);
-	return error;
+	return error ? error : zero_dropped(shadow, fd);
 }
 
 /* Calls fn for each entry of a directory. */

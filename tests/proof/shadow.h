@@ -11,12 +11,23 @@
 #ifndef SEKISHO_SHADOW_H
 #define SEKISHO_SHADOW_H
 
+#include <stddef.h>
+#include <sys/types.h>
+
 /* All functions: 0 or negative errno. */
 
 /* Takes a whole tree as durable. */
 int shadow_begin(const char *shadow, const char *root);
 /* A descriptor was fsynced: takes the file's bytes or the directory's entries. */
 int shadow_sync(const char *shadow, int fd);
+
+/*
+ * A sync of this file failed: what it has beyond the shadow's bytes the kernel takes for clean from now on. A
+ * later sync leaves zeroes there, unless it is written anew or cut off (shadow_write(), shadow_cut()).
+ */
+int shadow_drop(const char *shadow, int fd);
+int shadow_write(const char *shadow, int fd, off_t at, size_t size);
+int shadow_cut(const char *shadow, int fd, off_t size);
 
 /* What may be there after a power loss. POSIX promises no order between what was not fsynced. */
 enum shadow_loss {

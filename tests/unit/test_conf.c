@@ -67,7 +67,7 @@ static void defaults_hold_where_the_file_says_nothing(void)
 		CHECK(!c.record_loopback); /* AC-20 */
 		CHECK_INT(c.ring_size, 16 << 20);
 		CHECK_INT(c.sync_interval_ns, 1000000000);
-		CHECK_INT(c.rotate_interval_ns, 3600000000000);
+		CHECK_INT(c.rotate_interval_ns, 21600000000000);
 		CHECK_INT(c.rotate_size, 64 << 20);
 		CHECK_INT(c.tenant_count, 0);
 		CHECK(conf_find_tenant(&c, "t1") == NULL);
@@ -317,7 +317,7 @@ static void printed_text(void)
 	fclose(out);
 	CHECK_STR(text, "state_dir = /var/lib/sekisho\nrun_dir = /run/sekisho\n"
 			"pin_dir = /sys/fs/bpf/sekisho\nhook = auto\nrecord_loopback = no\n"
-			"ring_size = 16M\nsync_interval = 1s\nrotate_interval = 1h\nrotate_size = 64M\n"
+			"ring_size = 16M\nsync_interval = 1s\nrotate_interval = 6h\nrotate_size = 64M\n"
 			"timezone = Asia/Tokyo\n\n[tenant t1]\naddress = 192.0.2.1\n");
 	free(text);
 	conf_done(&c);

@@ -57,6 +57,7 @@
 	X(coding)         \
 	X(segment)        \
 	X(section_size)   \
+	X(segment_batch)  \
 	X(segment_reader) \
 	X(server)         \
 	X(spool)          \

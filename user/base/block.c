@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* CRC and zstd around the blocks of journal and segment files. */
 #include <errno.h>
+#include <libdeflate.h>
 #include <string.h>
-#include <zlib.h>
 #include <zstd.h>
 #include "block.h"
 #include "schema/store.h"
@@ -11,16 +11,16 @@ uint32_t block_crc(uint64_t file_id, uint64_t offset, const void *head, size_t h
 		   const void *body, size_t body_size)
 {
 	uint8_t place[16];
-	uLong crc = crc32(0, NULL, 0);
+	uint32_t crc;
 
 	put_le64(place, file_id);
 	put_le64(place + 8, offset);
-	crc = crc32_z(crc, place, sizeof(place));
+	crc = libdeflate_crc32(0, place, sizeof(place));
 	if (head_size)
-		crc = crc32_z(crc, head, head_size);
+		crc = libdeflate_crc32(crc, head, head_size);
 	if (body_size)
-		crc = crc32_z(crc, body, body_size);
-	return (uint32_t)crc;
+		crc = libdeflate_crc32(crc, body, body_size);
+	return crc;
 }
 
 int block_pack(const void *raw, size_t raw_size, int level, struct buffer *out, uint8_t *ret_coding)

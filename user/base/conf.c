@@ -170,7 +170,7 @@ void conf_defaults(struct conf *ret_conf)
 	strcpy(ret_conf->pin_dir, "/sys/fs/bpf/sekisho");
 	strcpy(ret_conf->timezone, "Asia/Tokyo");
 	ret_conf->sync_interval_ns = (uint64_t)NS_PER_SEC;
-	ret_conf->rotate_interval_ns = 3600 * (uint64_t)NS_PER_SEC;
+	ret_conf->rotate_interval_ns = 6 * 3600 * (uint64_t)NS_PER_SEC;
 	ret_conf->rotate_size = 64 << 20;
 }
 

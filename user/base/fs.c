@@ -85,7 +85,7 @@ static int open_dir(int at_fd, const char *path)
 }
 
 /* dir_fd may be AT_FDCWD, which fsync() does not know; "." is the same directory for both. */
-static int sync_dir(int dir_fd, const char *path)
+int fs_sync_dir(int dir_fd, const char *path)
 {
 	int fd = open_dir(dir_fd, path), r;
 
@@ -106,9 +106,9 @@ static int make_dir(int at_fd, char *path)
 		return errno == EEXIST ? 0 : -errno;
 	slash = strrchr(path, '/');
 	if (!slash)
-		return sync_dir(at_fd, ".");
+		return fs_sync_dir(at_fd, ".");
 	*slash = '\0';
-	r = sync_dir(at_fd, slash == path ? "/" : path);
+	r = fs_sync_dir(at_fd, slash == path ? "/" : path);
 	*slash = '/';
 	return r;
 }
@@ -148,70 +148,10 @@ int fs_open_dir(int at_fd, const char *path, int create)
 }
 
 /* A single name: what is made durable is the directory itself, not one below it. */
-static bool is_plain_name(const char *name)
+bool fs_is_plain_name(const char *name)
 {
 	return name[0] != '\0' && !strchr(name, '/') && strcmp(name, ".") != 0 &&
 	       strcmp(name, "..") != 0;
-}
-
-static int write_new_file(int dir_fd, const char *name, const void *data, size_t size)
-{
-	int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	r = fs_write_all(fd, data, size);
-	if (r == 0 && fsync(fd) < 0)
-		r = -errno;
-	if (close(fd) < 0 && r == 0)
-		r = -errno;
-	if (r < 0)
-		(void)unlinkat(dir_fd, name, 0);
-	return r;
-}
-
-/* flags: RENAME_NOREPLACE or 0. The bytes are durable before the name leads to them. */
-static int publish(int dir_fd, const char *name, const void *data, size_t size, unsigned int flags)
-{
-	char temporary[64];
-	uint64_t random;
-	int r;
-
-	if (!is_plain_name(name))
-		return -EINVAL;
-	/* Random, so that what a power loss left behind is never in the way. */
-	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
-		return -EIO;
-	snprintf(temporary, sizeof(temporary), ".publish-%016" PRIx64 ".tmp", random);
-	r = write_new_file(dir_fd, temporary, data, size);
-	if (r < 0)
-		return r;
-	if (renameat2(dir_fd, temporary, dir_fd, name, flags) < 0) {
-		r = -errno;
-		(void)unlinkat(dir_fd, temporary, 0);
-		return r;
-	}
-	return 0;
-}
-
-int fs_publish(int dir_fd, const char *name, const void *data, size_t size)
-{
-	int r = publish(dir_fd, name, data, size, RENAME_NOREPLACE);
-
-	if (r < 0)
-		return r;
-	r = sync_dir(dir_fd, ".");
-	if (r < 0)
-		(void)unlinkat(dir_fd, name, 0);
-	return r;
-}
-
-int fs_replace(int dir_fd, const char *name, const void *data, size_t size)
-{
-	int r = publish(dir_fd, name, data, size, 0);
-
-	return r < 0 ? r : sync_dir(dir_fd, ".");
 }
 
 static int map_open_file(int fd, size_t max, struct mapped_file *ret_file)
@@ -342,7 +282,7 @@ static int append_durably(int dir_fd, int fd, off_t size, const char *text, size
 	else if (fsync(fd) < 0)
 		r = -errno;
 	else /* not only for a new file: who made it may have been killed before this */
-		r = sync_dir(dir_fd, ".");
+		r = fs_sync_dir(dir_fd, ".");
 	if (r < 0)
 		(void)!ftruncate(fd, size);
 	return r;
@@ -373,7 +313,7 @@ int fs_append_line(int dir_fd, const char *name, const char *line)
 {
 	int fd, r;
 
-	if (!is_plain_name(name) || strchr(line, '\n'))
+	if (!fs_is_plain_name(name) || strchr(line, '\n'))
 		return -EINVAL;
 	fd = open_locked(dir_fd, name, O_RDWR | O_APPEND, APPEND_WAIT_MS);
 	if (fd < 0)

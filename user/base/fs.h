@@ -6,6 +6,7 @@
 #ifndef SEKISHO_FS_H
 #define SEKISHO_FS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -19,6 +20,11 @@ int fs_pread_all(int fd, void *data, size_t size, off_t at);
 /* Opens (creating it 0700 if `create`, with missing parents) a directory. Returns a descriptor. */
 int fs_open_dir(int at_fd, const char *path, int create);
 
+/* fsync of a directory; dir_fd may be AT_FDCWD, path ".". */
+int fs_sync_dir(int dir_fd, const char *path);
+/* A single name: what is made durable is the directory itself, not one below it. */
+bool fs_is_plain_name(const char *name);
+
 /*
  * Publish: writes `name` under a temporary name, fsync, renameat2(RENAME_NOREPLACE), fsync of the
  * directory. -EEXIST when the name is taken; nothing is left behind on any failure (a power loss
@@ -31,6 +37,13 @@ int fs_publish(int dir_fd, const char *name, const void *data, size_t size);
  * leads to the new one, and after a power loss to either.
  */
 int fs_replace(int dir_fd, const char *name, const void *data, size_t size);
+
+/*
+ * The first half of a publication that is finished by the caller (fsync, renameat2, fsync of the directory):
+ * an empty file of the kind of temporary name that is said above. Returns a descriptor to read and write.
+ */
+#define FS_TEMPORARY_MAX 32
+int fs_create_temporary(int dir_fd, char ret_name[static FS_TEMPORARY_MAX]);
 
 /* Maps a whole file read-only; size 0 gives data NULL and 0. Undone by fs_unmap(). -EFBIG over max. */
 struct mapped_file {

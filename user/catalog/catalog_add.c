@@ -26,6 +26,8 @@ struct catalog_add {
 	struct catalog_draft *last;
 	size_t pairs_max, pairs; /* of all drafts */
 	uint64_t dropped;
+	int (*make_durable)(void *ctx, struct problem *p);
+	void *ctx;
 };
 
 struct catalog_add *catalog_add_new(const struct store_dir *store, size_t pairs_max)
@@ -37,6 +39,13 @@ struct catalog_add *catalog_add_new(const struct store_dir *store, size_t pairs_
 	a->store = store;
 	a->pairs_max = pairs_max ? pairs_max : CATALOG_PAIRS_MAX;
 	return a;
+}
+
+void catalog_add_before_commit(struct catalog_add *a, int (*make_durable)(void *ctx, struct problem *p),
+			       void *ctx)
+{
+	a->make_durable = make_durable;
+	a->ctx = ctx;
 }
 
 void catalog_add_free(struct catalog_add *a)
@@ -264,6 +273,9 @@ static int commit_day(struct catalog_add *a, struct catalog_draft *d, struct pro
 
 	if (!d->lists.section_count)
 		return 0;
+	error = a->make_durable ? a->make_durable(a->ctx, p) : 0;
+	if (error)
+		return error;
 	error = write_day(a, d, &why);
 	if (error == -ENOMEM)
 		return problem(p, error, "out of memory");
@@ -299,6 +311,21 @@ static int make_room(struct catalog_add *a, size_t pairs, struct problem *p)
 	return 0;
 }
 
+/* Of a file that its writer has open; it may have no name yet. */
+static struct segment_reader reader_of(const struct segment_section *s, const struct segment_place *place)
+{
+	struct segment_reader r = {
+		.fd = place->fd,
+		.size = place->offset + place->bytes,
+		.file_id = place->file_id,
+		.day = s->day,
+		.part = place->part,
+	};
+
+	strncpy(r.tenant_id, s->tenant_id, sizeof(r.tenant_id) - 1);
+	return r;
+}
+
 static int read_section(struct catalog_add *a, int dir_fd, const struct segment_section *s,
 			const struct segment_place *place, bool written, struct problem *p)
 {
@@ -306,10 +333,13 @@ static int read_section(struct catalog_add *a, int dir_fd, const struct segment_
 	struct section_reader *section = NULL;
 	char name[SEGMENT_NAME_MAX];
 	bool whole;
-	int error;
+	int error = 0;
 
 	segment_part_name(s->day, place->part, name);
-	error = segment_reader_open_known(dir_fd, name, place->file_id, &r, p);
+	if (place->fd < 0)
+		error = segment_reader_open_known(dir_fd, name, place->file_id, &r, p);
+	else
+		r = reader_of(s, place);
 	if (error)
 		return error;
 	error = section_open(&r, place->offset, &section);
@@ -320,7 +350,8 @@ static int read_section(struct catalog_add *a, int dir_fd, const struct segment_
 		problem(p, error, "segments/%s/%s offset %llu: %s", s->tenant_id, name,
 			(unsigned long long)place->offset, strerror(-error));
 	section_close(section);
-	segment_reader_close(&r);
+	if (place->fd < 0)
+		segment_reader_close(&r);
 	return error;
 }
 
@@ -336,10 +367,12 @@ int catalog_add_section(struct catalog_add *a, int dir_fd, const struct segment_
 	if (error)
 		return error;
 	error = find_day(a, s->day);
-	if (!error && !catalog_draft_has_room(a->last, s->row_count))
-		error = commit_day(a, a->last, p);
 	if (error)
 		return problem(p, error, "cannot add to a day catalog: %s", strerror(-error));
+	if (!catalog_draft_has_room(a->last, s->row_count))
+		error = commit_day(a, a->last, p);
+	if (error)
+		return error;
 	before = a->last->pair_count;
 	error = read_section(a, dir_fd, s, place, written, p);
 	a->pairs += a->last->pair_count - before;

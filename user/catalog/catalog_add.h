@@ -16,7 +16,14 @@ struct catalog_add *catalog_add_new(const struct store_dir *store, size_t pairs_
 void catalog_add_free(struct catalog_add *a);
 
 /*
- * A section that is durable at `place` of the tenant's directory. `written`: by this run, of these very
+ * `make_durable` (0, or negative errno and *p) is called before a catalog is written: sections may have been
+ * told of that are written and no more. Without it they must be durable when they are told of.
+ */
+void catalog_add_before_commit(struct catalog_add *a, int (*make_durable)(void *ctx, struct problem *p),
+			       void *ctx);
+
+/*
+ * A section that stands at `place` of the tenant's directory. `written`: by this run, of these very
  * rows; else what stands there is read. Days of which much has gathered are written out. 0, or negative
  * errno and *p.
  */

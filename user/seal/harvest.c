@@ -36,7 +36,7 @@ struct harvest {
 	struct row_sorter sorter;
 	struct row *sorted;
 	/* The row before: its neighbours are mostly alike. */
-	uint32_t last_group, last_endpoint;
+	uint32_t last_group;
 	size_t anchor; /* that counted for it */
 };
 
@@ -86,12 +86,18 @@ void harvest_free(struct harvest *h)
 
 static uint32_t endpoint_hash(const struct endpoint *e)
 {
+	static const uint64_t odd[] = {
+		0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9, 0x94d049bb133111eb,
+		0xd6e8feb86659fd93, 0xa0761d6478bd642f, 0xe7037ed1a0b428db,
+	};
 	uint64_t words[sizeof(*e) / 8], hash = 0;
 
-	_Static_assert(sizeof(*e) % 8 == 0, "endpoints are hashed by words");
+	_Static_assert(sizeof(*e) == sizeof(odd), "endpoints are hashed by words");
 	memcpy(words, e, sizeof(*e));
+	/* Words are folded one by one, so that none waits for the one before. */
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-		hash = (hash ^ words[i]) * UINT64_C(0x9e3779b97f4a7c15) ^ hash >> 29;
+		hash += (words[i] ^ words[i] >> 32) * odd[i];
+	hash = (hash ^ hash >> 29) * odd[0];
 	return (uint32_t)(hash >> 32);
 }
 
@@ -119,17 +125,18 @@ static int grow_slots(struct harvest *h)
 	return 0;
 }
 
-static int intern(struct harvest *h, const struct endpoint *e, uint32_t *ret_index)
+/* guess: some endpoint's index. */
+static int intern(struct harvest *h, const struct endpoint *e, uint32_t guess, uint32_t *ret_index)
 {
 	uint32_t slot;
 
-	if (h->endpoint_count && !memcmp(&h->endpoints[h->last_endpoint], e, sizeof(*e))) {
-		*ret_index = h->last_endpoint;
+	if (guess < h->endpoint_count && !memcmp(&h->endpoints[guess], e, sizeof(*e))) {
+		*ret_index = guess;
 		return 0;
 	}
 	slot = find_slot(h, e);
 	if (h->slots[slot]) {
-		*ret_index = h->last_endpoint = h->slots[slot] - 1;
+		*ret_index = h->slots[slot] - 1;
 		return 0;
 	}
 	if (h->endpoint_count * 2 >= h->slot_count) {
@@ -140,7 +147,7 @@ static int intern(struct harvest *h, const struct endpoint *e, uint32_t *ret_ind
 	if (ARRAY_RESERVE(h->endpoints, h->endpoint_count, h->endpoint_capacity))
 		return -ENOMEM;
 	h->endpoints[h->endpoint_count] = *e;
-	*ret_index = h->last_endpoint = (uint32_t)h->endpoint_count++;
+	*ret_index = (uint32_t)h->endpoint_count++;
 	h->slots[slot] = *ret_index + 1;
 	return 0;
 }
@@ -266,9 +273,10 @@ static int take_row(struct harvest *h, struct record *record, struct problem *p)
 		return problem(p, -EBADMSG, "journal/%s: rows of tenant %u, which it does not name",
 			       r->name, record->tenant);
 	if (!error)
-		error = intern(h, &endpoint, &row->endpoint);
+		error = intern(h, &endpoint, h->groups[group].last_endpoint, &row->endpoint);
 	if (error)
 		return problem(p, error, "journal/%s: out of memory", r->name);
+	h->groups[group].last_endpoint = row->endpoint;
 	h->row_group[h->row_count++] = group;
 	h->groups[group].rows++;
 	return 0;
@@ -325,7 +333,6 @@ int harvest_load(struct harvest *h, struct problem *p)
 	if (!r->anchors.count)
 		return problem(p, -EBADMSG, "journal/%s has rows but no clock anchor", r->name);
 	h->row_count = h->endpoint_count = 0;
-	h->last_endpoint = 0;
 	memset(h->slots, 0, h->slot_count * sizeof(*h->slots));
 	for (size_t i = 0; i < h->group_count; i++)
 		h->groups[i].rows = 0;

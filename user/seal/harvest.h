@@ -26,6 +26,7 @@ struct harvest_group {
 	uint32_t rows; /* in the present range */
 	uint32_t runs; /* sections made of it so far; the caller counts */
 	uint32_t first; /* private: where its rows begin */
+	uint32_t last_endpoint; /* private: a guess at the next row's */
 };
 
 struct harvest;

@@ -9,7 +9,7 @@
 #define DIGITS (1u << DIGIT_BITS)
 /* Runs of one source that are out of order: short ones are sorted by insertion. */
 #define INSERTION_MAX 24
-#define AHEAD 8
+#define AHEAD 24
 #define V6_RUN 8
 
 struct v4_key {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "base/fs.h"
 #include "base/utc.h"
@@ -27,6 +28,7 @@ struct job {
 	struct harvest *harvest;
 	struct clock_pieces clock; /* of the whole journal */
 	struct gaps gaps; /* of the journal, with damage added */
+	struct segment_batch *batch;
 	struct catalog_add *catalog; /* of the days that it touches */
 	int64_t span_from_ns, span_to_ns; /* what the journal speaks of */
 	struct seal_result done;
@@ -114,13 +116,31 @@ static int clip_gaps(const struct job *job, uint32_t tenant, int32_t day, struct
 	return 0;
 }
 
+/* Its name becomes durable with those of all others: see make_durable(). */
 static int open_tenant_dir(const struct job *job, const char *tenant_id)
 {
-	int fd = fs_open_dir(job->store->segments, tenant_id, 1);
+	int fd = fs_open_dir(job->store->segments, tenant_id, 0);
 
+	if (fd == -ENOENT) {
+		fd = mkdirat(job->store->segments, tenant_id, 0700) < 0 ? -errno : 0;
+		if (!fd || fd == -EEXIST)
+			fd = fs_open_dir(job->store->segments, tenant_id, 0);
+	}
 	if (fd < 0)
 		return problem(job->p, fd, "cannot open segments/%s: %s", tenant_id, strerror(-fd));
 	return fd;
+}
+
+/* All sections so far, and the names of their directories: a killed run may have made some without a sync. */
+static int make_durable(void *ctx, struct problem *p)
+{
+	struct job *job = ctx;
+	int error = segment_batch_sync(job->batch, p);
+
+	if (error)
+		return error;
+	return fsync(job->store->segments) < 0 ? problem(p, -errno, "cannot sync segments/: %s",
+							 strerror(errno)) : 0;
 }
 
 static void note_day(struct seal_result *to, int32_t day)
@@ -147,7 +167,7 @@ static int append_section(struct job *job, int dir, struct segment_section *s)
 	else if (!s->row_count && !gaps.count)
 		appended = 0;
 	else
-		appended = segment_append(dir, s, &place, job->p);
+		appended = segment_batch_append(job->batch, dir, s, &place, job->p);
 	if (appended >= 0 && (s->row_count || gaps.count)) {
 		error = catalog_add_section(job->catalog, dir, s, &place, appended > 0, job->p);
 		appended = error ? error : appended;
@@ -339,9 +359,6 @@ static int retire(struct job *job)
 	const struct journal_reader *r = &job->reader;
 	int dir = job->store->journal, aside, error = 0;
 
-	/* A tenant's directory may be one that a killed run made and did not sync. */
-	if (fsync(job->store->segments) < 0)
-		return -errno;
 	if (!r->damaged_bytes) {
 		if (unlinkat(dir, r->name, 0) < 0)
 			error = -errno;
@@ -364,14 +381,18 @@ static int seal_opened(struct job *job)
 	int error = load_clock(job);
 
 	job->harvest = harvest_new(&job->reader, 0);
+	job->batch = segment_batch_new();
 	job->catalog = catalog_add_new(job->store, 0);
 	if (!error)
-		error = job->harvest && job->catalog ? load_gaps(job) : -ENOMEM;
+		error = job->harvest && job->batch && job->catalog ? load_gaps(job) : -ENOMEM;
 	if (error)
 		return problem(job->p, error, "journal/%s: out of memory", job->reader.name);
+	catalog_add_before_commit(job->catalog, make_durable, job);
 	error = seal_rows(job);
 	if (!error)
 		error = seal_gaps(job);
+	if (!error)
+		error = make_durable(job, job->p);
 	/* What the catalogs do not list must still be found in the journal. */
 	if (!error)
 		error = catalog_add_commit(job->catalog, &job->done.days_without_catalog, job->p);
@@ -413,6 +434,7 @@ static int seal_one(const struct store_dir *store, const char *name, bool only_i
 	result->more_days |= job.done.more_days;
 	harvest_free(job.harvest);
 	catalog_add_free(job.catalog);
+	segment_batch_free(job.batch);
 	clock_pieces_done(&job.clock);
 	gaps_done(&job.gaps);
 	journal_reader_close(&job.reader);

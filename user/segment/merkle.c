@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/rtt.h"
 #include "merkle.h"
+#include "sha256_pair.h"
 
 #define FAN MERKLE_FAN
 
@@ -70,15 +71,15 @@ static bool is_zero(const struct addr *a)
 	return memcmp(a, &none, sizeof(none)) == 0;
 }
 
-/* An IPv4 row without extras makes 52 bytes: one block of SHA-256. */
-static void hash_leaf(struct sha256_ctx *sha, const uint8_t salt[static MERKLE_SALT_BYTES],
-		      const struct row *r, const struct endpoint *e,
-		      uint8_t ret_hash[static MERKLE_HASH_BYTES])
+/* An IPv4 row without extras makes 52 bytes: one block of SHA-256. Returns the number of bytes. */
+static size_t write_leaf(const uint8_t salt[static MERKLE_SALT_BYTES], const struct row *r,
+			 const struct endpoint *e, uint8_t leaf[static MERKLE_LEAF_ROOM])
 {
 	bool src_v6 = !addr_is_v4(&r->src), dst_v6 = !addr_is_v4(&e->dst);
 	bool orig = e->orig_dst_port || !is_zero(&e->orig_dst);
-	uint8_t leaf[LEAF_BYTES_MAX], *p = leaf;
+	uint8_t *p = leaf;
 
+	_Static_assert(SHA256_PADDED(LEAF_BYTES_MAX) <= MERKLE_LEAF_ROOM, "a leaf and its padding");
 	*p++ = DOMAIN_LEAF;
 	memcpy(p, salt, MERKLE_SALT_BYTES);
 	p += MERKLE_SALT_BYTES;
@@ -104,7 +105,16 @@ static void hash_leaf(struct sha256_ctx *sha, const uint8_t salt[static MERKLE_S
 		put_le64(p, (uint64_t)r->lasted_ns);
 		p += 8;
 	}
-	hash(sha, leaf, (size_t)(p - leaf), ret_hash);
+	return (size_t)(p - leaf);
+}
+
+static void hash_leaf(struct sha256_ctx *sha, const uint8_t salt[static MERKLE_SALT_BYTES],
+		      const struct row *r, const struct endpoint *e,
+		      uint8_t ret_hash[static MERKLE_HASH_BYTES])
+{
+	uint8_t leaf[MERKLE_LEAF_ROOM];
+
+	hash(sha, leaf, write_leaf(salt, r, e, leaf), ret_hash);
 }
 
 /* One hash of up to FAN; one alone is passed up as it is. */
@@ -138,23 +148,53 @@ void merkle_begin(struct merkle *m, const uint8_t secret[static 32])
 	sha256_init(&m->sha);
 	memcpy(m->secret, secret, sizeof(m->secret));
 	memset(m->count, 0, sizeof(m->count));
-	m->rows = 0;
+	m->rows = m->leaf_count = 0;
+}
+
+/* A hash goes to its level; where eight have gathered, theirs goes to the next. */
+static void take_hash(struct merkle *m, unsigned int level, const uint8_t *hashed)
+{
+	memcpy(m->waiting[level][m->count[level]++], hashed, MERKLE_HASH_BYTES);
+	while (m->count[level] == FAN) {
+		hash_group(&m->sha, m->waiting[level], FAN, m->waiting[level + 1][m->count[level + 1]++]);
+		m->count[level++] = 0;
+	}
+}
+
+/* All leaves that wait, two by two; then the two nodes over them. */
+static void hash_full_leaves(struct merkle *m)
+{
+	uint8_t nodes[2][SHA256_PADDED(1 + FAN * MERKLE_HASH_BYTES)], hashes[2][MERKLE_HASH_BYTES];
+	uint8_t *const both[2] = { nodes[0], nodes[1] }, *const digests[2] = { hashes[0], hashes[1] };
+	const size_t sizes[2] = { 1 + FAN * MERKLE_HASH_BYTES, 1 + FAN * MERKLE_HASH_BYTES };
+
+	for (unsigned int i = 0; i < FAN; i++) {
+		uint8_t *const leaves[2] = { m->leaves[i], m->leaves[i + FAN] };
+		uint8_t *const places[2] = { nodes[0] + 1 + i * MERKLE_HASH_BYTES,
+					     nodes[1] + 1 + i * MERKLE_HASH_BYTES };
+		const size_t leaf_sizes[2] = { m->leaf_sizes[i], m->leaf_sizes[i + FAN] };
+
+		sha256_pair(leaves, leaf_sizes, places);
+	}
+	nodes[0][0] = nodes[1][0] = DOMAIN_NODE;
+	sha256_pair(both, sizes, digests);
+	take_hash(m, 1, hashes[0]);
+	take_hash(m, 1, hashes[1]);
+	m->leaf_count = 0;
 }
 
 void merkle_add(struct merkle *m, const struct row *row, const struct endpoint *e)
 {
 	uint32_t at = m->rows % MERKLE_SALT_BATCH;
-	unsigned int level = 0;
 
 	if (at == 0)
 		make_salts(m->secret, m->rows, MERKLE_SALT_BATCH, m->salts);
-	hash_leaf(&m->sha, m->salts + (size_t)at * MERKLE_SALT_BYTES, row, e,
-		  m->waiting[0][m->count[0]++]);
+	m->leaf_sizes[m->leaf_count] = (uint8_t)write_leaf(m->salts + (size_t)at * MERKLE_SALT_BYTES, row, e,
+							   m->leaves[m->leaf_count]);
+	m->leaf_count++;
 	m->rows++;
-	while (m->count[level] == FAN) {
-		hash_group(&m->sha, m->waiting[level], FAN, m->waiting[level + 1][m->count[level + 1]++]);
-		m->count[level++] = 0;
-	}
+	if (m->leaf_count == MERKLE_LEAVES)
+		hash_full_leaves(m);
 }
 
 void merkle_end(struct merkle *m, uint8_t ret_root[static MERKLE_HASH_BYTES])
@@ -165,6 +205,10 @@ void merkle_end(struct merkle *m, uint8_t ret_root[static MERKLE_HASH_BYTES])
 	memset(ret_root, 0, MERKLE_HASH_BYTES);
 	if (!m->rows)
 		return;
+	for (uint32_t i = 0; i < m->leaf_count; i++) {
+		hash(&m->sha, m->leaves[i], m->leaf_sizes[i], top);
+		take_hash(m, 0, top);
+	}
 	/* What waits at a level, with what came up from below, is its last group. */
 	for (unsigned int level = 0; level < MERKLE_LEVELS_MAX; level++) {
 		if (carried)

@@ -20,6 +20,8 @@
 #define MERKLE_FAN 8
 #define MERKLE_LEVELS_MAX 12 /* 8^11 is more than 2^32 */
 #define MERKLE_SALT_BATCH 256
+#define MERKLE_LEAVES (2 * MERKLE_FAN) /* that are hashed together */
+#define MERKLE_LEAF_ROOM 128
 
 /* The secret of one section, from that of its file. */
 void merkle_secret(const uint8_t file_secret[static 32], uint64_t journal_id, uint32_t run,
@@ -32,6 +34,9 @@ struct merkle {
 	uint8_t salts[MERKLE_SALT_BATCH * MERKLE_SALT_BYTES];
 	uint8_t waiting[MERKLE_LEVELS_MAX][MERKLE_FAN][MERKLE_HASH_BYTES];
 	uint8_t count[MERKLE_LEVELS_MAX];
+	uint8_t leaves[MERKLE_LEAVES][MERKLE_LEAF_ROOM]; /* not hashed yet */
+	uint8_t leaf_sizes[MERKLE_LEAVES];
+	uint32_t leaf_count;
 	uint32_t rows;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Writing segments: appending one sealed section to the file of a tenant's day.
- * A section is durable when the call returns. What was written before is never
+ * Writing segments: appending sealed sections to the files of tenants' days. They
+ * become durable many at a time, in batches. What was written before is never
  * changed: after a torn section or a trailer the day goes on in "<day>.2.sks".
  */
 #ifndef SEKISHO_SEGMENT_H
@@ -36,12 +36,39 @@ struct segment_section {
 struct segment_place {
 	uint64_t file_id, offset, bytes;
 	uint32_t part, header_bytes;
+	int fd; /* reads the file until the next call of its batch; -1: open it by its name */
 };
 
 /*
- * dir_fd: segments/<tenant>. 1: appended; 0: an intact section of that journal and run is there
- * already (*ret_place says where); negative errno and *p otherwise, with nothing of it left in the file.
+ * Sections that are written and wait to be made durable; up to 256 files, whose descriptors it holds. A new
+ * file gets its name when its bytes are durable; until then no reader sees it. One thread's, and the only
+ * writer of the store's segments.
  */
+struct segment_batch;
+
+/* NULL: no memory. */
+struct segment_batch *segment_batch_new(void);
+/* What is not durable is cut off again, new files are unlinked. */
+void segment_batch_free(struct segment_batch *b);
+
+/*
+ * dir_fd: segments/<tenant>; its own name is the caller's to sync. 1: appended; 0: an intact section of that
+ * journal and run is there already (*ret_place says where): its bytes are written once more, since nobody
+ * knows whether they ever came to the disk. Negative errno and *p otherwise, with nothing of it left in the
+ * file. A batch that is full is synced first.
+ */
+int segment_batch_append(struct segment_batch *b, int dir_fd, const struct segment_section *s,
+			 struct segment_place *ret_place, struct problem *p);
+
+/*
+ * All that was appended becomes durable: bytes, then the names of new files, then their directories. 0, or
+ * negative errno and *p: then what is not durable is cut off again, so that a repeated run writes it anew
+ * (pages that a sync failed for count as clean, and would read as intact until they are dropped). The batch
+ * is empty afterwards, whatever came of it.
+ */
+int segment_batch_sync(struct segment_batch *b, struct problem *p);
+
+/* A batch of one section: durable when this returns. The same results. */
 int segment_append(int dir_fd, const struct segment_section *s, struct segment_place *ret_place,
 		   struct problem *p);
 
