@@ -33,12 +33,13 @@ PROOF_SRC := $(filter-out tests/proof/fault.c tests/proof/seal_memory.c,$(sort $
 CONNS_SRC := $(sort $(wildcard tests/kernel/*.c))
 SEAL_MEMORY_SRC := tests/proof/seal_memory.c
 BENCH_SRC := $(filter-out tests/bench/catalog_probe.c,$(sort $(wildcard tests/bench/*.c)))
+FORGE_SRC := tests/cli/forge_tool.c tests/unit/forge.c
 METER_SRC := $(sort $(wildcard tests/bench/capture/*.c))
 LIB := $(B)/libsekisho.a
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 ALL_SRC := $(LIB_SRC) $(VERB_SRC) user/cmd/sekisho.c user/cmd/sekishod.c $(UNIT_SRC) $(CONNS_SRC) \
 	$(PROOF_SRC) $(SEAL_MEMORY_SRC) $(BENCH_SRC) tests/bench/catalog_probe.c \
-	$(METER_SRC)
+	$(METER_SRC) $(FORGE_SRC)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -71,7 +72,7 @@ test-long: test $(B)/seal_memory
 	$(Q)scripts/as-root tests/proof/seal_memory.sh
 
 ## unit: build everything the tests run
-unit: all $(B)/unit $(B)/conns $(B)/proof $(B)/fault.so $(B)/catalog_probe $(B)/bench-store $(B)/meter
+unit: all $(B)/unit $(B)/conns $(B)/proof $(B)/fault.so $(B)/catalog_probe $(B)/bench-store $(B)/meter $(B)/forge
 
 ## bench-store: sizes, rates and searches of the store beside others; DATA="D1 D3" by default, D2 is large
 DATA := D1 D3
@@ -116,7 +117,7 @@ $(B)/%.o: %.c Makefile $(B)/flags
 	$(Q)$(CC) $(CPPFLAGS) $(EXTRA_CPPFLAGS) $(CFLAGS) -MD -MP -c $< -o $@
 
 $(call obj,$(BENCH_SRC)): EXTRA_CPPFLAGS := -Itests/bench
-$(call obj,$(UNIT_SRC) $(PROOF_SRC)): EXTRA_CPPFLAGS := -Iuser/base -Itests/unit
+$(call obj,$(UNIT_SRC) $(PROOF_SRC) $(FORGE_SRC)): EXTRA_CPPFLAGS := -Iuser/base -Itests/unit
 
 $(LIB): $(call obj,$(LIB_SRC))
 	$(SAY) AR $@
@@ -134,9 +135,10 @@ $(B)/catalog_probe: $(call obj,tests/bench/catalog_probe.c tests/bench/mix.c) $(
 $(B)/catalog_probe: LIBS += -lm
 $(B)/bench-store: $(call obj,$(BENCH_SRC)) $(LIB)
 $(B)/bench-store: LIBS += -lm
+$(B)/forge: $(call obj,$(FORGE_SRC)) $(LIB)
 $(B)/meter: $(call obj,$(METER_SRC))
 $(B)/meter: LIBS := -lbpf -lelf -lz
-$(B)/sekishod $(B)/sekisho $(B)/unit $(B)/proof $(B)/conns $(B)/seal_memory $(B)/catalog_probe $(B)/bench-store $(B)/meter:
+$(B)/sekishod $(B)/sekisho $(B)/unit $(B)/proof $(B)/conns $(B)/seal_memory $(B)/catalog_probe $(B)/bench-store $(B)/meter $(B)/forge:
 	$(SAY) LD $@
 	$(Q)$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
 
