@@ -11,6 +11,7 @@
 #include "base/store_dir.h"
 #include "base/utc.h"
 #include "journal/journal.h"
+#include "ledger/ledger.h"
 #include "node.h"
 #include "recorder.h"
 
@@ -125,6 +126,15 @@ static void destroy(struct node *n)
 	free(n);
 }
 
+/* All three chains, keys and heads; then who consented. */
+static int load_ledgers(struct node *n, struct problem *p)
+{
+	struct ledger_facts facts;
+	int error = ledger_verify(&n->store, CHAIN_QUICK, NULL, &facts, p);
+
+	return error ? error : consents_load(&n->store, &n->consents, p);
+}
+
 static int bring_up(struct node *n, struct problem *p)
 {
 	int64_t begun;
@@ -133,9 +143,9 @@ static int bring_up(struct node *n, struct problem *p)
 	if (error)
 		return error;
 	begun = utc_now_ns();
-	error = consents_load(&n->store, &n->consents, p);
+	error = load_ledgers(n, p);
 	if (error == -EBADMSG) {
-		/* Nobody can be shown to have consented: fail closed. */
+		/* Nobody can be shown to have consented, or what was done is not what is written: fail closed. */
 		capture_end_grants(n->conf.pin_dir);
 		return error;
 	}
