@@ -35,6 +35,7 @@ PROOF_SRC := $(filter-out tests/proof/fault.c tests/proof/seal_memory.c,$(sort $
 CONNS_SRC := $(sort $(wildcard tests/kernel/*.c))
 SEAL_MEMORY_SRC := tests/proof/seal_memory.c
 BENCH_SRC := $(filter-out tests/bench/catalog_probe.c,$(sort $(wildcard tests/bench/*.c)))
+FORGE_SRC := tests/cli/forge_tool.c tests/unit/forge.c
 METER_SRC := $(sort $(wildcard tests/bench/capture/*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(filter-out %_mutate.c,$(FUZZ_SRC)))
@@ -42,7 +43,7 @@ LIB := $(B)/libsekisho.a
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 ALL_SRC := $(LIB_SRC) $(VERB_SRC) user/cmd/sekisho.c user/cmd/sekishod.c $(UNIT_SRC) $(CONNS_SRC) \
 	$(PROOF_SRC) $(SEAL_MEMORY_SRC) $(BENCH_SRC) tests/bench/catalog_probe.c \
-	$(METER_SRC) \
+	$(METER_SRC) $(FORGE_SRC) \
 	$(FUZZ_SRC) tests/fuzz/fuzz.c tests/fuzz/replay.c tests/spec/random_store.c \
 	tests/golden/make_golden.c
 
@@ -77,7 +78,7 @@ test-long: test $(B)/seal_memory
 	$(Q)scripts/as-root tests/proof/seal_memory.sh
 
 ## unit: build everything the tests run
-unit: all $(B)/unit $(B)/conns $(B)/proof $(B)/fault.so $(B)/catalog_probe $(B)/bench-store $(B)/meter \
+unit: all $(B)/unit $(B)/conns $(B)/proof $(B)/fault.so $(B)/catalog_probe $(B)/bench-store $(B)/meter $(B)/forge \
 		$(B)/random_store $(B)/make_golden $(addprefix $(B)/,$(FUZZ_TARGETS))
 
 ## bench-store: sizes, rates and searches of the store beside others; DATA="D1 D3" by default, D2 is large
@@ -140,7 +141,7 @@ $(B)/%.o: %.c Makefile $(B)/flags
 
 $(call obj,$(BENCH_SRC)): EXTRA_CPPFLAGS := -Itests/bench
 $(call obj,$(FUZZ_SRC) tests/fuzz/fuzz.c tests/fuzz/replay.c): EXTRA_CPPFLAGS := -Itests/fuzz
-$(call obj,$(UNIT_SRC) $(PROOF_SRC)): EXTRA_CPPFLAGS := -Iuser/base -Itests/unit
+$(call obj,$(UNIT_SRC) $(PROOF_SRC) $(FORGE_SRC)): EXTRA_CPPFLAGS := -Iuser/base -Itests/unit
 
 $(LIB): $(call obj,$(LIB_SRC))
 	$(SAY) AR $@
@@ -158,6 +159,7 @@ $(B)/catalog_probe: $(call obj,tests/bench/catalog_probe.c tests/bench/mix.c) $(
 $(B)/catalog_probe: LIBS += -lm
 $(B)/bench-store: $(call obj,$(BENCH_SRC)) $(LIB)
 $(B)/bench-store: LIBS += -lm
+$(B)/forge: $(call obj,$(FORGE_SRC)) $(LIB)
 $(B)/meter: $(call obj,$(METER_SRC))
 $(B)/meter: LIBS := -lbpf -lelf -lz
 $(B)/random_store: $(B)/tests/spec/random_store.o $(LIB)
@@ -166,7 +168,7 @@ $(B)/make_golden: $(B)/tests/golden/make_golden.o $(LIB)
 $(addprefix $(B)/,$(FUZZ_TARGETS)): $(B)/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/fuzz.o \
 		$(B)/tests/fuzz/$(if $(FUZZ),fuzz_mutate,replay).o $(LIB)
 $(if $(FUZZ),$(addprefix $(B)/,$(FUZZ_TARGETS)): LIBS += -fsanitize=fuzzer)
-$(B)/sekishod $(B)/sekisho $(B)/unit $(B)/proof $(B)/conns $(B)/seal_memory $(B)/catalog_probe $(B)/bench-store $(B)/meter \
+$(B)/sekishod $(B)/sekisho $(B)/unit $(B)/proof $(B)/conns $(B)/seal_memory $(B)/catalog_probe $(B)/bench-store $(B)/meter $(B)/forge \
 		$(B)/random_store $(B)/make_golden $(addprefix $(B)/,$(FUZZ_TARGETS)):
 	$(SAY) LD $@
 	$(Q)$(CC) $(LDFLAGS) $^ $(LIBS) -o $@

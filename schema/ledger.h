@@ -16,6 +16,8 @@ enum ledger_chain {
 #define LEDGER_SUFFIX ".log"
 #define LEDGER_TORN_SUFFIX ".torn" /* unfinished ends, moved away */
 
+/* The hash before the first line. */
+#define LEDGER_NO_HASH "0000000000000000000000000000000000000000000000000000000000000000"
 #define LEDGER_HASH_BYTES 32 /* BLAKE2b-256 (RFC 7693) of a line without its newline */
 #define LEDGER_SIGNATURE_BYTES 64 /* Ed25519 (RFC 8032) */
 #define LEDGER_PUBLIC_BYTES 32
@@ -24,8 +26,10 @@ enum ledger_chain {
 
 /* What is signed begins with this, then the chain's name and a newline, then the line up to its signature. */
 #define LEDGER_CONTEXT "sekisho ledger 1 "
+#define LEDGER_KEYS_DIR "keys"
 #define LEDGER_HEADS_NAME "heads" /* in keys/; also the chain's name when heads are signed */
 #define LEDGER_KEY_FILE "node.key" /* in keys/, 0600: the seed, hexadecimal */
+#define LEDGER_NEXT_KEY_FILE "node.key.next" /* in keys/: only while the key is handed over */
 #define LEDGER_PUBLIC_FILE "node.pub" /* in keys/: the first public key, to be handed out */
 
 /* Bounds that a reader enforces. */

@@ -90,7 +90,8 @@ want = {"event": "GRANT", "seq": 1, "tenant": "web", "actor": "Yamada, board", "
         "fields": "src_addr,src_port,dst_addr,dst_port,t_accept", "retention_days": 30, "same_terms": True,
         "revocable": True, "scope": [net + ".1", net + ".2:443"], "effective_to": until[:-1] + ".000000000Z"}
 time = act.pop("t")
-if act != want or len(lines) != 1 or len(time) != 30:
+chain = [act.pop(k) for k in ("prev", "key", "sig")]
+if act != want or len(lines) != 1 or len(time) != 30 or [len(c) for c in chain] != [64, 16, 128]:
     sys.exit("%s at %s" % (act, time))
 END
 
@@ -188,36 +189,100 @@ cp "$TMP/consent.log" "$LEDGER"
 grant mail
 cp "$LEDGER" "$TMP/whole.log"
 LINES_OF_IT=$(wc -l <"$LEDGER")
-damaged() { # NAME LINE SED-SCRIPT
-	begin "AC-13_$1"
-	sed "$3" "$TMP/whole.log" >"$LEDGER"
-	cmp -s "$LEDGER" "$TMP/whole.log" && bad "the change changed nothing"
-	local text="ledger/consent.log line $2: not a valid consent act"
+HEADS=$STATE/keys/heads
+cp "$HEADS" "$TMP/whole.heads"
+whole() {
+	cp "$TMP/whole.log" "$LEDGER"
+	cp "$TMP/whole.heads" "$HEADS"
+}
+unusable() { # TEXT: neither recording nor a grant, and verify says so
 	run "${SEKISHOD[@]}" -f
 	status 5
 	out ''
-	err "sekishod: error: $text"
+	one_line
+	err_has "^sekishod: error: $1"
 	holds "pins are left: $(ls "$PINS" 2>&1)" test ! -e "$PINS"
 	run "${SEKISHO[@]}" verify
 	status 5
-	out_has "^DAMAGED:   1, the first: $text\$"
+	out_has "^DAMAGED:   1, the first: $1"
+	run "${SEKISHO[@]}" ledger verify
+	status 5
+	out ''
+	err_has "^sekisho: error: $1"
 	run "${GRANT[@]}" web "${WHOLE[@]}"
 	status 5
-	err "sekisho: error: $text"
-	cp "$TMP/whole.log" "$LEDGER"
+	one_line
+	err_has "^sekisho: error: $1"
+	whole
+}
+damaged() { # NAME LINE SED-SCRIPT: changed by one who has no key
+	begin "AC-13_$1"
+	sed "$3" "$TMP/whole.log" >"$LEDGER"
+	cmp -s "$LEDGER" "$TMP/whole.log" && bad "the change changed nothing"
+	unusable "ledger/consent\\.log line $2: "
 }
 damaged seq_changed 2 '2s/"seq":2/"seq":7/'
 damaged line_removed 2 '2d'
+damaged last_line_removed "$LINES_OF_IT" '$d'
 damaged lines_swapped 1 '1{h;d};2{G}'
 damaged line_doubled 3 '2p'
+damaged end_changed 1 '1s/"effective_to":"20/"effective_to":"21/'
 damaged end_changed_to_nonsense 1 '1s/"effective_to":"20/"effective_to":"2O/'
 damaged not_revocable 1 '1s/"revocable":true/"revocable":false/'
+damaged actor_changed 2 '2s/"actor":"test"/"actor":"best"/'
+damaged actor_of_the_last_line_changed "$LINES_OF_IT" '$s/"actor":"test"/"actor":"best"/'
 damaged no_json 3 '3s/^{/[/'
 damaged empty_line 2 '1G'
-damaged tenant_with_a_slash 1 '1s/"tenant":"web"/"tenant":"w\/b"/'
-damaged unknown_event 2 '2s/GRANT/GIVEN/'
-damaged scope_removed 1 '1s/"scope":\[[^]]*\]/"scope":[]/'
 damaged key_twice 1 '1s/^{/{"seq":1,/'
+
+# Signed and chained, so that only what the line says is wrong: no act of this program, but one who has its key.
+forged() { # NAME LINE SED-SCRIPT
+	begin "AC-13_forged_$1"
+	sed "$3" "$TMP/whole.log" | "$BIN/forge" "$STATE" consent || bad "cannot forge"
+	local text="ledger/consent.log line $2: not a valid consent act"
+	run "${SEKISHOD[@]}" -f
+	status 5
+	err "sekishod: error: $text"
+	run "${SEKISHO[@]}" verify
+	status 5
+	out_has "^DAMAGED:   1, the first: $text\$"
+	whole
+}
+forged not_revocable 1 '1s/"revocable":true/"revocable":false/'
+forged tenant_with_a_slash 1 '1s/"tenant":"web"/"tenant":"w\/b"/'
+forged unknown_event 2 '2s/GRANT/GIVEN/'
+forged scope_removed 1 '1s/"scope":\[[^]]*\]/"scope":[]/'
+
+# The other chains count as well: what was done must be what is written.
+begin AC-13_access_log_cut
+"${SEKISHO[@]}" search --case 1 --basis WARRANT "${EVER[@]}" --tenant mail --csv >/dev/null 2>&1
+cp "$HEADS" "$TMP/whole.heads"
+cp "$STATE/ledger/access.log" "$TMP/access.log"
+sed -i '$d' "$STATE/ledger/access.log"
+unusable_text="ledger/access.log line $(wc -l <"$TMP/access.log"): it is missing; the signed head says that there are $(wc -l <"$TMP/access.log") lines"
+run "${SEKISHOD[@]}" -f
+status 5
+err "sekishod: error: $unusable_text"
+run "${SEKISHO[@]}" search --case 1 --basis WARRANT "${EVER[@]}" --tenant mail --csv
+status 5
+out ''
+err_has 'ledger/access\.log ends with line .*; nothing is shown$'
+cp "$TMP/access.log" "$STATE/ledger/access.log"
+begin AC-13_heads_removed
+rm "$HEADS"
+run "${SEKISHOD[@]}" -f
+status 5
+err 'sekishod: error: keys/heads is not there, and ledger/access.log has lines'
+whole
+begin AC-13_custody_removed
+mv "$STATE/ledger/custody.log" "$TMP/custody.log"
+run "${SEKISHOD[@]}" -f
+status 5
+err 'sekishod: error: ledger/custody.log line 1: it is missing, and keys/heads is there'
+cp "$TMP/custody.log" "$STATE/ledger/custody.log"
+begin the_whole_one_is_fine
+run "${SEKISHO[@]}" ledger verify
+status 0
 
 begin AC-13_armed_and_then_tampered_with
 daemon_start

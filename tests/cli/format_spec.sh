@@ -135,4 +135,35 @@ daemon_stop
 disarm
 agree "$STORE" "$before"
 
+# --- Ledgers (3.16), signatures included ---
+
+LEDGERS=("$ROOT/tests/spec/check_ledger.py")
+begin ledgers_read_by_the_format_alone
+run python3 "${LEDGERS[@]}" "$STATE"
+status 0
+out_has '^custody [1-9][0-9]* consent [1-9][0-9]* access [1-9][0-9]*$'
+begin a_key_that_was_handed_over
+cp -a "$STATE" "$TMP/rotated"
+run "$BIN/sekisho" --store "$TMP/rotated" ledger rotate-key
+status 0
+"$BIN/sekisho" --store "$TMP/rotated" search --case 1 --basis AUDIT "${EVER[@]}" --tenant web >/dev/null || bad "no search"
+run python3 "${LEDGERS[@]}" "$TMP/rotated"
+status 0
+run "$BIN/sekisho" --store "$TMP/rotated" ledger verify --full --public-key "$STATE/keys/node.pub"
+status 0
+out_has '^Keys:        2, '
+# Each line: a file and a change to it that both must find.
+for change in 'ledger/access.log|$s/WARRANT\|AUDIT/OTHER/' 'ledger/consent.log|1s/"uid":0/"uid":1/' 'ledger/access.log|$d' \
+	'ledger/custody.log|$s/"sig":"../"sig":"00/' 'keys/heads|s/"seq":[0-9]*/"seq":1/' 'keys/node.pub|s/^../00/'; do
+	begin "both_find_${change//[^a-z0-9]/_}"
+	rm -rf "$TMP/changed"
+	cp -a "$TMP/rotated" "$TMP/changed"
+	sed -i "${change#*|}" "$TMP/changed/${change%%|*}"
+	! cmp -s "$TMP/changed/${change%%|*}" "$TMP/rotated/${change%%|*}" || bad "the change changed nothing"
+	run python3 "${LEDGERS[@]}" "$TMP/changed"
+	status 1
+	run "$BIN/sekisho" --store "$TMP/changed" ledger verify --full
+	status 5
+done
+
 finish

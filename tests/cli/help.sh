@@ -22,7 +22,7 @@ help_page() { # NAME USAGE COMMAND...
 }
 
 help_page sekisho 'usage: sekisho [-c FILE | --store DIR] [VERB ...]' "$BIN/sekisho" --help
-for verb in status search consent import seal verify; do
+for verb in status search consent import seal ledger verify; do
 	out_has "^  $verb "
 done
 out_has '^3 no daemon; 4 refused by policy; 5 store or ledger damaged\.$'
@@ -45,6 +45,8 @@ for option in csv reason store json; do
 done
 help_page seal 'usage: sekisho seal' "$BIN/sekisho" seal --help
 help_page verify 'usage: sekisho [--store DIR] verify [--full] [--json]' "$BIN/sekisho" verify --help
+
+help_page ledger 'usage: sekisho [--store DIR] ledger show [--chain NAME] [--json]' "$BIN/sekisho" ledger --help
 
 begin every_verb_of_the_help_has_its_own
 "$BIN/sekisho" --help | sed -n 's/^  \([a-z]\+\) .*/\1/p' >"$TMP/verbs"
@@ -94,6 +96,11 @@ for verb in status search import seal verify; do
 		"${SEKISHO[@]}" "$verb" --frob
 	refuses "${verb}_operand" 2 'sekisho: error: unexpected argument "now"; see --help' \
 		"${SEKISHO[@]}" "$verb" now
+done
+for act in '' give; do
+	refuses "ledger_unknown_act_$act" 2 \
+		"sekisho: error: ledger \"$act\": expected show, verify, head or rotate-key; see sekisho ledger --help" \
+		"${SEKISHO[@]}" ledger $act
 done
 refuses consent_unknown_act 2 \
 	'sekisho: error: consent "give": expected grant or withdraw; see sekisho consent --help' \

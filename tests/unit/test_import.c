@@ -330,7 +330,7 @@ static void tenants_keep_the_number_of_the_ledger(void)
 	char id[16];
 
 	REQUIRE(selector_parse("192.0.2.1", &scope) == 0);
-	CHECK_INT(consent_grant(store.ledger, &act, &seq, &when, &p), 0);
+	CHECK_INT(consent_grant(&store, &act, &seq, &when, &p), 0);
 	CHECK_STR(p.text, "");
 	REQUIRE(import_tenants_open(&store, &t, &p) == 0);
 	CHECK_INT(import_tenants_number(t, "new", 3, &other), 0);

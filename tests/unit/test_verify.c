@@ -281,7 +281,7 @@ static void torn_ends_are_no_damage(void)
 	write_file(store.ledger, CONSENT_FILE, "{\"seq\":\n", 8);
 	f = run(&store);
 	CHECK_INT(f.bad, 1);
-	CHECK_STR(f.first_bad.text, "ledger/consent.log line 1: not a valid consent act");
+	CHECK_STR(f.first_bad.text, "ledger/consent.log line 1: not a JSON object");
 	store_close(&store);
 }
 

@@ -38,6 +38,7 @@
 	X(intake)         \
 	X(journal)        \
 	X(journal_reader) \
+	X(ledger)         \
 	X(parse)          \
 	X(plan)           \
 	X(port_set)       \

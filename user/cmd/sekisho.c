@@ -16,6 +16,7 @@ static const struct verb verbs[] = {
 	{ "consent", "grant|withdraw TENANT ...", "record a tenant's permission, or its end", verb_consent },
 	{ "import", "--csv FILE --reason TEXT", "store rows that were recorded elsewhere", verb_import },
 	{ "seal", "", "move the journal's rows to the segments now", verb_seal },
+	{ "ledger", "show|verify|head|rotate-key", "what was consented to, searched, kept: signed chains", verb_ledger },
 	{ "verify", "", "check every checksum of the store", verb_verify },
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))

@@ -174,7 +174,7 @@ static int grant(struct command *c, const struct consent_options *o, struct cons
 	/* The first consent may come before the first start: the store is made here. */
 	error = store_open(c->conf.state_dir, 1, &store, &p);
 	if (!error) {
-		error = consent_grant(store.ledger, act, &seq, &when, &p);
+		error = consent_grant(&store, act, &seq, &when, &p);
 		store_close(&store);
 	}
 	if (error)
@@ -201,7 +201,7 @@ static int withdraw_alone(struct command *c, const struct consent_act *act, int6
 		store_close(&store);
 		return problem(p, lock, "sekishod is starting or stopping; try again");
 	}
-	error = consents_load(store.ledger, &consents, p);
+	error = consents_load(&store, &consents, p);
 	g = error ? NULL : consents_at(&consents, act->tenant_id, utc_now_ns());
 	if (g) {
 		error = capture_revoke_pinned(c->conf.pin_dir, g->tenant);
@@ -211,7 +211,7 @@ static int withdraw_alone(struct command *c, const struct consent_act *act, int6
 	}
 	consents_done(&consents);
 	if (!error)
-		error = consent_withdraw(store.ledger, act, ret_when, p);
+		error = consent_withdraw(&store, act, ret_when, p);
 	close(lock);
 	store_close(&store);
 	return error;

@@ -273,7 +273,7 @@ static int write_access(const struct store_dir *store, const struct request *req
 		.rows = result->count,
 		.rows_shown = request->basis->shows_rows,
 	};
-	int error = query ? access_record(store->ledger, &e, p) : problem(p, -ENOMEM, "out of memory");
+	int error = query ? access_record(store, &e, p) : problem(p, -ENOMEM, "out of memory");
 
 	free(query);
 	return error;

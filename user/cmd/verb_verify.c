@@ -110,7 +110,7 @@ static void show_json(const struct verify_facts *f, bool full)
 static void help(void)
 {
 	printf("usage: sekisho [--store DIR] verify [--full] [--json]\n\n"
-	       "Checks every checksum of journals, segments and the consent ledger; names the\n"
+	       "Checks every checksum of journals, segments and the ledgers; names the\n"
 	       "first damaged file and offset. With --full every row is decoded: their order, the\n"
 	       "facts about them and their Merkle root are derived again, and the index is asked\n"
 	       "for every source and must answer as a scan does.\n"

@@ -34,7 +34,7 @@ int import_tenants_open(const struct store_dir *store, struct import_tenants **r
 	t->sizes = calloc(IMPORT_TENANTS_MAX, sizeof(*t->sizes));
 	t->slots = calloc(SLOTS, sizeof(*t->slots));
 	if (t->list && t->sizes && t->slots)
-		error = consents_load(store->ledger, &t->consents, p);
+		error = consents_load(store, &t->consents, p);
 	else
 		error = problem(p, -ENOMEM, "out of memory");
 	if (error) {

@@ -2,11 +2,10 @@
 /* The access log and the bases on which a search may be made. */
 #include <errno.h>
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 #include "access.h"
-#include "base/fs.h"
 #include "base/utc.h"
+#include "ledger.h"
 
 static const struct basis bases[] = {
 	{ "KAIJI_MEIREI", .shows_rows = true, .needs_case = true },
@@ -36,24 +35,24 @@ const char *basis_list(void)
 	       "WARRANT, HOZEN_YOSEI, TENANT_SELF, EMERGENCY, AUDIT";
 }
 
-int access_record(int ledger_fd, const struct access_entry *e, struct problem *p)
+int access_record(const struct store_dir *store, const struct access_entry *e, struct problem *p)
 {
-	char time_text[UTC_TEXT_MAX], *text = NULL;
-	json_t *line = json_pack("{s:s, s:s, s:s?, s:s, s:s, s:s?, s:i, s:s?, s:I, s:b}", "event",
-				 "SEARCH", "t", utc_format(utc_now_ns(), time_text), "case",
-				 e->case_number, "basis", e->basis->code, "query", e->query,
-				 "tenant", e->tenant, "uid", (int)e->uid, "user", e->user, "rows",
-				 (json_int_t)e->rows, "rows_shown", (int)e->rows_shown);
-	int error = -EINVAL;
+	json_t *act = json_pack("{s:s, s:s?, s:s, s:s, s:s?, s:i, s:s?, s:I, s:b}", "event", "SEARCH", "case",
+				e->case_number, "basis", e->basis->code, "query", e->query, "tenant",
+				e->tenant, "uid", (int)e->uid, "user", e->user, "rows",
+				(json_int_t)e->rows, "rows_shown", (int)e->rows_shown);
+	struct problem why = {};
+	int error;
 
-	if (line) {
-		text = json_dumps(line, JSON_COMPACT | JSON_SORT_KEYS);
-		error = text ? fs_append_line(ledger_fd, ACCESS_FILE, text) : -ENOMEM;
-	}
-	json_decref(line);
-	free(text);
-	if (error)
-		return problem(p, error, "cannot write ledger/%s: %s; nothing is shown", ACCESS_FILE,
-			       error == -EINVAL ? "the query is not valid UTF-8" : strerror(-error));
-	return 0;
+	if (!act)
+		return problem(p, -EINVAL,
+			       "cannot write ledger/%s: the query is not valid UTF-8; nothing is shown",
+			       ACCESS_FILE);
+	error = ledger_append(store, LEDGER_ACCESS, act, utc_now_ns(), NULL, &why);
+	json_decref(act);
+	/* What is wrong with the ledger itself has a place, which the text names. */
+	if (error == -EBADMSG || error == -ENOENT)
+		return problem(p, error, "%s; nothing is shown", why.text);
+	return error ? problem(p, error, "cannot write ledger/%s: %s; nothing is shown", ACCESS_FILE,
+			       strerror(-error)) : 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The access log: who searched, for which case, on what basis, for what. One
- * JSON line per search in ledger/access.log, durable before any row is shown;
+ * line of the access chain (ledger.h) per search, durable before any row is shown;
  * if it cannot be written, nothing is shown.
  */
 #ifndef SEKISHO_ACCESS_H
@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/problem.h"
+#include "base/store_dir.h"
 
 #define ACCESS_FILE "access.log"
 
@@ -34,6 +35,6 @@ struct access_entry {
 };
 
 /* 0 or negative errno and *p. */
-int access_record(int ledger_fd, const struct access_entry *e, struct problem *p);
+int access_record(const struct store_dir *store, const struct access_entry *e, struct problem *p);
 
 #endif

@@ -18,6 +18,12 @@
 /* Of a line behind what is signed. */
 #define SIG_BYTES (strlen(SIG_BEGIN) + LEDGER_SIGNATURE_TEXT - 1 + strlen(SIG_END))
 #define KEY_EVENT "KEY"
+/* Every line of a key has this; within a string the quotes would be escaped. */
+#define KEY_MARK "\"event\":\"" KEY_EVENT "\""
+#define READ_BYTES (256u << 10)
+/* The last line and what a torn one behind it may take. */
+#define TAIL_SHORT (64u << 10)
+#define TAIL_BYTES (2u * LEDGER_LINE_MAX + 2)
 
 static const char *const names[LEDGER_CHAINS] = {
 	[LEDGER_CONSENT] = "consent",
@@ -30,7 +36,7 @@ const char *chain_name(enum ledger_chain chain)
 	return names[chain];
 }
 
-static const char *file_name(enum ledger_chain chain)
+const char *chain_file_name(enum ledger_chain chain)
 {
 	static const char *const files[LEDGER_CHAINS] = {
 		[LEDGER_CONSENT] = "consent" LEDGER_SUFFIX,
@@ -98,14 +104,13 @@ int chain_sign_object(const char *name, const json_t *object, const struct ledge
 int chain_make_line(const struct chain_end *end, enum ledger_chain chain, const json_t *act, int64_t t_ns,
 		    const struct ledger_secret *secret, char **ret_text)
 {
-	static const char none[] = "0000000000000000000000000000000000000000000000000000000000000000";
 	char time_text[UTC_TEXT_MAX];
 	json_t *line = json_pack("{s:I, s:s}", "seq", (json_int_t)end->seq + 1, "t",
 				 utc_format(t_ns, time_text));
 	int error = -ENOMEM;
 
 	if (line && json_object_update(line, (json_t *)act) == 0 &&
-	    json_object_set_new(line, "prev", json_string(end->seq ? end->hash : none)) == 0)
+	    json_object_set_new(line, "prev", json_string(end->seq ? end->hash : LEDGER_NO_HASH)) == 0)
 		error = finish_object(names[chain], line, secret, ret_text);
 	json_decref(line);
 	return error;
@@ -149,6 +154,97 @@ int chain_read_object(const char *name, const char *text, size_t size, const str
 	return -EBADMSG;
 }
 
+/* --- Files --- */
+
+int chain_open(int ledger_fd, enum ledger_chain chain, struct chain_file *ret_file, struct problem *p)
+{
+	/* O_NONBLOCK: a FIFO of that name would wait for a writer. */
+	int fd = openat(ledger_fd, chain_file_name(chain), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	int error = fd < 0 ? -errno : 0;
+	struct stat st;
+
+	*ret_file = (struct chain_file){ .chain = chain, .fd = -1 };
+	if (error == -ENOENT)
+		return 0;
+	if (!error)
+		error = fstat(fd, &st) < 0	 ? -errno :
+			S_ISDIR(st.st_mode)	 ? -EISDIR :
+			!S_ISREG(st.st_mode)	 ? -EINVAL :
+			(uint64_t)st.st_size > LEDGER_FILE_MAX ? -EFBIG :
+								 0;
+	if (error) {
+		if (fd >= 0)
+			close(fd);
+		return problem(p, error, "cannot read ledger/%s: %s", chain_file_name(chain),
+			       strerror(-error));
+	}
+	ret_file->fd = fd;
+	ret_file->size = (uint64_t)st.st_size;
+	return 0;
+}
+
+void chain_close(struct chain_file *file)
+{
+	if (file->fd >= 0)
+		close(file->fd);
+	file->fd = -1;
+}
+
+/* The part of a file that is in memory: data[begin..end) are the bytes before offset `next`. */
+struct window {
+	const struct chain_file *file;
+	uint8_t *data;
+	size_t begin, end, capacity;
+	uint64_t next;
+};
+
+/* More of the file behind what is there: 1, at its end 0. A file that a writer made shorter ends there. */
+static int window_fill(struct window *w)
+{
+	uint64_t left = w->file->size - w->next;
+	size_t want = left < READ_BYTES ? (size_t)left : READ_BYTES;
+	ssize_t n;
+
+	if (!want)
+		return 0;
+	memmove(w->data, w->data + w->begin, w->end - w->begin);
+	w->end -= w->begin;
+	w->begin = 0;
+	do
+		n = pread(w->file->fd, w->data + w->end, want, (off_t)w->next);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n < 0 ? -errno : 0;
+	w->end += (size_t)n;
+	w->next += (uint64_t)n;
+	return 1;
+}
+
+/* The next whole line, without its newline: 1; 0 at the end, *ret_size is then what a torn line has. */
+static int window_line(struct window *w, const char **ret_text, size_t *ret_size)
+{
+	size_t seen = 0;
+	int r;
+
+	for (;;) {
+		const uint8_t *from = w->data + w->begin, *newline;
+
+		newline = w->end > w->begin + seen ? memchr(from + seen, '\n', w->end - w->begin - seen) : NULL;
+		*ret_text = (const char *)from;
+		*ret_size = newline ? (size_t)(newline - from) : w->end - w->begin;
+		if (newline) {
+			w->begin += *ret_size + 1;
+			return 1;
+		}
+		seen = *ret_size;
+		if (seen > LEDGER_LINE_MAX)
+			return -EBADMSG;
+		r = window_fill(w);
+		if (r <= 0)
+			return r;
+	}
+}
+
 /* --- Walking --- */
 
 struct walk {
@@ -156,27 +252,39 @@ struct walk {
 	enum chain_depth depth;
 	struct ledger_keys *keys;
 	struct chain_end end;
-	bool last; /* the line at hand is the last one */
+	struct buffer before; /* the line before */
+	const struct ledger_public *before_key;
+	struct ledger_public before_key_copy;
 };
+
+static int bad_line(const struct walk *w, uint64_t seq, const char *why, struct problem *p)
+{
+	return problem(p, -EBADMSG, "ledger/%s line %llu: %s", chain_file_name(w->chain),
+		       (unsigned long long)seq, why);
+}
 
 static const char *check_members(const struct walk *w, const json_t *json, struct chain_line *line)
 {
 	const char *t = text_of(json, "t"), *prev = text_of(json, "prev");
 	struct problem ignored;
-	char none[LEDGER_HASH_TEXT];
 
-	memset(none, '0', sizeof(none) - 1);
-	none[sizeof(none) - 1] = '\0';
 	if (!json_is_object(json))
 		return "not a JSON object";
 	if (json_integer_value(json_object_get(json, "seq")) != (json_int_t)w->end.seq + 1)
 		return "its number does not follow that of the line before";
-	if (!prev || strcmp(prev, w->end.seq ? w->end.hash : none) != 0)
+	if (!prev || strcmp(prev, w->end.seq ? w->end.hash : LEDGER_NO_HASH) != 0)
 		return "it does not continue the line before (hash chain broken)";
 	line->event = text_of(json, "event");
 	if (!t || utc_parse(t, &line->t_ns, &ignored) || !line->event)
 		return "no time or event";
 	return NULL;
+}
+
+/* The line before is the one that was changed when its own signature is wrong. */
+static bool before_is_bad(const struct walk *w)
+{
+	return w->end.seq && !is_signed(names[w->chain], (const char *)w->before.data, w->before.size,
+					w->before_key);
 }
 
 static int add_key(struct ledger_keys *keys, const uint8_t bytes[static LEDGER_PUBLIC_BYTES])
@@ -194,9 +302,8 @@ static int take_key(struct walk *w, const json_t *json)
 {
 	const char *public = text_of(json, "public");
 	uint8_t bytes[LEDGER_PUBLIC_BYTES];
-	size_t n = public ? strlen(public) : 0;
 
-	if (!public || hex_parse(public, n, bytes, sizeof(bytes)))
+	if (!public || hex_parse(public, strlen(public), bytes, sizeof(bytes)))
 		return -EBADMSG;
 	return add_key(w->keys, bytes);
 }
@@ -212,118 +319,117 @@ static const struct ledger_public *key_of(const struct walk *w, const char *id)
 		       &keys->list[keys->count - 1] : NULL;
 }
 
-static const char *check_signature(struct walk *w, const char *text, size_t size, const json_t *json)
+static bool is_key_line(const struct walk *w, const struct chain_line *line)
 {
-	const char *id = text_of(json, "key");
+	return w->chain == LEDGER_CUSTODY && strcmp(line->event, KEY_EVENT) == 0;
+}
+
+static const char *check_signature(struct walk *w, const struct chain_line *line)
+{
+	const char *id = text_of(line->json, "key");
 	const struct ledger_public *key = id ? key_of(w, id) : NULL;
 
 	if (!key)
 		return "signed with a key that is not this node's";
-	if ((w->depth == CHAIN_FULL || w->last || strcmp(text_of(json, "event"), KEY_EVENT) == 0) &&
-	    !is_signed(names[w->chain], text, size, key))
+	if ((w->depth == CHAIN_FULL || is_key_line(w, line)) &&
+	    !is_signed(names[w->chain], line->text, line->size, key))
 		return "its signature is wrong";
+	w->before_key_copy = *key; /* the list may move */
+	w->before_key = &w->before_key_copy;
 	return NULL;
 }
 
-static int check_line(struct walk *w, const char *text, size_t size, json_t *json,
-		      struct chain_line *line, const char **ret_why)
+static int check_line(struct walk *w, const json_t *json, struct chain_line *line, struct problem *p)
 {
 	bool first_key = w->chain == LEDGER_CUSTODY && !w->end.seq;
+	const char *why = check_members(w, json, line);
 	int error = 0;
 
-	*ret_why = check_members(w, json, line);
-	if (*ret_why)
-		return -EBADMSG;
+	if (why && before_is_bad(w))
+		return bad_line(w, w->end.seq, "its signature is wrong", p);
 	/* The root of trust signs itself. */
-	if (first_key && (strcmp(line->event, KEY_EVENT) != 0 || (error = take_key(w, json)))) {
-		*ret_why = "the first line of custody must be a key";
-		return error ? error : -EBADMSG;
-	}
-	*ret_why = check_signature(w, text, size, json);
-	if (*ret_why)
-		return -EBADMSG;
-	if (w->chain == LEDGER_CUSTODY && !first_key && strcmp(line->event, KEY_EVENT) == 0) {
-		error = take_key(w, json);
-		*ret_why = "not a key";
-	}
-	return error;
+	if (!why && first_key && (!is_key_line(w, line) || (error = take_key(w, json)) == -EBADMSG))
+		why = "the first line of custody must be a key";
+	if (!why && !error)
+		why = check_signature(w, line);
+	if (!why && !error && !first_key && is_key_line(w, line) && (error = take_key(w, json)) == -EBADMSG)
+		why = "not a key";
+	if (why)
+		return bad_line(w, line->seq, why, p);
+	return error ? problem(p, error, "ledger/%s line %llu: %s", chain_file_name(w->chain),
+			       (unsigned long long)line->seq, strerror(-error)) : 0;
 }
 
-static int walk_line(struct walk *w, const char *text, size_t size,
-		     int (*fn)(void *ctx, const struct chain_line *line, struct problem *p), void *ctx,
-		     struct problem *p)
+static int walk_line(struct walk *w, const char *text, size_t size, chain_fn fn, void *ctx, struct problem *p)
 {
-	json_t *json = size <= LEDGER_LINE_MAX ? json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
 	struct chain_line line = { .seq = w->end.seq + 1, .json = json, .text = text, .size = size };
-	const char *why;
-	int error = check_line(w, text, size, json, &line, &why);
+	int error = check_line(w, json, &line, p);
 
-	if (error) {
-		problem(p, error, "ledger/%s line %llu: %s", file_name(w->chain),
-			(unsigned long long)line.seq, error == -EBADMSG ? why : strerror(-error));
-	} else {
+	if (!error) {
 		w->end.seq++;
 		ledger_hash(text, size, w->end.hash);
 		w->end.bytes += size + 1;
-		error = fn ? fn(ctx, &line, p) : 0;
+		buffer_clear(&w->before);
+		buffer_bytes(&w->before, text, size);
+		error = !buffer_ok(&w->before) ? problem(p, -ENOMEM, "out of memory") : fn ? fn(ctx, &line, p) : 0;
 	}
 	json_decref(json);
 	return error;
 }
 
-static int read_file(int ledger_fd, const char *name, struct buffer *out)
+/* Keys vouch for each other: the lines between need not be looked at to know them. */
+static int walk_key_line(struct walk *w, const char *text, size_t size, struct problem *p)
 {
-	int fd = openat(ledger_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	struct stat st;
-	uint8_t *bytes;
-	int error = 0;
+	json_t *json;
+	const char *id;
+	bool good;
 
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (fstat(fd, &st) < 0)
-		error = -errno;
-	else if ((uint64_t)st.st_size > LEDGER_FILE_MAX)
-		error = -EFBIG;
-	else if (st.st_size > 0) {
-		bytes = buffer_extend(out, (size_t)st.st_size);
-		error = bytes ? fs_pread_all(fd, bytes, (size_t)st.st_size, 0) : -ENOMEM;
-	}
-	close(fd);
-	return error;
+	w->end.seq++;
+	if (w->end.seq > 1 && !memmem(text, size, KEY_MARK, strlen(KEY_MARK)))
+		return 0;
+	json = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
+	id = text_of(json, "key");
+	good = id && text_of(json, "event") && strcmp(text_of(json, "event"), KEY_EVENT) == 0 &&
+	       (w->end.seq > 1 || take_key(w, json) == 0) && key_of(w, id) &&
+	       is_signed(names[w->chain], text, size, key_of(w, id)) &&
+	       (w->end.seq == 1 || take_key(w, json) == 0);
+	json_decref(json);
+	return good ? 0 : bad_line(w, w->end.seq, "not a key that the key before hands over to", p);
 }
 
-/* The end of the last whole line. */
-static size_t whole_bytes(const struct buffer *file)
+static int walk_lines(struct walk *w, struct window *win, chain_fn fn, void *ctx, struct problem *p)
 {
-	size_t n = file->size;
+	const char *text;
+	size_t size;
+	int r;
 
-	while (n && file->data[n - 1] != '\n')
-		n--;
-	return n;
+	while ((r = window_line(win, &text, &size)) > 0) {
+		r = size > LEDGER_LINE_MAX     ? bad_line(w, w->end.seq + 1, "too long", p) :
+		    w->depth == CHAIN_KEYS ? walk_key_line(w, text, size, p) :
+						 walk_line(w, text, size, fn, ctx, p);
+		if (r)
+			return r;
+	}
+	if (r == -EBADMSG)
+		return bad_line(w, w->end.seq + 1, "too long", p);
+	if (r)
+		return problem(p, r, "cannot read ledger/%s: %s", chain_file_name(w->chain), strerror(-r));
+	w->end.torn = size > 0;
+	if (w->depth == CHAIN_QUICK && before_is_bad(w))
+		return bad_line(w, w->end.seq, "its signature is wrong", p);
+	return 0;
 }
 
-int chain_walk(int ledger_fd, enum ledger_chain chain, enum chain_depth depth, struct ledger_keys *keys,
-	       int (*fn)(void *ctx, const struct chain_line *line, struct problem *p), void *ctx,
-	       struct chain_end *ret_end, struct problem *p)
+int chain_walk(const struct chain_file *file, enum chain_depth depth, struct ledger_keys *keys, chain_fn fn,
+	       void *ctx, struct chain_end *ret_end, struct problem *p)
 {
-	struct walk w = { .chain = chain, .depth = depth, .keys = keys };
-	struct buffer file = {};
-	size_t at = 0, whole;
-	int error = read_file(ledger_fd, file_name(chain), &file);
+	struct walk w = { .chain = file->chain, .depth = depth, .keys = keys };
+	struct window win = { .file = file, .data = malloc(LEDGER_LINE_MAX + 1 + READ_BYTES) };
+	int error = win.data ? walk_lines(&w, &win, fn, ctx, p) : problem(p, -ENOMEM, "out of memory");
 
-	if (error)
-		problem(p, error, "cannot read ledger/%s: %s", file_name(chain), strerror(-error));
-	whole = whole_bytes(&file);
-	while (!error && at < whole) {
-		const char *text = (const char *)file.data + at;
-		size_t size = (size_t)((const char *)memchr(text, '\n', whole - at) - text);
-
-		w.last = at + size + 1 == whole;
-		error = walk_line(&w, text, size, fn, ctx, p);
-		at += size + 1;
-	}
-	w.end.torn = file.size > whole;
-	buffer_done(&file);
+	free(win.data);
+	buffer_done(&w.before);
 	if (!error)
 		*ret_end = w.end;
 	return error;
@@ -331,61 +437,89 @@ int chain_walk(int ledger_fd, enum ledger_chain chain, enum chain_depth depth, s
 
 /* --- The last line alone --- */
 
-static int read_tail(int fd, uint64_t size, struct buffer *out)
+static int take_tail_line(const uint8_t *text, size_t size, struct chain_tail *tail)
 {
-	uint64_t n = size < LEDGER_LINE_MAX + 1 ? size : LEDGER_LINE_MAX + 1;
-	uint8_t *bytes = buffer_extend(out, n);
+	json_t *json = json_loadb((const char *)text, size, JSON_REJECT_DUPLICATES, NULL);
+	json_int_t seq = json_integer_value(json_object_get(json, "seq"));
+	const char *prev = text_of(json, "prev"), *event = text_of(json, "event");
+	const char *public = text_of(json, "public"), *id = text_of(json, "key");
+	uint8_t bytes[LEDGER_PUBLIC_BYTES];
+	struct ledger_public key;
+	int error = 0;
 
-	return bytes ? fs_pread_all(fd, bytes, n, (off_t)(size - n)) : -ENOMEM;
+	if (event && strcmp(event, KEY_EVENT) == 0 && public &&
+	    hex_parse(public, strlen(public), bytes, sizeof(bytes)) == 0) {
+		ledger_public_of(bytes, &key);
+		id = key.id;
+	}
+	if (seq < 1 || !prev || strlen(prev) != LEDGER_HASH_TEXT - 1 || !id ||
+	    strlen(id) != LEDGER_KEY_ID_TEXT - 1)
+		error = -EBADMSG;
+	else if (!(tail->text = strndup((const char *)text, size)))
+		error = -ENOMEM;
+	if (!error) {
+		tail->end.seq = (uint64_t)seq;
+		ledger_hash(text, size, tail->end.hash);
+		strcpy(tail->prev, prev);
+		strcpy(tail->next_key, id);
+	}
+	json_decref(json);
+	return error;
 }
 
-static int parse_tail(const struct buffer *tail, uint64_t size, struct chain_end *end)
+static int parse_tail(const uint8_t *data, size_t size, uint64_t file_size, struct chain_tail *tail)
 {
-	size_t whole = whole_bytes(tail), begin;
-	json_t *json;
-	json_int_t seq;
+	size_t whole = size, begin;
 
-	end->torn = whole < tail->size;
-	end->bytes = size - (tail->size - whole);
-	if (!end->bytes)
+	while (whole && data[whole - 1] != '\n')
+		whole--;
+	tail->end.torn = whole < size;
+	tail->end.bytes = file_size - (size - whole);
+	if (!tail->end.bytes)
 		return 0; /* nothing but an unfinished first line */
 	if (!whole)
 		return -EBADMSG;
-	for (begin = whole - 1; begin && tail->data[begin - 1] != '\n'; begin--)
+	for (begin = whole - 1; begin && data[begin - 1] != '\n'; begin--)
 		;
-	if (!begin && size > tail->size)
+	if (!begin && file_size > size)
 		return -EBADMSG;
-	json = json_loadb((const char *)tail->data + begin, whole - 1 - begin, JSON_REJECT_DUPLICATES, NULL);
-	seq = json_integer_value(json_object_get(json, "seq"));
-	json_decref(json);
-	if (seq < 1)
-		return -EBADMSG;
-	end->seq = (uint64_t)seq;
-	ledger_hash(tail->data + begin, whole - 1 - begin, end->hash);
+	return take_tail_line(data + begin, whole - 1 - begin, tail);
+}
+
+static int read_tail(const struct chain_file *file, size_t most, struct chain_tail *tail)
+{
+	size_t n = file->size < most ? (size_t)file->size : most;
+	uint8_t *data = malloc(n + 1);
+	int error = data ? fs_pread_all(file->fd, data, n, (off_t)(file->size - n)) : -ENOMEM;
+
+	*tail = (struct chain_tail){};
+	if (!error && n)
+		error = parse_tail(data, n, file->size, tail);
+	free(data);
+	return error;
+}
+
+int chain_tail(int ledger_fd, enum ledger_chain chain, struct chain_tail *ret_tail, struct problem *p)
+{
+	struct chain_tail tail = {};
+	struct chain_file file;
+	int error = chain_open(ledger_fd, chain, &file, p);
+
+	if (error)
+		return error;
+	error = read_tail(&file, TAIL_SHORT, &tail);
+	if (error == -EBADMSG && file.size > TAIL_SHORT)
+		error = read_tail(&file, TAIL_BYTES, &tail);
+	chain_close(&file);
+	if (error)
+		return problem(p, error, "ledger/%s: %s", chain_file_name(chain),
+			       error == -EBADMSG ? "its last line is none" : strerror(-error));
+	*ret_tail = tail;
 	return 0;
 }
 
-int chain_tail(int ledger_fd, enum ledger_chain chain, struct chain_end *ret_end, struct problem *p)
+void chain_tail_done(struct chain_tail *tail)
 {
-	int fd = openat(ledger_fd, file_name(chain), O_RDONLY | O_CLOEXEC | O_NOFOLLOW), error = 0;
-	struct chain_end end = {};
-	struct buffer tail = {};
-	struct stat st;
-
-	if (fd < 0 && errno != ENOENT)
-		return problem(p, -errno, "cannot open ledger/%s: %s", file_name(chain), strerror(errno));
-	if (fd >= 0) {
-		error = fstat(fd, &st) < 0 ? -errno : 0;
-		if (!error && st.st_size > 0)
-			error = read_tail(fd, (uint64_t)st.st_size, &tail);
-		if (!error && st.st_size > 0)
-			error = parse_tail(&tail, (uint64_t)st.st_size, &end);
-		close(fd);
-	}
-	buffer_done(&tail);
-	if (error)
-		return problem(p, error, "ledger/%s: %s", file_name(chain),
-			       error == -EBADMSG ? "its last line is none" : strerror(-error));
-	*ret_end = end;
-	return 0;
+	free(tail->text);
+	tail->text = NULL;
 }

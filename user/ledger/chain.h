@@ -38,21 +38,42 @@ struct chain_end {
 enum chain_depth {
 	CHAIN_QUICK = 0, /* all hashes, and the signature of the last line, which vouches for all before it */
 	CHAIN_FULL = 1, /* every signature */
+	CHAIN_KEYS = 2, /* of custody: only the lines that hand over to a key, each signed by the one before */
 };
 
 const char *chain_name(enum ledger_chain chain); /* "consent", ... */
+const char *chain_file_name(enum ledger_chain chain); /* "consent.log", ... */
 
 /*
- * Gives every line to fn (may be NULL), whose result other than 0 ends the walk. LEDGER_CUSTODY adds the keys
- * that it hands over to *keys; the others are checked against it. -EBADMSG and *p, which names file and line;
- * -EFBIG, -ENOMEM, I/O errors. A missing file is an empty chain.
+ * A chain as long as it was when it was opened. Writers only append, so of several that are opened one after the
+ * other each later one knows at least what the earlier ones rest upon. A missing file is an empty chain.
  */
-int chain_walk(int ledger_fd, enum ledger_chain chain, enum chain_depth depth, struct ledger_keys *keys,
-	       int (*fn)(void *ctx, const struct chain_line *line, struct problem *p), void *ctx,
-	       struct chain_end *ret_end, struct problem *p);
+struct chain_file {
+	enum ledger_chain chain;
+	int fd; /* -1: not there */
+	uint64_t size;
+};
+int chain_open(int ledger_fd, enum ledger_chain chain, struct chain_file *ret_file, struct problem *p);
+void chain_close(struct chain_file *file);
 
-/* Only its last line: seq, hash and bytes of the end. Errors as above. */
-int chain_tail(int ledger_fd, enum ledger_chain chain, struct chain_end *ret_end, struct problem *p);
+typedef int (*chain_fn)(void *ctx, const struct chain_line *line, struct problem *p);
+/*
+ * Gives every line to fn (may be NULL), whose result other than 0 ends the walk; what it was given counts only when
+ * the walk ends in 0. LEDGER_CUSTODY adds the keys that it hands over to *keys; the others are checked against it.
+ * -EBADMSG and *p, which names file and line; -EFBIG, -ENOMEM, I/O errors.
+ */
+int chain_walk(const struct chain_file *file, enum chain_depth depth, struct ledger_keys *keys, chain_fn fn,
+	       void *ctx, struct chain_end *ret_end, struct problem *p);
+
+/* Only the last line, which is not checked. Undo with chain_tail_done(). */
+struct chain_tail {
+	struct chain_end end;
+	char *text; /* of it, without newline; NULL: the chain is empty */
+	char prev[LEDGER_HASH_TEXT];
+	char next_key[LEDGER_KEY_ID_TEXT]; /* what signs the next line */
+};
+int chain_tail(int ledger_fd, enum ledger_chain chain, struct chain_tail *ret_tail, struct problem *p);
+void chain_tail_done(struct chain_tail *tail);
 
 /* Completes an act to a line behind `end`; caller frees. -ENOMEM, or -EINVAL when it is too long. */
 int chain_make_line(const struct chain_end *end, enum ledger_chain chain, const json_t *act, int64_t t_ns,

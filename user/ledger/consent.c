@@ -1,22 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The consent ledger: reading acts into grants, appending grants and withdrawals. */
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include "base/array.h"
-#include "base/cursor.h"
-#include "base/fs.h"
 #include "base/utc.h"
 #include "consent.h"
+#include "ledger.h"
 #include "schema/event.h"
 
-#define LEDGER_BYTES_MAX (256u << 20)
-#define LOCK_WAIT_MS 2000
 #define SHA256_HEX 64 /* digits */
 
 static const char *const base_fields[] = {
@@ -199,67 +193,27 @@ static int read_act(struct consents *c, const json_t *line)
 	return 0;
 }
 
-static int read_file(int ledger_fd, struct buffer *out)
+static int take_line(void *ctx, const struct chain_line *line, struct problem *p)
 {
-	int fd = openat(ledger_fd, CONSENT_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	struct stat st;
-	uint8_t *bytes;
-	int error = 0;
+	int error = read_act(ctx, line->json);
 
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (fstat(fd, &st) < 0)
-		error = -errno;
-	else if (st.st_size > LEDGER_BYTES_MAX)
-		error = -EFBIG;
-	else if (st.st_size > 0) {
-		bytes = buffer_extend(out, (size_t)st.st_size);
-		error = bytes ? fs_pread_all(fd, bytes, (size_t)st.st_size, 0) : -ENOMEM;
-	}
-	close(fd);
-	return error;
-}
-
-static int read_line(struct consents *c, const char *text, size_t size, unsigned int number,
-		     struct problem *p)
-{
-	json_error_t why;
-	json_t *line = json_loadb(text, size, JSON_REJECT_DUPLICATES, &why);
-	int error = line ? read_act(c, line) : -EBADMSG;
-
-	json_decref(line);
 	if (error)
-		return problem(p, error, "ledger/%s line %u: %s", CONSENT_FILE, number,
+		return problem(p, error, "ledger/%s line %llu: %s", CONSENT_FILE, (unsigned long long)line->seq,
 			       error == -EBADMSG ? "not a valid consent act" : strerror(-error));
 	return 0;
 }
 
-int consents_load(int ledger_fd, struct consents *ret_consents, struct problem *p)
+int consents_load(const struct store_dir *store, struct consents *ret_consents, struct problem *p)
 {
 	struct consents c = {};
-	struct buffer file = {};
-	unsigned int number = 0;
-	size_t at = 0;
-	int error = read_file(ledger_fd, &file);
+	struct chain_end end;
+	int error = ledger_walk(store, LEDGER_CONSENT, CHAIN_QUICK, take_line, &c, &end, p);
 
-	if (error)
-		problem(p, error, "cannot read ledger/%s: %s", CONSENT_FILE, strerror(-error));
-	while (!error && at < file.size) {
-		const uint8_t *start = file.data + at, *end = memchr(start, '\n', file.size - at);
-
-		if (!end) {
-			c.torn = true; /* power loss during an append that was never confirmed */
-			break;
-		}
-		number++;
-		error = read_line(&c, (const char *)start, (size_t)(end - start), number, p);
-		at += (size_t)(end - start) + 1;
-	}
-	buffer_done(&file);
 	if (error) {
 		consents_done(&c);
 		return error;
 	}
+	c.torn = end.torn; /* power loss during an append that was never confirmed */
 	*ret_consents = c;
 	return 0;
 }
@@ -353,54 +307,22 @@ uint32_t consents_fields(const struct consents *c, uint32_t seq)
 	return g ? g->fields : 0;
 }
 
-/*
- * Completes an act with its number and time and appends it, if a reader will accept it: one line that
- * it does not would stop all recording. `c` is the ledger so far and is changed.
- */
-static int append_act(int ledger_fd, struct consents *c, json_t *line, int64_t t_ns,
-		      struct problem *p)
+/* Whether a reader will accept the act: one line that it does not would stop all recording. Changes *c. */
+static int try_act(struct consents *c, const json_t *act, int64_t t_ns, struct problem *p)
 {
-	char time_text[UTC_TEXT_MAX], *text;
-	int error;
+	char time_text[UTC_TEXT_MAX];
+	json_t *line = json_copy((json_t *)act);
+	int error = line ? 0 : -ENOMEM;
 
-	json_object_set_new(line, "seq", json_integer((json_int_t)c->last_seq + 1));
-	json_object_set_new(line, "t", json_string(utc_format(t_ns, time_text)));
-	if (read_act(c, line))
-		return problem(p, -EINVAL, "this act would not be valid in the ledger");
-	text = json_dumps(line, JSON_COMPACT | JSON_SORT_KEYS);
-	error = text ? fs_append_line(ledger_fd, CONSENT_FILE, text) : -ENOMEM;
-	free(text);
-	return error ? problem(p, error, "cannot write ledger/%s: %s", CONSENT_FILE,
-			       strerror(-error)) : 0;
-}
-
-/*
- * The unfinished end that power loss left was never confirmed to anybody. It is moved to a file of
- * its own before the next act, as it would be an invalid line in the middle otherwise.
- */
-static int set_torn_aside(int ledger_fd, struct problem *p)
-{
-	struct buffer file = {};
-	size_t end;
-	int fd = -1, error = read_file(ledger_fd, &file);
-
-	for (end = file.size; end > 0 && file.data[end - 1] != '\n'; end--)
-		;
 	if (!error) {
-		buffer_u8(&file, '\0');
-		error = buffer_ok(&file) ? fs_append_line(ledger_fd, CONSENT_FILE ".torn",
-							  (const char *)file.data + end) : -ENOMEM;
+		json_object_set_new(line, "seq", json_integer((json_int_t)c->last_seq + 1));
+		json_object_set_new(line, "t", json_string(utc_format(t_ns, time_text)));
+		error = read_act(c, line);
 	}
-	if (!error) {
-		fd = openat(ledger_fd, CONSENT_FILE, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-		if (fd < 0 || ftruncate(fd, (off_t)end) < 0 || fsync(fd) < 0)
-			error = -errno;
-	}
-	if (fd >= 0)
-		close(fd);
-	buffer_done(&file);
-	return error ? problem(p, error, "cannot set aside the unfinished end of ledger/%s: %s",
-			       CONSENT_FILE, strerror(-error)) : 0;
+	json_decref(line);
+	return error == -ENOMEM ? problem(p, error, "out of memory") :
+	       error		? problem(p, -EINVAL, "this act would not be valid in the ledger") :
+				  0;
 }
 
 /* What must hold before an act of a tenant: its last act lies behind, a withdrawal ends something. */
@@ -417,30 +339,46 @@ static int check_act(const struct consents *c, const struct consent_act *act, bo
 	return 0;
 }
 
-/* Runs one act under the ledger's lock: reads what is there, checks, appends. */
-static int run_act(int ledger_fd, const struct consent_act *act, json_t *line, bool withdraw,
-		   uint32_t *ret_seq, int64_t *ret_time_ns, struct problem *p)
+/* Reads what is there and checks the act against it. */
+static int check_whole(const struct store_dir *store, const struct consent_act *act, const json_t *line,
+		       bool withdraw, int64_t *ret_now, struct problem *p)
 {
-	int lock = fs_lock(ledger_fd, ".consent.lock", LOCK_WAIT_MS), error;
-	int64_t now = utc_now_ns();
 	struct consents c = {};
+	int error = consents_load(store, &c, p);
 
-	if (lock < 0)
-		return problem(p, lock, "cannot lock ledger/%s: %s", CONSENT_FILE, strerror(-lock));
-	error = consents_load(ledger_fd, &c, p);
+	*ret_now = utc_now_ns();
 	if (!error)
-		error = check_act(&c, act, withdraw, now, p);
-	if (!error && c.torn)
-		error = set_torn_aside(ledger_fd, p);
+		error = check_act(&c, act, withdraw, *ret_now, p);
 	if (!error)
-		error = append_act(ledger_fd, &c, line, now, p);
+		error = try_act(&c, line, *ret_now, p);
+	consents_done(&c);
+	return error;
+}
+
+/* Runs one act under the ledgers' lock; what is refused before leaves no trace, not even a key. */
+static int run_act(const struct store_dir *store, const struct consent_act *act, const json_t *line,
+		   bool withdraw, uint32_t *ret_seq, int64_t *ret_time_ns, struct problem *p)
+{
+	struct ledger_writer *w;
+	int64_t now;
+	uint64_t seq;
+	int error = check_whole(store, act, line, withdraw, &now, p);
+
+	if (error)
+		return error;
+	error = ledger_writer_open(store, &w, p);
+	if (error)
+		return error;
+	/* Others may have written since. */
+	error = check_whole(store, act, line, withdraw, &now, p);
+	if (!error)
+		error = ledger_writer_append(w, LEDGER_CONSENT, line, now, &seq);
+	ledger_writer_close(w);
 	if (!error) {
 		if (ret_seq)
-			*ret_seq = c.last_seq;
+			*ret_seq = (uint32_t)seq;
 		*ret_time_ns = now;
 	}
-	consents_done(&c);
-	close(lock);
 	return error;
 }
 
@@ -470,7 +408,7 @@ static const char *fields_text(uint32_t fields, char text[static FIELDS_TEXT_MAX
 	return text;
 }
 
-int consent_grant(int ledger_fd, const struct consent_act *act, uint32_t *ret_seq,
+int consent_grant(const struct store_dir *store, const struct consent_act *act, uint32_t *ret_seq,
 		  int64_t *ret_time_ns, struct problem *p)
 {
 	char until[UTC_TEXT_MAX], fields[FIELDS_TEXT_MAX];
@@ -486,12 +424,12 @@ int consent_grant(int ledger_fd, const struct consent_act *act, uint32_t *ret_se
 	if (!line)
 		return problem(p, -EINVAL, "consent of %s: not valid UTF-8 or out of memory",
 			       act->tenant_id);
-	error = run_act(ledger_fd, act, line, false, ret_seq, ret_time_ns, p);
+	error = run_act(store, act, line, false, ret_seq, ret_time_ns, p);
 	json_decref(line);
 	return error;
 }
 
-int consent_withdraw(int ledger_fd, const struct consent_act *act, int64_t *ret_time_ns,
+int consent_withdraw(const struct store_dir *store, const struct consent_act *act, int64_t *ret_time_ns,
 		     struct problem *p)
 {
 	json_t *line = json_pack("{s:s, s:s, s:s, s:s?, s:i}", "event", "WITHDRAW", "tenant",
@@ -502,7 +440,7 @@ int consent_withdraw(int ledger_fd, const struct consent_act *act, int64_t *ret_
 	if (!line)
 		return problem(p, -EINVAL, "withdrawal of %s: not valid UTF-8 or out of memory",
 			       act->tenant_id);
-	error = run_act(ledger_fd, act, line, true, NULL, ret_time_ns, p);
+	error = run_act(store, act, line, true, NULL, ret_time_ns, p);
 	json_decref(line);
 	return error;
 }

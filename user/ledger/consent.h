@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The consent ledger: an append-only file of JSON lines, one per act. Who may be
+ * The consent ledger: a chain of signed lines (ledger.h), one per act. Who may be
  * recorded, from when to when, and for which local addresses is a pure function
  * of it. Secrecy of communications: no grant, no record (DOMAIN 2.3, 2.4).
  */
@@ -13,6 +13,7 @@
 #include "base/addr.h"
 #include "base/parse.h"
 #include "base/problem.h"
+#include "base/store_dir.h"
 
 #define CONSENT_FILE "consent.log"
 #define CONSENT_RETENTION_MAX_DAYS 366
@@ -40,10 +41,10 @@ struct consents {
 };
 
 /*
- * Reads the ledger; a missing file is an empty one. -EBADMSG and *p (with the line) when a line is
- * not a valid act: then nothing may be recorded. Undo with consents_done().
+ * Reads the ledger; a missing file is an empty one. -EBADMSG and *p (with the line) when the chain does
+ * not verify or a line is not a valid act: then nothing may be recorded. Undo with consents_done().
  */
-int consents_load(int ledger_fd, struct consents *ret_consents, struct problem *p);
+int consents_load(const struct store_dir *store, struct consents *ret_consents, struct problem *p);
 void consents_done(struct consents *c);
 
 /* The grant in force for a tenant at an instant, or NULL. */
@@ -84,9 +85,9 @@ struct consent_act {
  * Append a line, durable on return; the act's time is now. Writers exclude each other. ret_time_ns is
  * the recorded time. withdraw: -ESRCH and *p when no grant of the tenant is in force.
  */
-int consent_grant(int ledger_fd, const struct consent_act *act, uint32_t *ret_seq,
+int consent_grant(const struct store_dir *store, const struct consent_act *act, uint32_t *ret_seq,
 		  int64_t *ret_time_ns, struct problem *p);
-int consent_withdraw(int ledger_fd, const struct consent_act *act, int64_t *ret_time_ns,
+int consent_withdraw(const struct store_dir *store, const struct consent_act *act, int64_t *ret_time_ns,
 		     struct problem *p);
 
 /*

@@ -24,18 +24,28 @@ struct ledger_facts {
 int ledger_verify(const struct store_dir *store, enum chain_depth depth,
 		  const struct ledger_public *public_key, struct ledger_facts *ret_facts, struct problem *p);
 
-/* Keys by walking custody. Undo with ledger_keys_done(). Errors as chain_walk(). */
+/* The keys that custody hands over to. Undo with ledger_keys_done(). Errors as chain_walk(). */
 int ledger_keys_load(const struct store_dir *store, struct ledger_keys *ret_keys, struct problem *p);
 /* Walks one chain, keys and head included: what a reader of it calls. */
-int ledger_walk(const struct store_dir *store, enum ledger_chain chain, enum chain_depth depth,
-		int (*fn)(void *ctx, const struct chain_line *line, struct problem *p), void *ctx,
-		struct chain_end *ret_end, struct problem *p);
+int ledger_walk(const struct store_dir *store, enum ledger_chain chain, enum chain_depth depth, chain_fn fn,
+		void *ctx, struct chain_end *ret_end, struct problem *p);
 
 /*
- * Appends an act ("event" and what belongs to it); number, time, hash, key and signature are added. The first
- * act of a store makes its key and hands it to custody. An unfinished line before it is moved to NAME.log.torn.
- * 0; -EBADMSG: the chain does not end as its head says (then nothing is written); I/O errors; and *p.
+ * A writer holds the lock, so that what it read before it appends still counts. Opening waits up to ten seconds for
+ * it (-EBUSY), ends a hand-over that was cut off, and makes the key of a store that has no lines yet and hands it to
+ * custody. -EBADMSG: heads, key and custody do not belong together; then nothing is written. p is used until it is closed.
  */
+struct ledger_writer;
+int ledger_writer_open(const struct store_dir *store, struct ledger_writer **ret_writer, struct problem *p);
+void ledger_writer_close(struct ledger_writer *w);
+/*
+ * Appends an act ("event" and what belongs to it); number, time, hash, key and signature are added. It is durable on
+ * return. An unfinished line before it is moved to NAME.log.torn. 0; -EBADMSG: the chain does not end as its head
+ * says (then nothing is written); -EINVAL: longer than LEDGER_LINE_MAX; I/O errors: the chain is as it was; and *p.
+ */
+int ledger_writer_append(struct ledger_writer *w, enum ledger_chain chain, const json_t *act, int64_t t_ns,
+			 uint64_t *ret_seq);
+/* All three in one. */
 int ledger_append(const struct store_dir *store, enum ledger_chain chain, const json_t *act, int64_t t_ns,
 		  uint64_t *ret_seq, struct problem *p);
 

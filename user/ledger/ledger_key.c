@@ -10,7 +10,6 @@
 #include "base/fs.h"
 #include "ledger_key.h"
 
-#define KEYS_DIR "keys"
 #define SEED_TEXT (2 * LEDGER_SEED_BYTES)
 
 _Static_assert(LEDGER_SIGNATURE_BYTES == crypto_sign_BYTES, "Ed25519");
@@ -129,7 +128,7 @@ static int make_key(int dir_fd, uint8_t ret_seed[static LEDGER_SEED_BYTES])
 int ledger_secret_load(int root_fd, bool create, struct ledger_secret *ret_secret, struct problem *p)
 {
 	uint8_t seed[LEDGER_SEED_BYTES];
-	int dir = fs_open_dir(root_fd, KEYS_DIR, create), error;
+	int dir = fs_open_dir(root_fd, LEDGER_KEYS_DIR, create), error;
 
 	if (sodium_init() < 0)
 		return problem(p, -EIO, "libsodium cannot be used");
@@ -149,7 +148,7 @@ int ledger_secret_load(int root_fd, bool create, struct ledger_secret *ret_secre
 
 int ledger_secret_replace(int root_fd, const uint8_t seed[static LEDGER_SEED_BYTES], struct problem *p)
 {
-	int dir = fs_open_dir(root_fd, KEYS_DIR, 0), error;
+	int dir = fs_open_dir(root_fd, LEDGER_KEYS_DIR, 0), error;
 
 	if (dir < 0)
 		return problem(p, dir, "cannot open keys/: %s", strerror(-dir));

@@ -13,6 +13,7 @@
 #include "base/fs.h"
 #include "journal/journal_reader.h"
 #include "ledger/consent.h"
+#include "ledger/ledger.h"
 #include "schema/journal.h"
 #include "segment/section_reader.h"
 #include "verify.h"
@@ -431,13 +432,25 @@ static void plan_done(struct plan *plan)
 	pthread_mutex_destroy(&plan->lock);
 }
 
+static void note_torn(const struct ledger_facts *ledger, struct verify_facts *facts)
+{
+	for (int i = 0; i < LEDGER_CHAINS; i++)
+		if (ledger->ends[i].torn && facts->torn++ == 0)
+			problem(&facts->first_torn, 0, "ledger/%s offset %llu", chain_file_name(i),
+				(unsigned long long)ledger->ends[i].bytes);
+}
+
 /* Behind the files: what is bad here is named only if no file is. */
 static int check_ledger(struct plan *plan, struct verify_facts *facts, struct problem *p)
 {
-	struct consents c;
+	struct consents c = {};
+	struct ledger_facts ledger;
 	struct problem why;
-	int error = consents_load(plan->store->ledger, &c, &why);
+	int error = ledger_verify(plan->store, plan->request->full ? CHAIN_FULL : CHAIN_QUICK, NULL, &ledger, &why);
 
+	if (!error)
+		error = consents_load(plan->store, &c, &why);
+	consents_done(&c);
 	plan->at.file = "ledger/" CONSENT_FILE;
 	if (plan->request->progress)
 		plan->request->progress(plan->request->ctx, &plan->at);
@@ -448,9 +461,7 @@ static int check_ledger(struct plan *plan, struct verify_facts *facts, struct pr
 	}
 	if (error)
 		return problem(p, error, "%s", why.text);
-	if (c.torn && facts->torn++ == 0)
-		problem(&facts->first_torn, 0, "ledger/" CONSENT_FILE " offset 0");
-	consents_done(&c);
+	note_torn(&ledger, facts);
 	return 0;
 }
 

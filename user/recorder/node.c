@@ -11,6 +11,7 @@
 #include "base/store_dir.h"
 #include "base/utc.h"
 #include "journal/journal.h"
+#include "ledger/ledger.h"
 #include "node.h"
 #include "recorder.h"
 
@@ -65,7 +66,7 @@ static int open_capture(struct node *n, struct problem *p)
 static int make_roster(const struct node *n, const struct conf *conf, struct consents *consents,
 		       struct roster *ret_roster, struct problem *p)
 {
-	int error = consents_load(n->store.ledger, consents, p);
+	int error = consents_load(&n->store, consents, p);
 
 	if (error)
 		return error;
@@ -125,6 +126,15 @@ static void destroy(struct node *n)
 	free(n);
 }
 
+/* All three chains, keys and heads; then who consented. */
+static int load_ledgers(struct node *n, struct problem *p)
+{
+	struct ledger_facts facts;
+	int error = ledger_verify(&n->store, CHAIN_QUICK, NULL, &facts, p);
+
+	return error ? error : consents_load(&n->store, &n->consents, p);
+}
+
 static int bring_up(struct node *n, struct problem *p)
 {
 	int64_t begun;
@@ -133,9 +143,9 @@ static int bring_up(struct node *n, struct problem *p)
 	if (error)
 		return error;
 	begun = utc_now_ns();
-	error = consents_load(n->store.ledger, &n->consents, p);
+	error = load_ledgers(n, p);
 	if (error == -EBADMSG) {
-		/* Nobody can be shown to have consented: fail closed. */
+		/* Nobody can be shown to have consented, or what was done is not what is written: fail closed. */
 		capture_end_grants(n->conf.pin_dir);
 		return error;
 	}
@@ -228,7 +238,7 @@ static int apply(struct node *n, struct conf *conf, struct problem *p)
 	int error = make_roster(n, conf, &for_recorder, &roster, p);
 
 	if (!error) {
-		error = consents_load(n->store.ledger, &for_us, p);
+		error = consents_load(&n->store, &for_us, p);
 		if (error) {
 			roster_done(&roster);
 			consents_done(&for_recorder);
@@ -331,7 +341,7 @@ int node_withdraw(struct node *n, const char *tenant, const char *actor, unsigne
 	error = grant ? recorder_revoke(n->recorder, grant->tenant, p) :
 			problem(p, -ESRCH, "tenant %s has no consent in force", tenant);
 	if (!error)
-		error = consent_withdraw(n->store.ledger, &act, ret_time_ns, p);
+		error = consent_withdraw(&n->store, &act, ret_time_ns, p);
 	if (!error)
 		error = apply(n, &n->conf, p);
 	pthread_mutex_unlock(&n->lock);

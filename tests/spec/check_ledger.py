@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Checks the ledgers of a store by schema/FORMAT.md 3.16 alone: hashes, numbers, heads and every signature.
+
+usage: check_ledger.py STATE_DIR
+
+Prints how many lines each chain has; the first thing that is wrong, and status 1. The signatures are RFC 8032, 5.1.7.
+"""
+import hashlib
+import json
+import os
+import sys
+
+P = 2 ** 255 - 19
+L = 2 ** 252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+CHAINS = ("custody", "consent", "access")
+
+
+def recover_x(y, sign):
+    x2 = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(x2, (P + 3) // 8, P)
+    if x * x % P != x2:
+        x = x * pow(2, (P - 1) // 4, P) % P
+    if x * x % P != x2 or y >= P or (x == 0 and sign):
+        raise ValueError("not a point")
+    return P - x if x & 1 != sign else x
+
+
+def point(data):
+    y = int.from_bytes(data, "little")
+    x = recover_x(y & (1 << 255) - 1, y >> 255)
+    y &= (1 << 255) - 1
+    return x, y, 1, x * y % P
+
+
+def add(p, q):
+    a, b = (p[1] - p[0]) * (q[1] - q[0]) % P, (p[1] + p[0]) * (q[1] + q[0]) % P
+    c, d = 2 * p[3] * q[3] * D % P, 2 * p[2] * q[2] % P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def times(n, p):
+    q = (0, 1, 1, 0)
+    while n:
+        if n & 1:
+            q = add(q, p)
+        p = add(p, p)
+        n >>= 1
+    return q
+
+
+BASE_Y = 4 * pow(5, P - 2, P) % P
+BASE_X = recover_x(BASE_Y, 0)
+BASE = (BASE_X, BASE_Y, 1, BASE_X * BASE_Y % P)
+
+
+def verifies(public, message, signature):
+    s = int.from_bytes(signature[32:], "little")
+    h = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % L
+    left, right = times(s, BASE), add(point(signature[:32]), times(h, point(public)))
+    return s < L and (left[0] * right[2] - right[0] * left[2]) % P == 0 and \
+        (left[1] * right[2] - right[1] * left[2]) % P == 0
+
+
+def blake2b(data):
+    return hashlib.blake2b(data, digest_size=32).hexdigest()
+
+
+def key_id(public):
+    return blake2b(public)[:16]
+
+
+def fail(text):
+    sys.exit("check_ledger: " + text)
+
+
+def unique(pairs):
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a key stands twice")
+    return dict(pairs)
+
+
+def check_signed(name, line, where, keys, newest_only):
+    entry = json.loads(line.decode("utf-8"), object_pairs_hook=unique)
+    begin = len(line) - len(',"sig":"') - 128 - len('"}')
+    if line[begin:begin + 8] != b',"sig":"' or line[-2:] != b'"}' or list(entry)[-2:] != ["key", "sig"]:
+        fail("%s: no signature at its end" % where)
+    if newest_only and entry["event"] == "KEY" and not keys:
+        keys.append(bytes.fromhex(entry["public"]))
+    known = {key_id(k): k for k in (keys[-1:] if newest_only else keys)}
+    if entry["key"] not in known:
+        fail("%s: signed with another key" % where)
+    message = b"sekisho ledger 1 " + name.encode() + b"\n" + line[:begin]
+    if not verifies(known[entry["key"]], message, bytes.fromhex(entry["sig"])):
+        fail("%s: its signature is wrong" % where)
+    return entry
+
+
+def check_chain(state, name, keys):
+    """The entries, and the hash of each line from 0."""
+    path = os.path.join(state, "ledger", name + ".log")
+    data = open(path, "rb").read() if os.path.exists(path) else b""
+    entries, hashes = [], ["0" * 64]
+    for number, line in enumerate(data.split(b"\n")[:-1], 1):
+        where = "ledger/%s.log line %d" % (name, number)
+        entry = check_signed(name, line, where, keys, name == "custody")
+        members = list(entry)
+        if members[:3] != ["seq", "t", "event"] or members[-3:] != ["prev", "key", "sig"]:
+            fail("%s: members %s" % (where, members))
+        if entry["seq"] != number or entry["prev"] != hashes[-1] or len(entry["t"]) != 30:
+            fail("%s: does not continue the line before" % where)
+        if name == "custody" and entry["event"] == "KEY" and number > 1:
+            keys.append(bytes.fromhex(entry["public"]))
+        if name == "custody" and number == 1 and entry["event"] != "KEY":
+            fail("%s: not a key" % where)
+        hashes.append(blake2b(line))
+        entries.append(entry)
+    return entries, hashes
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    state, keys = sys.argv[1], []
+    chains = {name: check_chain(state, name, keys) for name in CHAINS}
+    heads_path = os.path.join(state, "keys", "heads")
+    if os.path.exists(heads_path):
+        line = open(heads_path, "rb").read()
+        if line[-1:] != b"\n":
+            fail("keys/heads: no newline")
+        heads = check_signed("heads", line[:-1], "keys/heads", keys, False)
+        for name in CHAINS:
+            head, hashes = heads[name], chains[name][1]
+            if not head["seq"] <= len(hashes) - 1 <= head["seq"] + 1 or hashes[head["seq"]] != head["hash"]:
+                fail("ledger/%s.log does not end as its head says" % name)
+        if bytes.fromhex(open(os.path.join(state, "keys", "node.pub")).read().strip()) != keys[0]:
+            fail("keys/node.pub is not the first key")
+    elif sum(len(entries) for entries, _ in chains.values()) > 1:
+        fail("keys/heads is not there")
+    print(" ".join("%s %d" % (name, len(chains[name][0])) for name in CHAINS))
+
+
+if __name__ == "__main__":
+    main()
