@@ -241,8 +241,8 @@ static int synced(int fd, int r)
 	return r;
 }
 
-/* Whether the call is about a segment: of those a failed sync drops pages. Journals are read again and
- * compared by their own tests. */
+/* Whether the call is about a segment: of those a failed sync drops pages. Journals are left out: what
+ * their writers do after a failed sync is not tried with dropped pages. */
 static bool drops(void)
 {
 	return shim.shadow && strncmp(call.path, "/segments/", 10) == 0;
