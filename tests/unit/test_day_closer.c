@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/fs.h"
+#include "catalog/catalog.h"
 #include "fixture.h"
 #include "segment/segment_reader.h"
 #include "unit.h"
@@ -155,6 +157,44 @@ static void what_a_stop_left_open_is_closed_by_a_later_start(void)
 	CHECK_INT(run(&second, &store, OVER + 10 * NS_PER_DAY), 0);
 	CHECK(closed(&store, PART_1) && closed(&store, "t1/2026-03-14.sks"));
 	day_closer_done(&second);
+	store_close(&store);
+}
+
+/* A start looks over the store: what killed runs left goes, catalogs that are missing or damaged come again. */
+static void what_kills_left_is_put_in_order(void)
+{
+	struct store_dir store = a_store();
+	struct day_closer c = { 0 };
+	uint8_t *bytes;
+	size_t size;
+	int dir;
+
+	add_journal(&store, DAY_NS, 1, DAY_NS);
+	add_journal(&store, DAY_NS + NS_PER_DAY, 2, DAY_NS);
+	seal(&store, &c);
+	day_closer_done(&c);
+	REQUIRE(count_files(store.catalog, ".skc") == 2);
+	dir = fs_open_dir(store.segments, "t1", 0);
+	write_file(dir, ".publish-0123456789abcdef.tmp", "half", 4);
+	write_file(dir, ".mine", "kept", 4);
+	unlinkat(store.catalog, "2026-03-10.skc", 0);
+	bytes = read_file(store.catalog, "2026-03-11.skc", &size);
+	bytes[size / 2] ^= 4;
+	write_file(store.catalog, "2026-03-11.skc", bytes, size);
+	free(bytes);
+	CHECK_INT(run(&c, &store, DAY_NS + NS_PER_DAY), 0);
+	CHECK(faccessat(dir, ".publish-0123456789abcdef.tmp", F_OK, 0) != 0);
+	CHECK(faccessat(dir, ".mine", F_OK, 0) == 0);
+	for (int32_t day = DAY_NUMBER; day <= DAY_NUMBER + 1; day++) {
+		struct catalog *catalog;
+		struct problem p;
+
+		CHECK_INT(catalog_open(store.catalog, day, &catalog, &p), 0);
+		CHECK_INT(catalog->section_count, 1);
+		catalog_close(catalog);
+	}
+	close(dir);
+	day_closer_done(&c);
 	store_close(&store);
 }
 
@@ -347,6 +387,7 @@ static void a_failure_is_tried_again(void)
 UNIT_SUITE(day_closer, TEST(a_day_that_is_over_and_not_before),
 	   TEST(not_while_a_journal_may_hold_rows_of_it),
 	   TEST(late_rows_go_to_part_2_which_is_closed_as_well),
+	   TEST(what_kills_left_is_put_in_order),
 	   TEST(what_a_stop_left_open_is_closed_by_a_later_start), TEST(more_days_than_can_be_named),
 	   TEST(every_tenant_of_the_day), TEST(a_torn_or_damaged_last_part_stays_open_and_is_noted),
 	   TEST(behind_a_torn_part_the_next_is_closed), TEST(a_trailer_cut_off_anywhere_is_written_anew),

@@ -64,13 +64,31 @@ struct sweep {
 	struct day_closer *open, all;
 };
 
+/* What a killed run was writing: nobody else publishes here while this thread does. */
+static int drop_unpublished(int dir)
+{
+	char **names;
+	size_t count;
+	int error = fs_list_hidden(dir, ".publish-", ".tmp", &names, &count);
+
+	if (error)
+		return error;
+	for (size_t i = 0; i < count && !error; i++)
+		if (unlinkat(dir, names[i], 0) < 0 && errno != ENOENT)
+			error = -errno;
+	fs_free_names(names, count);
+	return error;
+}
+
 static int sweep_tenant(struct sweep *s, int dir)
 {
 	char **names, text[DAY_CHARACTERS + 1];
 	size_t count;
 	int32_t day;
-	int error = fs_list(dir, SEGMENT_SUFFIX, &names, &count);
+	int error = drop_unpublished(dir);
 
+	if (!error)
+		error = fs_list(dir, SEGMENT_SUFFIX, &names, &count);
 	if (error)
 		return error;
 	for (size_t i = 0; i < count && !error; i++) {
