@@ -172,11 +172,13 @@ static bool ends_in(const char *text, const char *end)
 static int visit(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	const char *name = path + ftw->base, *below = path + strlen(visiting_root);
-	bool known = name[0] == '.' ? left_may_be && strncmp(name, ".publish-", 9) == 0 :
+	bool known = strcmp(below, "/ledger/.lock") == 0 ? true :
+		     name[0] == '.' ? left_may_be && strncmp(name, ".publish-", 9) == 0 :
 		     strncmp(below, "/journal/", 9) == 0 ? ends_in(name, JOURNAL_SUFFIX) :
 		     strncmp(below, "/segments/", 10) == 0 ? ends_in(name, SEGMENT_SUFFIX) && ftw->level == 3 :
 		     strncmp(below, "/catalog/", 9) == 0 ? ends_in(name, ".skc") :
-		     strncmp(below, "/ledger/", 8) == 0 || strcmp(below, "/lock") == 0;
+		     strncmp(below, "/ledger/", 8) == 0 ||
+		     strncmp(below, "/keys/", 6) == 0 || strcmp(below, "/lock") == 0;
 
 	CHECK_ROW(type == FTW_D || known, WHERE, HERE(visiting, below));
 	CHECK_ROW((st->st_mode & 077) == 0, WHERE, HERE(visiting, below));

@@ -12,10 +12,12 @@
 #include "catalog/catalog_add.h"
 #include "harvest.h"
 #include "journal/journal_reader.h"
+#include "ledger/custody.h"
 #include "schema/journal.h"
 #include "schema/store.h"
 #include "schema/segment.h"
 #include "seal.h"
+#include "segment/section_reader.h"
 #include "segment/segment.h"
 
 /* See gap_states_day(). */
@@ -27,6 +29,7 @@ struct job {
 	struct harvest *harvest;
 	struct clock_pieces clock; /* of the whole journal */
 	struct gaps gaps; /* of the journal, with damage added */
+	struct custody_sealing custody; /* what the ledger is told of its sections */
 	struct catalog_add *catalog; /* of the days that it touches */
 	int64_t span_from_ns, span_to_ns; /* what the journal speaks of */
 	struct seal_result done;
@@ -134,6 +137,36 @@ static void note_day(struct seal_result *to, int32_t day)
 		to->more_days = true;
 }
 
+/* What stands there now, whoever wrote it: the bytes that custody vouches for. */
+static int note_custody(struct job *job, int dir, const struct segment_section *s,
+			const struct segment_place *place)
+{
+	struct custody_section c = { .tenant_id = s->tenant_id, .day = s->day, .part = place->part,
+				     .file_id = place->file_id, .offset = place->offset,
+				     .bytes = place->bytes };
+	char name[SEGMENT_NAME_MAX];
+	struct segment_reader r;
+	struct section facts;
+	struct problem why;
+	int error;
+
+	segment_part_name(s->day, place->part, name);
+	error = segment_reader_open_known(dir, name, place->file_id, &r, &why);
+	if (error)
+		return problem(job->p, error, "segments/%s/%s", s->tenant_id, why.text);
+	error = section_read_facts(&r, place->offset, &facts);
+	if (!error)
+		error = custody_hash(r.fd, place->offset, place->bytes, c.hash);
+	segment_reader_close(&r);
+	if (!error) {
+		c.rows = facts.rows;
+		memcpy(c.root, facts.root, sizeof(c.root));
+		error = custody_sealing_add(&job->custody, &c);
+	}
+	return error ? problem(job->p, error, "segments/%s/%s offset %llu: %s", s->tenant_id, name,
+			       (unsigned long long)place->offset, strerror(-error)) : 0;
+}
+
 /* Appends one section; run 0 of a tenant's day carries its gaps. */
 static int append_section(struct job *job, int dir, struct segment_section *s)
 {
@@ -150,6 +183,8 @@ static int append_section(struct job *job, int dir, struct segment_section *s)
 		appended = segment_append(dir, s, &place, job->p);
 	if (appended >= 0 && (s->row_count || gaps.count)) {
 		error = catalog_add_section(job->catalog, dir, s, &place, appended > 0, job->p);
+		if (!error)
+			error = note_custody(job, dir, s, &place);
 		appended = error ? error : appended;
 	}
 	if (appended >= 0) {
@@ -339,9 +374,6 @@ static int retire(struct job *job)
 	const struct journal_reader *r = &job->reader;
 	int dir = job->store->journal, aside, error = 0;
 
-	/* A tenant's directory may be one that a killed run made and did not sync. */
-	if (fsync(job->store->segments) < 0)
-		return -errno;
 	if (!r->damaged_bytes) {
 		if (unlinkat(dir, r->name, 0) < 0)
 			error = -errno;
@@ -375,6 +407,12 @@ static int seal_opened(struct job *job)
 	/* What the catalogs do not list must still be found in the journal. */
 	if (!error)
 		error = catalog_add_commit(job->catalog, &job->done.days_without_catalog, job->p);
+	/* A tenant's directory may be one that a killed run made and did not sync. */
+	if (!error && fsync(job->store->segments) < 0)
+		error = problem(job->p, -errno, "cannot sync segments/: %s", strerror(errno));
+	/* All sections are durable; the journal goes only when custody has them too. */
+	if (!error)
+		error = custody_sealing_write(&job->custody, job->store, job->reader.file_id, job->p);
 	if (error)
 		return error;
 	error = retire(job);
@@ -413,6 +451,7 @@ static int seal_one(const struct store_dir *store, const char *name, bool only_i
 	result->more_days |= job.done.more_days;
 	harvest_free(job.harvest);
 	catalog_add_free(job.catalog);
+	custody_sealing_done(&job.custody);
 	clock_pieces_done(&job.clock);
 	gaps_done(&job.gaps);
 	journal_reader_close(&job.reader);
