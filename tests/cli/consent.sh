@@ -272,7 +272,7 @@ begin AC-13_heads_removed
 rm "$HEADS"
 run "${SEKISHOD[@]}" -f
 status 5
-err 'sekishod: error: keys/heads is not there, and ledger/access.log has lines'
+err 'sekishod: error: keys/heads is not there, and ledger/custody.log has lines'
 whole
 begin AC-13_custody_removed
 mv "$STATE/ledger/custody.log" "$TMP/custody.log"

@@ -12,7 +12,7 @@
  * below N. `actor seal DIR` seals all journals and closes DAY_NUMBER. Exit status: 0 done, 1 something failed.
  * `actor rotate DIR` writes each frame to a journal of its own, leaves syncing to the syncer, and is killed.
  */
-#define ACTOR_LEDGER "access.log" /* the journal actor begins with a line there */
+#define ACTOR_LEDGER "actor.log" /* the journal actor begins with a line there */
 #define ACTOR_FRAMES 8
 #define ACTOR_FRAME_ROWS 5
 

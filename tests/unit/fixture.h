@@ -61,6 +61,8 @@ int in_child(int (*fn)(void *ctx), void *ctx);
 
 /* A store in the test's own directory. */
 struct store_dir a_store(void);
+/* As a copy of journals and segments without their ledger: what was changed is told by the files alone. */
+void forget_custody(const struct store_dir *store);
 
 /* A journal of ring 7 with the tenants t1 (number 1, consent 1), t2 (2, 2) and an anchor BOOT_NS = DAY_NS. */
 struct journal *a_journal(int dir_fd);

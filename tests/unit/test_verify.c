@@ -40,12 +40,18 @@ static void add_journal(const struct store_dir *store, const struct record *rows
 	end_journal(store->journal, j, name);
 }
 
-static void seal(const struct store_dir *store)
+static void seal_with_custody(const struct store_dir *store)
 {
 	struct seal_result result = { 0 };
 	struct problem p;
 
 	REQUIRE(seal_all(store, NULL, &result, &p) == 0);
+}
+
+static void seal(const struct store_dir *store)
+{
+	seal_with_custody(store);
+	forget_custody(store);
 }
 
 static void an_empty_store_is_fine(void)
@@ -352,7 +358,100 @@ static void a_store_that_cannot_be_read_is_an_error(void)
 	store_close(&store);
 }
 
-UNIT_SUITE(verify, TEST(an_empty_store_is_fine), TEST(counts),
+/* One thing is wrong, and this is how it is named. */
+static void only_bad(const struct store_dir *store, const char *want)
+{
+	struct verify_facts f = run(store);
+
+	CHECK_INT(f.bad, 1);
+	CHECK_ROW(strncmp(f.first_bad.text, want, strlen(want)) == 0, "%s", f.first_bad.text);
+}
+
+/* AC-32: a segment that was removed, replaced by an older copy, cut at a section, or that nobody sealed. */
+static void what_custody_knows_must_be_there(void)
+{
+	struct store_dir store = a_store();
+	struct record rows[2] = { plain_row(DAY_NS, 0), plain_row(DAY_NS + 1, 1) };
+	const char *file = "t1/2026-03-10.sks";
+	struct verify_facts f;
+	uint8_t *older, *newer, *journal, *custody, *heads;
+	size_t older_size, newer_size, journal_size, custody_size, heads_size;
+	char name[64];
+
+	add_journal(&store, rows, 1, name);
+	journal = read_file(store.journal, name, &journal_size);
+	seal_with_custody(&store);
+	CHECK_INT(run(&store).sealed, 1);
+	older = read_file(store.segments, file, &older_size);
+	custody = read_file(store.ledger, "custody.log", &custody_size);
+	heads = read_file(store.root, "keys/heads", &heads_size);
+	/* A run that is repeated says the same again. */
+	write_file(store.journal, name, journal, journal_size);
+	CHECK_INT(run(&store).bad, 0);
+	seal_with_custody(&store);
+	f = run(&store);
+	CHECK_INT(f.sealed, 1);
+	CHECK_INT(f.bad, 0);
+	CHECK(!f.no_custody);
+	add_journal(&store, rows + 1, 1, name);
+	seal_with_custody(&store);
+	newer = read_file(store.segments, file, &newer_size);
+	f = run(&store);
+	CHECK_INT(f.sealed, 2);
+	CHECK_INT(f.bad, 0);
+	CHECK(newer_size > older_size);
+	/* The catalog would tell as well, if it were not derived. */
+	CHECK_INT(unlinkat(store.catalog, "2026-03-10.skc", 0), 0);
+	write_file(store.segments, file, older, older_size);
+	only_bad(&store, "segments/t1/2026-03-10.sks offset ");
+	write_file(store.segments, file, newer, newer_size - 1);
+	only_bad(&store, "segments/t1/2026-03-10.sks offset ");
+	CHECK_INT(unlinkat(store.segments, file, 0), 0);
+	f = run(&store);
+	CHECK_INT(f.bad, 3); /* one of them was stated twice */
+	CHECK_STR(f.first_bad.text,
+		  "segments/t1/2026-03-10.sks offset 74: what was sealed is not there (ledger/custody.log line 2)");
+	write_file(store.segments, file, newer, newer_size);
+	CHECK_INT(run(&store).bad, 0);
+	/* A section that custody does not know, and whose journal is gone. */
+	write_file(store.ledger, "custody.log", custody, custody_size);
+	write_file(store.root, "keys/heads", heads, heads_size);
+	only_bad(&store, "segments/t1/2026-03-10.sks offset ");
+	CHECK(strstr(run(&store).first_bad.text, ": custody does not know this section") != NULL);
+	/* Without any custody it cannot be told. */
+	forget_custody(&store);
+	f = run(&store);
+	CHECK(f.no_custody && !f.bad);
+	free(older);
+	free(newer);
+	free(journal);
+	free(custody);
+	free(heads);
+	store_close(&store);
+}
+
+/* Sealing that cannot write its custody leaves the journal. */
+static void no_custody_no_sealing(void)
+{
+	struct store_dir store = a_store();
+	struct record row = plain_row(DAY_NS, 0);
+	struct seal_result result = { 0 };
+	struct problem p = { "" };
+	char name[64];
+
+	add_journal(&store, &row, 1, name);
+	CHECK_INT(mkdirat(store.ledger, "custody.log", 0700), 0);
+	CHECK_INT(seal_all(&store, NULL, &result, &p), -EISDIR);
+	CHECK_INT(count_files(store.journal, ".skj"), 1);
+	CHECK_INT(unlinkat(store.ledger, "custody.log", AT_REMOVEDIR), 0);
+	CHECK_INT(seal_all(&store, NULL, &result, &p), 0);
+	CHECK_INT(count_files(store.journal, ".skj"), 0);
+	CHECK_INT(run(&store).sealed, 1);
+	CHECK_INT(run(&store).bad, 0);
+	store_close(&store);
+}
+
+UNIT_SUITE(verify, TEST(what_custody_knows_must_be_there), TEST(no_custody_no_sealing), TEST(an_empty_store_is_fine), TEST(counts),
 	   TEST(any_changed_byte_of_a_segment_is_named), TEST(the_first_bad_offset),
 	   TEST(a_segment_of_another_tenant_is_bad), TEST(a_segment_of_another_day_is_bad),
 	   TEST(torn_ends_are_no_damage), TEST(a_section_that_was_sealed_again_is_no_damage),

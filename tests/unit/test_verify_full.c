@@ -62,6 +62,7 @@ static void seal_rows(const struct store_dir *store, const struct record *rows, 
 		put_rows(j, rows + at, count - at < 4096 ? count - at : 4096, 2000 + at);
 	end_journal(store->journal, j, name);
 	CHECK_ROW(seal_all(store, NULL, &result, &p) == 0, "%s", p.text);
+	forget_custody(store);
 	CHECK_INT(result.rows, count);
 }
 

@@ -135,7 +135,7 @@ static int run(const char *conf_path, struct conf *conf, int ready)
 	struct node *node;
 
 	memcpy(run_dir, conf->run_dir, sizeof(run_dir));
-	error = node_start(conf_path, conf, &node, &p);
+	error = node_start(conf_path, conf, SEKISHO_VERSION, &node, &p);
 	if (!error) {
 		error = server_start(run_dir, service_answer, node, &server, &p);
 		if (error)

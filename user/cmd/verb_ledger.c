@@ -33,7 +33,7 @@ static int help(void)
 	printf("usage: sekisho [--store DIR] ledger show [--chain NAME] [--json]\n"
 	       "       sekisho [--store DIR] ledger verify [--public-key FILE|HEX] [--full]\n"
 	       "       sekisho [--store DIR] ledger head | rotate-key\n\n"
-	       "What was done: consents, searches, custody of the keys, as chains of signed lines.\n"
+	       "What was done: consents, searches, custody (sealing, keys), as chains of signed lines.\n"
 	       "verify names the first line that was changed, removed, moved or replaced. head prints\n"
 	       "where the chains end now, signed: kept elsewhere, it shows later whether the ends\n"
 	       "were cut off. rotate-key makes a fresh key, which the old one hands over to.\n\n");

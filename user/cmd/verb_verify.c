@@ -52,6 +52,10 @@ static void show(const struct verify_facts *f, bool full)
 		       (unsigned long long)f->open);
 	if (f->catalogs)
 		printf("Catalogs:  %llu days\n", (unsigned long long)f->catalogs);
+	if (f->sections && f->no_custody)
+		printf("Custody:   no custody ledger: removal cannot be told\n");
+	else if (f->sealed)
+		printf("Custody:   %llu sections as they were sealed\n", (unsigned long long)f->sealed);
 	if (full)
 		printf("Rows:      %llu decoded, %llu Merkle roots derived; %llu addresses looked up for %llu "
 		       "sources\n", (unsigned long long)f->decoded_rows, (unsigned long long)f->roots,
@@ -98,6 +102,8 @@ static void show_json(const struct verify_facts *f, bool full)
 		set(o, "sources", f->sources);
 		set(o, "lookups", f->lookups);
 	}
+	set(o, "sealed", f->sealed);
+	json_object_set_new(o, "no_custody", json_boolean(f->no_custody));
 	set(o, "torn", f->torn);
 	json_object_set_new(o, "first_torn", text_or_null(&f->first_torn, f->torn));
 	set(o, "damaged", f->bad);
@@ -113,7 +119,8 @@ static void help(void)
 	       "Checks every checksum of journals, segments and the ledgers; names the\n"
 	       "first damaged file and offset. With --full every row is decoded: their order, the\n"
 	       "facts about them and their Merkle root are derived again, and the index is asked\n"
-	       "for every source and must answer as a scan does.\n"
+	       "for every source and must answer as a scan does. Each section that custody knows must\n"
+	       "be there, and no other.\n"
 	       "Exit status: 0 all match, 5 damaged.\n");
 }
 

@@ -300,9 +300,12 @@ static int open_locked(struct ledger_writer *w)
 	if (dir < 0)
 		return problem(w->p, dir, "cannot open keys/: %s", strerror(-dir));
 	error = finish_rotation(w->store, dir, w->p);
-	close(dir);
 	if (!error)
 		error = heads_load(w->store, &heads_text, w->p);
+	/* What a first run that failed or was killed had made is not durable for that: a line must not outlive its key. */
+	if (!error && !heads_text && (fsync(w->store->root) < 0 || fsync(dir) < 0))
+		error = problem(w->p, -errno, "cannot sync keys/: %s", strerror(errno));
+	close(dir);
 	if (!error)
 		error = load_key(w, heads_text);
 	free(heads_text);

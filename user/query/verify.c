@@ -18,6 +18,7 @@
 #include "segment/section_reader.h"
 #include "verify.h"
 #include "verify_catalog.h"
+#include "verify_custody.h"
 #include "verify_full.h"
 
 #define THREADS_MAX 8
@@ -46,6 +47,7 @@ struct plan {
 	int error; /* of the file `error_at`, the first one that cannot be read */
 	size_t error_at;
 	struct problem problem;
+	struct verify_custody custody; /* has a lock of its own */
 };
 
 /* One thread: what it found. Its files ascend, so that its first bad object is the least of its own. */
@@ -166,8 +168,10 @@ static int check_section(struct worker *w, int dir, struct segment_reader *r, co
 			torn_at(w, s->offset);
 		else
 			bad_at(w, at, "block fails its checksum");
-	} else if (!error && w->plan->request->full) {
-		error = check_rows(w, r, s);
+	} else if (!error) {
+		error = verify_custody_see(&w->plan->custody, w->plan->files[w->file].tenant, r, s);
+		if (!error && w->plan->request->full)
+			error = check_rows(w, r, s);
 	}
 	tell(w, s->offset + s->bytes, false);
 	return error;
@@ -246,6 +250,7 @@ static void check_file(struct worker *w)
 	struct plan *plan = w->plan;
 	const struct file *f = &plan->files[w->file];
 	struct problem p;
+	uint64_t bad = w->facts.bad;
 	int error;
 
 	if (f->tenant)
@@ -255,6 +260,8 @@ static void check_file(struct worker *w)
 	w->told = 0;
 	tell(w, 0, false);
 	error = f->tenant ? check_segment(w, f, &p) : check_journal(w, f->name, &p);
+	if (!error && f->tenant && w->facts.bad > bad && verify_custody_skip(&plan->custody, w->path))
+		error = problem(&p, -ENOMEM, "out of memory");
 	tell(w, f->bytes, true);
 	if (!error)
 		return;
@@ -429,6 +436,7 @@ static void plan_done(struct plan *plan)
 	free(plan->files);
 	if (plan->tenants)
 		fs_free_names(plan->tenants, plan->tenant_count);
+	verify_custody_done(&plan->custody);
 	pthread_mutex_destroy(&plan->lock);
 }
 
@@ -448,6 +456,8 @@ static int check_ledger(struct plan *plan, struct verify_facts *facts, struct pr
 	struct problem why;
 	int error = ledger_verify(plan->store, plan->request->full ? CHAIN_FULL : CHAIN_QUICK, NULL, &ledger, &why);
 
+	if (!error)
+		error = verify_custody_check(&plan->custody, plan->store, facts, &why);
 	if (!error)
 		error = consents_load(plan->store, &c, &why);
 	consents_done(&c);
@@ -473,7 +483,9 @@ int verify_run(const struct store_dir *store, const struct verify_request *reque
 	int error;
 
 	pthread_mutex_init(&plan.lock, NULL);
-	error = plan_store(&plan, p);
+	error = verify_custody_begin(&plan.custody, store, p);
+	if (!error)
+		error = plan_store(&plan, p);
 	if (!error)
 		error = check_files(&plan, &facts, p);
 	/* What is derived from the files comes after them, and what speaks of them last. */

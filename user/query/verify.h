@@ -23,6 +23,9 @@ struct verify_facts {
 	uint64_t roots; /* that were derived from the rows again */
 	uint64_t sources, lookups; /* distinct in each section; asked of its index, absent ones too */
 
+	uint64_t sealed; /* sections that are there as custody states them */
+	bool no_custody; /* it states none: a copy of segments alone; what was removed cannot be told */
+
 	uint64_t torn; /* files that end in an unfinished append, set aside by its writer */
 	struct problem first_torn; /* "segments/t1/2026-11-22.sks offset 1234" */
 	uint64_t bad; /* damaged objects */

@@ -11,7 +11,7 @@
 #include "base/store_dir.h"
 #include "base/utc.h"
 #include "journal/journal.h"
-#include "ledger/ledger.h"
+#include "ledger/custody.h"
 #include "node.h"
 #include "recorder.h"
 
@@ -135,7 +135,8 @@ static int load_ledgers(struct node *n, struct problem *p)
 	return error ? error : consents_load(&n->store, &n->consents, p);
 }
 
-static int bring_up(struct node *n, struct problem *p)
+/* version NULL: not a start that records. */
+static int bring_up(struct node *n, const char *version, struct problem *p)
 {
 	int64_t begun;
 	int error = open_store(n, p);
@@ -149,6 +150,8 @@ static int bring_up(struct node *n, struct problem *p)
 		capture_end_grants(n->conf.pin_dir);
 		return error;
 	}
+	if (!error && version)
+		error = custody_software(&n->store, version, p);
 	if (!error)
 		error = open_capture(n, p);
 	if (!error)
@@ -156,7 +159,8 @@ static int bring_up(struct node *n, struct problem *p)
 	return error;
 }
 
-int node_start(const char *conf_path, struct conf *conf, struct node **ret_node, struct problem *p)
+int node_start(const char *conf_path, struct conf *conf, const char *version, struct node **ret_node,
+	       struct problem *p)
 {
 	struct node *n = calloc(1, sizeof(*n));
 	int error;
@@ -171,7 +175,7 @@ int node_start(const char *conf_path, struct conf *conf, struct node **ret_node,
 	n->lock_fd = -1;
 	n->store = (struct store_dir){ -1, -1, -1, -1, -1 };
 	pthread_mutex_init(&n->lock, NULL);
-	error = n->conf_path ? bring_up(n, p) : problem(p, -ENOMEM, "out of memory");
+	error = n->conf_path ? bring_up(n, version, p) : problem(p, -ENOMEM, "out of memory");
 	if (error) {
 		destroy(n);
 		return error;
@@ -451,7 +455,7 @@ static int drain_for_disarm(struct conf *conf, struct problem *p)
 	n->lock_fd = -1;
 	n->store = (struct store_dir){ -1, -1, -1, -1, -1 };
 	pthread_mutex_init(&n->lock, NULL);
-	error = bring_up(n, p);
+	error = bring_up(n, NULL, p);
 	if (!error)
 		error = recorder_state_stop(n->recorder, p);
 	destroy(n);

@@ -13,10 +13,12 @@
 #include "catalog/catalog_add.h"
 #include "harvest.h"
 #include "journal/journal_reader.h"
+#include "ledger/custody.h"
 #include "schema/journal.h"
 #include "schema/store.h"
 #include "schema/segment.h"
 #include "seal.h"
+#include "segment/section_reader.h"
 #include "segment/segment.h"
 
 /* See gap_states_day(). */
@@ -29,6 +31,7 @@ struct job {
 	struct clock_pieces clock; /* of the whole journal */
 	struct gaps gaps; /* of the journal, with damage added */
 	struct segment_batch *batch;
+	struct custody_sealing custody; /* what the ledger is told of its sections */
 	struct catalog_add *catalog; /* of the days that it touches */
 	int64_t span_from_ns, span_to_ns; /* what the journal speaks of */
 	struct seal_result done;
@@ -154,6 +157,36 @@ static void note_day(struct seal_result *to, int32_t day)
 		to->more_days = true;
 }
 
+/* What stands there now, whoever wrote it: the bytes that custody vouches for. */
+static int note_bytes(struct job *job, int fd, const struct segment_section *s,
+		      const struct segment_place *place)
+{
+	struct custody_section c = { .tenant_id = s->tenant_id, .day = s->day, .part = place->part,
+				     .file_id = place->file_id, .offset = place->offset,
+				     .bytes = place->bytes, .rows = (uint32_t)s->row_count };
+	int error = custody_hash(fd, place->offset, place->bytes, c.hash);
+
+	if (!error)
+		error = fs_pread_all(fd, c.root, sizeof(c.root), (off_t)(place->offset + SECTION_AT_ROOT));
+	return error ? error : custody_sealing_add(&job->custody, &c);
+}
+
+static int note_custody(struct job *job, int dir, const struct segment_section *s,
+			const struct segment_place *place)
+{
+	char name[SEGMENT_NAME_MAX];
+	int fd = place->fd, error;
+
+	segment_part_name(s->day, place->part, name);
+	if (fd < 0)
+		fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	error = fd < 0 ? -errno : note_bytes(job, fd, s, place);
+	if (fd >= 0 && fd != place->fd)
+		close(fd);
+	return error ? problem(job->p, error, "segments/%s/%s offset %llu: %s", s->tenant_id, name,
+			       (unsigned long long)place->offset, strerror(-error)) : 0;
+}
+
 /* Appends one section; run 0 of a tenant's day carries its gaps. */
 static int append_section(struct job *job, int dir, struct segment_section *s)
 {
@@ -170,6 +203,8 @@ static int append_section(struct job *job, int dir, struct segment_section *s)
 		appended = segment_batch_append(job->batch, dir, s, &place, job->p);
 	if (appended >= 0 && (s->row_count || gaps.count)) {
 		error = catalog_add_section(job->catalog, dir, s, &place, appended > 0, job->p);
+		if (!error)
+			error = note_custody(job, dir, s, &place);
 		appended = error ? error : appended;
 	}
 	if (appended >= 0) {
@@ -396,6 +431,12 @@ static int seal_opened(struct job *job)
 	/* What the catalogs do not list must still be found in the journal. */
 	if (!error)
 		error = catalog_add_commit(job->catalog, &job->done.days_without_catalog, job->p);
+	/* A tenant's directory may be one that a killed run made and did not sync. */
+	if (!error && fsync(job->store->segments) < 0)
+		error = problem(job->p, -errno, "cannot sync segments/: %s", strerror(errno));
+	/* All sections are durable; the journal goes only when custody has them too. */
+	if (!error)
+		error = custody_sealing_write(&job->custody, job->store, job->reader.file_id, job->p);
 	if (error)
 		return error;
 	error = retire(job);
@@ -435,6 +476,7 @@ static int seal_one(const struct store_dir *store, const char *name, bool only_i
 	harvest_free(job.harvest);
 	catalog_add_free(job.catalog);
 	segment_batch_free(job.batch);
+	custody_sealing_done(&job.custody);
 	clock_pieces_done(&job.clock);
 	gaps_done(&job.gaps);
 	journal_reader_close(&job.reader);

@@ -2,7 +2,7 @@
 /*
  * Sealing: the rows of one finished journal file go to the segments of their
  * tenants and UTC days, and what stands there to the catalogs of these days;
- * then, and only when all of it is durable, the journal file is unlinked. A run
+ * then, and only when all of it and what custody says of it is durable, the journal file is unlinked. A run
  * that is interrupted is repeated whole: sections that are there already are
  * skipped, so each row ends up in exactly one place.
  */
