@@ -16,7 +16,7 @@
 /* A line is ended at this size, so that it stays well below LEDGER_LINE_MAX. */
 #define LINE_BYTES (448u << 10)
 /* What a section takes in its line, besides the tenant's id. */
-#define SECTION_BYTES 320
+#define SECTION_BYTES 180
 #define CHUNK_BYTES (64u << 10)
 #define ID_TEXT 17
 
@@ -49,16 +49,15 @@ static const char *id_text(uint64_t id, char text[static ID_TEXT])
 
 /* --- SEALED --- */
 
+/* A list, since there are many of them: each takes some 150 bytes. */
 static json_t *section_json(const struct custody_section *s)
 {
-	char hash[2 * LEDGER_HASH_BYTES + 1], root[2 * 32 + 1], id[ID_TEXT];
+	char hash[2 * LEDGER_HASH_BYTES + 1], id[ID_TEXT];
 
 	hex_format(s->hash, LEDGER_HASH_BYTES, hash);
-	hex_format(s->root, 32, root);
-	return json_pack("{s:s, s:i, s:I, s:s, s:I, s:I, s:I, s:s, s:s}", "tenant", s->tenant_id, "day", (int)s->day,
-			 "part", (json_int_t)s->part, "file", id_text(s->file_id, id), "offset",
-			 (json_int_t)s->offset, "bytes", (json_int_t)s->bytes, "rows", (json_int_t)s->rows,
-			 "hash", hash, "root", root);
+	return json_pack("[s, i, I, s, I, I, I, s]", s->tenant_id, (int)s->day, (json_int_t)s->part,
+			 id_text(s->file_id, id), (json_int_t)s->offset, (json_int_t)s->bytes,
+			 (json_int_t)s->rows, hash);
 }
 
 static int end_line(struct custody_sealing *s)
@@ -129,21 +128,7 @@ void custody_sealing_done(struct custody_sealing *s)
 	memset(s, 0, sizeof(*s));
 }
 
-/* --- IMPORTED, SOFTWARE --- */
-
-int custody_imported(const struct store_dir *store, uint64_t journal_id, const char *reason, uint64_t rows,
-		     int64_t first_ns, int64_t last_ns, struct problem *p)
-{
-	char id[ID_TEXT], first[UTC_TEXT_MAX], last[UTC_TEXT_MAX];
-	json_t *act = json_pack("{s:s, s:s, s:s, s:I, s:s, s:s}", "event", "IMPORTED", "journal",
-				id_text(journal_id, id), "reason", reason, "rows", (json_int_t)rows, "first",
-				utc_format(first_ns, first), "last", utc_format(last_ns, last));
-	int error = act ? ledger_append(store, LEDGER_CUSTODY, act, utc_now_ns(), NULL, p) :
-			  problem(p, -ENOMEM, "out of memory");
-
-	json_decref(act);
-	return error;
-}
+/* --- SOFTWARE --- */
 
 #define VERSION_TEXT 64
 
@@ -180,17 +165,14 @@ struct reading {
 	void *ctx;
 };
 
-static bool read_hex(const json_t *json, const char *key, uint8_t *to, size_t size)
+static bool read_hex(const json_t *text, uint8_t *to, size_t size)
 {
-	const char *text = json_string_value(json_object_get(json, key));
-
-	return text && hex_parse(text, strlen(text), to, size) == 0;
+	return json_is_string(text) &&
+	       hex_parse(json_string_value(text), json_string_length(text), to, size) == 0;
 }
 
-static bool read_number(const json_t *json, const char *key, int64_t low, int64_t high, int64_t *ret_number)
+static bool read_number(const json_t *value, int64_t low, int64_t high, int64_t *ret_number)
 {
-	const json_t *value = json_object_get(json, key);
-
 	*ret_number = json_integer_value(value);
 	return json_is_integer(value) && *ret_number >= low && *ret_number <= high;
 }
@@ -200,13 +182,15 @@ static bool read_section(const json_t *json, struct custody_section *s)
 	int64_t day, part, offset, bytes, rows;
 	uint8_t id[8];
 
-	s->tenant_id = json_string_value(json_object_get(json, "tenant"));
-	if (!s->tenant_id || parse_tenant_id(s->tenant_id) != 0 || !read_hex(json, "file", id, sizeof(id)) ||
-	    !read_hex(json, "hash", s->hash, LEDGER_HASH_BYTES) || !read_hex(json, "root", s->root, 32) ||
-	    !read_number(json, "day", INT32_MIN, INT32_MAX, &day) ||
-	    !read_number(json, "part", 1, UINT32_MAX, &part) ||
-	    !read_number(json, "offset", 0, INT64_MAX, &offset) ||
-	    !read_number(json, "bytes", 0, INT64_MAX, &bytes) || !read_number(json, "rows", 0, UINT32_MAX, &rows))
+	s->tenant_id = json_string_value(json_array_get(json, 0));
+	if (json_array_size(json) != 8 || !s->tenant_id || parse_tenant_id(s->tenant_id) != 0 ||
+	    !read_number(json_array_get(json, 1), INT32_MIN, INT32_MAX, &day) ||
+	    !read_number(json_array_get(json, 2), 1, UINT32_MAX, &part) ||
+	    !read_hex(json_array_get(json, 3), id, sizeof(id)) ||
+	    !read_number(json_array_get(json, 4), 0, INT64_MAX, &offset) ||
+	    !read_number(json_array_get(json, 5), 0, INT64_MAX, &bytes) ||
+	    !read_number(json_array_get(json, 6), 0, UINT32_MAX, &rows) ||
+	    !read_hex(json_array_get(json, 7), s->hash, LEDGER_HASH_BYTES))
 		return false;
 	s->day = (int32_t)day;
 	s->part = (uint32_t)part;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What custody says of the store: which sections were sealed, from which journal, with which bytes; what was
- * imported; which version of the program recorded. FORMAT.md 3.16 has the lines.
+ * What custody says of the store: which sections were sealed, from which journal, with which bytes; which version
+ * of the program recorded. FORMAT.md 3.16 has the lines.
  */
 #ifndef SEKISHO_CUSTODY_H
 #define SEKISHO_CUSTODY_H
@@ -14,8 +14,7 @@ struct custody_section {
 	uint32_t part;
 	uint64_t file_id, offset, bytes; /* of its segment, and where it stands there */
 	uint32_t rows;
-	uint8_t hash[LEDGER_HASH_BYTES]; /* BLAKE2b-256 of its bytes: header and blocks */
-	uint8_t root[32]; /* Merkle */
+	uint8_t hash[LEDGER_HASH_BYTES]; /* BLAKE2b-256 of its bytes: header, with the Merkle root, and blocks */
 };
 
 /* BLAKE2b-256 of a part of a file. 0, -ENODATA when the file is shorter, or an I/O error. */
@@ -36,10 +35,6 @@ int custody_sealing_add(struct custody_sealing *s, const struct custody_section 
 int custody_sealing_write(struct custody_sealing *s, const struct store_dir *store, uint64_t journal_id,
 			  struct problem *p);
 void custody_sealing_done(struct custody_sealing *s);
-
-/* IMPORTED: rows of elsewhere are about to be published as a journal. Times in UTC. */
-int custody_imported(const struct store_dir *store, uint64_t journal_id, const char *reason, uint64_t rows,
-		     int64_t first_ns, int64_t last_ns, struct problem *p);
 
 /* SOFTWARE: this version of sekishod starts; written when it is another one than the last that started. */
 int custody_software(const struct store_dir *store, const char *version, struct problem *p);

@@ -166,8 +166,6 @@ static int note_bytes(struct job *job, int fd, const struct segment_section *s,
 				     .bytes = place->bytes, .rows = (uint32_t)s->row_count };
 	int error = custody_hash(fd, place->offset, place->bytes, c.hash);
 
-	if (!error)
-		error = fs_pread_all(fd, c.root, sizeof(c.root), (off_t)(place->offset + SECTION_AT_ROOT));
 	return error ? error : custody_sealing_add(&job->custody, &c);
 }
 
