@@ -25,7 +25,13 @@ JOURNAL=$(basename "$(find "$STATE/journal" -name '*.skj')")
 [ -s "$STATE/segments/web/$DAY.sks" ] && [ -s "$STATE/segments/mail/$DAY.sks" ] && [ -s "$STATE/journal/$JOURNAL" ] ||
 	die "not the files that were to be: $(find "$STATE" -type f)"
 wait_until 5 test "$(sekisho status --json | sed -n 's/.*"waiting": \([0-9]*\),/\1/p')" = 0
+cp -a "$STATE" "$TMP/signed"
 cp -a "$STATE" "$TMP/whole"
+# What custody says of sections finds all that is done to them; first what the files themselves tell.
+rm -r "$TMP/whole/keys" "$TMP"/whole/ledger/*.log
+for chain in consent access; do
+	"$BIN/forge" "$TMP/whole" $chain <"$STATE/ledger/$chain.log" || die "no store without custody of sections"
+done
 
 COPY=$TMP/copy
 VERIFY=("$BIN/sekisho" --store "$COPY" verify)
@@ -50,6 +56,7 @@ out "Journals:  1 files, 60 rows not sealed yet
 Segments:  2 files, 3 sections, $BLOCKS blocks, 50 rows
 Days:      0 files closed with a trailer, 2 open
 Catalogs:  1 days
+Custody:   no custody ledger: removal cannot be told
 Checksums: all match"
 [ "${BLOCKS:-0}" -ge 3 ] || bad "only ${BLOCKS:-no} blocks"
 rows
@@ -344,5 +351,56 @@ run "${SEKISHO[@]}" verify
 status 0
 daemon_stop
 disarm
+
+# --- What custody tells ---
+
+COPY=$TMP/copy VERIFY=("$BIN/sekisho" --store "$TMP/copy" verify)
+
+custody() { # NAME
+	begin "AC-32_$1"
+	rm -rf "$COPY"
+	cp -a "$TMP/signed" "$COPY"
+}
+
+custody control
+run "${VERIFY[@]}"
+status 0
+out_has '^Custody:   3 sections as they were sealed$'
+
+custody a_segment_is_removed
+rm "$COPY/segments/mail/$DAY.sks"
+run "${VERIFY[@]}"
+status 5
+out_has "^DAMAGED:   .*segments/mail/$DAY.sks offset [0-9]*: what was sealed is not there \(ledger/custody.log line [0-9]+\)\$"
+
+# Right in itself, but not what was sealed.
+custody a_section_is_made_anew
+python3 "$TMP/tamper.py" "$ROOT/tests/spec" rows "$COPY/segments/mail/$DAY.sks" >/dev/null || bad "cannot tamper"
+run "${VERIFY[@]}"
+status 5
+out_has "^DAMAGED:   .*segments/mail/$DAY.sks offset [0-9]*: not what was sealed \(ledger/custody.log line [0-9]+\)\$"
+
+custody a_segment_is_cut_between_two_sections
+size=$(python3 - "$ROOT/tests/spec" "$COPY/segments/web/$DAY.sks" <<'END'
+import struct, sys
+data = open(sys.argv[2], "rb").read()
+at, places = struct.unpack_from("<H", data, 10)[0], []
+while at < len(data):
+    places.append(at)
+    at += sum(struct.unpack_from("<II", data, at + 8))
+print(places[-1])
+END
+)
+[ "$size" -gt 100 ] || bad "only one section: the test proves nothing"
+truncate -s "$size" "$COPY/segments/web/$DAY.sks"
+run "${VERIFY[@]}"
+status 5
+out_has "^DAMAGED:   1, the first: segments/web/$DAY.sks offset $size: what was sealed is not there "
+
+custody AC-13_a_line_of_custody_is_removed
+sed -i '$d' "$COPY/ledger/custody.log"
+run "${VERIFY[@]}"
+status 5
+out_has '^DAMAGED:   .*ledger/custody.log '
 
 finish
