@@ -65,7 +65,7 @@ demo:
 	$(Q)$(MAKE) --no-print-directory all $(B)/conns
 	$(Q)scripts/as-root scripts/demo
 
-## test: install what is needed, then every test (root; 10 to 15 minutes)
+## test: install what is needed, then every test (root; about 20 minutes)
 test:
 	$(Q)scripts/as-root scripts/install-deps
 	$(Q)$(MAKE) --no-print-directory -j2 all unit
