@@ -32,7 +32,7 @@ killed_under_load() {
 		[ $((i % 3)) -ne 0 ] || sleep "$(some_time 300)"
 		daemon_spawn
 	done
-	wait_until 5 daemon_live || die "not live within 5 s after the last start: $(tail -n 1 "$LOG")"
+	wait_until "$LIVE_SECONDS" daemon_live || die "not live within $LIVE_SECONDS s after the last start: $(tail -n 1 "$LOG")"
 	connect "$W/last" --count 100 --from "$NET4.102" "$NET4.1:443"
 	load_end stop
 	[ "$(lines "$W/list")" -ge $(($2 * $3 / 20)) ] || die "only $(lines "$W/list") connections under load"
