@@ -45,6 +45,10 @@ int fs_replace(int dir_fd, const char *name, const void *data, size_t size);
 #define FS_TEMPORARY_MAX 32
 int fs_create_temporary(int dir_fd, char ret_name[static FS_TEMPORARY_MAX]);
 
+/* Appends to a file of `size` bytes, and waits for the disk. On failure only what this call wrote is taken back; if
+ * that fails too, readers see an append that was cut off. */
+int fs_append_durably(int dir_fd, const char *name, uint64_t size, const void *data, size_t bytes);
+
 /* Maps a whole file read-only; size 0 gives data NULL and 0. Undone by fs_unmap(). -EFBIG over max. */
 struct mapped_file {
 	const uint8_t *data;

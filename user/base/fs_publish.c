@@ -77,3 +77,19 @@ int fs_replace(int dir_fd, const char *name, const void *data, size_t size)
 
 	return r < 0 ? r : fs_sync_dir(dir_fd, ".");
 }
+
+int fs_append_durably(int dir_fd, const char *name, uint64_t size, const void *data, size_t bytes)
+{
+	int fd = openat(dir_fd, name, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+	int error;
+
+	if (fd < 0)
+		return -errno;
+	error = fs_write_all(fd, data, bytes);
+	if (!error && fdatasync(fd) < 0)
+		error = -errno;
+	if (error)
+		(void)!ftruncate(fd, (off_t)size);
+	close(fd);
+	return error;
+}

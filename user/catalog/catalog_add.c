@@ -209,19 +209,9 @@ static int begin_file(struct catalog_add *a, struct catalog_draft *d, bool *ret_
 static int append_bytes(int catalog_fd, int32_t day, uint64_t size, const struct buffer *bytes)
 {
 	char name[CATALOG_NAME_MAX];
-	int fd, error;
 
 	catalog_name(day, name);
-	fd = openat(catalog_fd, name, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return -errno;
-	error = fs_write_all(fd, bytes->data, bytes->size);
-	if (!error && fdatasync(fd) < 0)
-		error = -errno;
-	if (error)
-		(void)!ftruncate(fd, (off_t)size);
-	close(fd);
-	return error;
+	return fs_append_durably(catalog_fd, name, size, bytes->data, bytes->size);
 }
 
 /* Behind what is there, if the two together list everything: *ret_done. */

@@ -12,23 +12,6 @@
 
 #define PARTS_MAX 1000
 
-static int append_bytes(int dir_fd, const char *name, uint64_t size, const struct buffer *bytes)
-{
-	int fd = openat(dir_fd, name, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
-	int error;
-
-	if (fd < 0)
-		return -errno;
-	error = fs_write_all(fd, bytes->data, bytes->size);
-	if (!error && fdatasync(fd) < 0)
-		error = -errno;
-	/* Only what this call wrote is taken back; if that fails too, readers see a torn section. */
-	if (error)
-		(void)!ftruncate(fd, (off_t)size);
-	close(fd);
-	return error;
-}
-
 static int write_trailer(int dir_fd, struct segment_reader *r)
 {
 	uint8_t *t;
@@ -49,7 +32,7 @@ static int write_trailer(int dir_fd, struct segment_reader *r)
 	put_le32(t + TRAILER_AT_CRC, block_crc(r->file_id, r->size, NULL, 0, t + TRAILER_AT_SECTIONS,
 					       TRAILER_BYTES - TRAILER_AT_SECTIONS));
 	if (!error)
-		error = append_bytes(dir_fd, r->name, r->size, &out);
+		error = fs_append_durably(dir_fd, r->name, r->size, out.data, out.size);
 	buffer_done(&out);
 	return error;
 }
