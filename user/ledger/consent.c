@@ -13,6 +13,10 @@
 
 #define SHA256_HEX 64 /* digits */
 
+/* withdraw_mode */
+#define STOP_ONLY "STOP_ONLY"
+#define STOP_AND_ERASE "STOP_AND_ERASE"
+
 static const char *const base_fields[] = {
 	"src_addr", "src_port", "dst_addr", "dst_port", "t_accept",
 };
@@ -172,6 +176,7 @@ static int read_act(struct consents *c, const json_t *line)
 	const char *event = json_string_value(json_object_get(line, "event"));
 	const char *id = json_string_value(json_object_get(line, "tenant"));
 	json_int_t seq = json_integer_value(json_object_get(line, "seq"));
+	const char *mode;
 	struct consent *g;
 	int64_t t_ns;
 
@@ -185,7 +190,11 @@ static int read_act(struct consents *c, const json_t *line)
 	c->last_seq = (uint32_t)seq;
 	if (strcmp(event, "GRANT") == 0)
 		return read_grant(c, line, (uint32_t)seq, t_ns);
-	if (strcmp(event, "WITHDRAW") != 0 || !g || g->withdrawn)
+	mode = json_string_value(json_object_get(line, "withdraw_mode"));
+	if (strcmp(event, "WITHDRAW") != 0 || !g || g->withdrawn || !mode)
+		return -EBADMSG;
+	g->erase = strcmp(mode, STOP_AND_ERASE) == 0;
+	if (!g->erase && strcmp(mode, STOP_ONLY) != 0)
 		return -EBADMSG;
 	end_at(g, t_ns);
 	g->withdrawn_ns = t_ns;
@@ -433,7 +442,7 @@ int consent_withdraw(const struct store_dir *store, const struct consent_act *ac
 		     struct problem *p)
 {
 	json_t *line = json_pack("{s:s, s:s, s:s, s:s?, s:i}", "event", "WITHDRAW", "tenant",
-				 act->tenant_id, "withdraw_mode", "STOP_ONLY", "actor", act->actor,
+				 act->tenant_id, "withdraw_mode", act->erase ? STOP_AND_ERASE : STOP_ONLY, "actor", act->actor,
 				 "uid", (int)act->uid);
 	int error;
 

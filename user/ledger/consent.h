@@ -26,6 +26,7 @@ struct consent {
 	int64_t until_ns; /* first instant not covered: agreed end, withdrawal or successor */
 	int64_t agreed_until_ns;
 	bool withdrawn;
+	bool erase; /* withdrawn with STOP_AND_ERASE: what the tenant has here from before is to go, but for holds */
 	int64_t withdrawn_ns; /* when it was */
 	uint32_t fields; /* enum sekisho_field */
 	uint32_t retention_days;
@@ -74,6 +75,7 @@ uint32_t consents_fields(const struct consents *c, uint32_t seq);
 struct consent_act {
 	const char *tenant_id, *actor;
 	unsigned int uid; /* who ran the command */
+	bool erase; /* withdraw only: STOP_AND_ERASE */
 	int64_t until_ns; /* grant only, as are all below */
 	uint32_t fields, retention_days;
 	const char *text_sha256; /* of the explanation that was shown */
