@@ -146,8 +146,43 @@ full_disk_and_ring() {
 	verify
 }
 
+sealed_files() { find "$STATE/segments" -name '*.sks' | wc -l; }
+sealed_some() { [ "$(sealed_files)" -gt 0 ]; }
+
+# A sync that fails leaves pages that no later sync writes (fsync(2), EIO): the rows go to a segment while they
+# can be read, without waiting for the rotation.
+sync_fails_once() {
+	world
+	conf "hook = $RUNG"
+	conf_tenant web "$NET4.1"
+	grant web
+	export FAULT_DIR=$STATE FAULT_CALL=fdatasync FAULT_PATH=/journal/ FAULT_MODE=$1 FAULT_AT=2 FAULT_LOG=$W/faults
+	LD_PRELOAD=$BIN/fault.so daemon_start
+	unset FAULT_DIR FAULT_CALL FAULT_PATH FAULT_MODE FAULT_AT
+	serve "$NET4.1:443"
+	wait_until 5 grep -q 'call 1 fdatasync' "$W/faults" || die "the new journal was not synced"
+	connect "$W/list" --count 500 "$NET4.1:443"
+	search "$W/rows" --tenant web
+	if [ "$1" = none ]; then
+		sleep 3
+		grep -q fired "$W/faults" && die "a sync failed: this case is to show what happens without"
+		[ "$(sealed_files)" -eq 0 ] || die "sealed without a failed sync: the other case proves nothing"
+	else
+		wait_until 10 grep -q 'fired .* fdatasync' "$W/faults" || die "no sync was made to fail"
+		wait_until 10 sealed_some || die "the rows of a journal that could not be synced are not sealed"
+		grep -q 'could not be made durable' "$LOG" || die "the failed sync is not in the log"
+		wait_until 10 daemon_live || die "not live again: $(tail -n 1 "$LOG")"
+	fi
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "after a sync with fault $1"
+	no_gap
+	verify
+}
+
 run_case AC-35_disk_full_while_recording full_while_recording
 run_case AC-35_disk_full_at_start full_at_start
 run_case AC-35_disk_full_while_sealing full_while_sealing
 run_case AC-35,81_disk_and_ring_full full_disk_and_ring
+run_case_once AC-86_a_failed_sync sync_fails_once eio
+run_case_once AC-86_no_failed_sync sync_fails_once none
 finish

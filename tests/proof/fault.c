@@ -9,6 +9,7 @@
  *	FAULT_MODE    eio enospc short half-kill kill-before kill-after eio-on enospc-on
  *	FAULT_LOG     a file: "call N NAME PATH" for each counted call, "fired N NAME PATH" when it does;
  *	              PATH is below FAULT_DIR, of *at() calls that of the directory
+ *	FAULT_CALL    only calls of this name count; FAULT_PATH: only on paths that begin so below FAULT_DIR
  *	FAULT_SHADOW  keeps the shadow of FAULT_DIR (shadow.h)
  *
  * Calls: write pwrite writev ftruncate fsync fdatasync, openat with O_CREAT, rename
@@ -37,7 +38,7 @@ static const char *const mode_names[] = { "none", "eio", "enospc", "short", "hal
 
 static struct {
 	bool ready;
-	const char *dir, *shadow;
+	const char *dir, *shadow, *only_call, *only_path;
 	size_t dir_length;
 	unsigned long at, calls;
 	enum mode mode;
@@ -68,6 +69,8 @@ static void set_up(void)
 	shim.dir = getenv("FAULT_DIR");
 	shim.dir_length = shim.dir ? strlen(shim.dir) : 0;
 	shim.shadow = getenv("FAULT_SHADOW");
+	shim.only_call = getenv("FAULT_CALL");
+	shim.only_path = getenv("FAULT_PATH");
 	shim.at = number(getenv("FAULT_AT"));
 	for (int i = 0; mode && i <= ENOSPC_ON; i++)
 		if (strcmp(mode, mode_names[i]) == 0)
@@ -131,6 +134,9 @@ static enum mode next_call(const char *name, unsigned int kind)
 	enum mode m = NONE;
 	bool on = shim.mode == EIO_ON || shim.mode == ENOSPC_ON;
 
+	if ((shim.only_call && strcmp(name, shim.only_call) != 0) ||
+	    (shim.only_path && strncmp(call.path, shim.only_path, strlen(shim.only_path)) != 0))
+		return NONE;
 	call.number = __atomic_add_fetch(&shim.calls, 1, __ATOMIC_RELAXED);
 	note("call", name);
 	if (shim.at && (call.number == shim.at || (on && call.number > shim.at)))

@@ -88,12 +88,14 @@ static void a_failure_is_told_and_tried_again(void)
 	state = wait_synced(s, before);
 	CHECK_INT(state.error, -EINVAL);
 	CHECK_INT(state.last_utc_ns, 0);
+	CHECK(state.suspect);
 	syncer_set_file(s, a_file("a"));
 	for (int i = 0; i < 1000 && state.error; i++) {
 		sleep_ms(5);
 		syncer_state(s, &state);
 	}
 	CHECK_INT(state.error, 0);
+	CHECK(!state.suspect); /* it was the file before */
 	CHECK(state.last_utc_ns >= before);
 	syncer_stop(s);
 	(void)dup2(err, STDERR_FILENO);

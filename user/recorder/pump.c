@@ -430,22 +430,27 @@ bool pump_rotation_due(const struct pump *pump)
 	const struct recorder_parts *parts = pump->parts;
 	int64_t age = boot_now_ns() - pump->journal_begun_ns;
 	bool something = journal_rows(pump->journal) || pump->journal_gaps;
+	struct syncer_state sync;
 
 	if (utc_now_ns() < pump->retry_rotation_ns)
 		return false;
-	return journal_size(pump->journal) >= parts->rotate_size ||
+	syncer_state(parts->syncer, &sync);
+	return sync.suspect || journal_size(pump->journal) >= parts->rotate_size ||
 	       (something && (uint64_t)age >= parts->rotate_interval_ns) || age >= ROTATE_AGE_MAX_NS;
 }
 
 int pump_rotate(struct pump *pump, struct problem *p)
 {
-	int error = begin_journal(pump, p);
+	struct syncer_state sync;
+	int error;
 
+	syncer_state(pump->parts->syncer, &sync);
+	error = begin_journal(pump, p);
 	if (!error)
 		error = start_syncing(pump, p);
-	if (error)
+	if (error || sync.suspect) /* a disk that goes on failing must not get a file with each sync */
 		pump->retry_rotation_ns = utc_now_ns() + ROTATE_RETRY_NS;
-	else
+	if (!error)
 		sealer_kick(pump->parts->sealer, journal_name(pump->journal));
 	return error;
 }

@@ -31,7 +31,7 @@ struct syncer {
 static void sync_now(struct syncer *s)
 {
 	int64_t begun = utc_now_ns();
-	int fd = dup(s->fd), error = 0;
+	int file = s->fd, fd = dup(file), error = 0;
 
 	s->dirty = false;
 	s->syncing = true;
@@ -44,6 +44,8 @@ static void sync_now(struct syncer *s)
 		log_error("the journal could not be made durable: %s", strerror(-error));
 	pthread_mutex_lock(&s->lock);
 	s->syncing = false;
+	if (error && s->fd == file) /* while it is being synced its number is not used again */
+		s->state.suspect = true;
 	if (error || s->left_count > 0)
 		s->dirty = true;
 	if (s->left_count > 0) /* not everything before it is durable: once more, after that */
@@ -160,6 +162,7 @@ void syncer_set_file(struct syncer *s, int fd)
 	}
 	s->fd = fd;
 	s->dirty = true;
+	s->state.suspect = false;
 	pthread_mutex_unlock(&s->lock);
 	if (old >= 0)
 		close(old);

@@ -6,6 +6,7 @@
 #ifndef SEKISHO_SYNCER_H
 #define SEKISHO_SYNCER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/problem.h"
 
@@ -25,6 +26,12 @@ void syncer_set_interval(struct syncer *s, uint64_t interval_ns);
 struct syncer_state {
 	int64_t last_utc_ns; /* start of the last sync that succeeded: all before it is durable; 0 = none yet */
 	int error; /* negative errno of the last attempt, 0 = fine */
+	/*
+	 * A sync of the present file failed once. The kernel has marked its pages clean all the same (see
+	 * fsync(2), "EIO"): they can be read, and no later sync will write them. Rotate, and let sealing
+	 * take its rows while they are there.
+	 */
+	bool suspect;
 };
 void syncer_state(struct syncer *s, struct syncer_state *ret_state);
 
