@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/utc.h"
 #include "intake.h"
+#include "places.h"
 #include "pump.h"
 #include "recovery.h"
 #include "schema/journal.h"
@@ -24,6 +25,7 @@ struct pump {
 	struct ring *ring;
 	struct journal *journal;
 	struct roster roster;
+	struct places places; /* of the roster: cgroups and namespaces */
 	struct consents consents;
 	struct anchors anchors; /* what the live journal holds */
 	struct recovery stated; /* kernel counters as far as gaps state them */
@@ -139,17 +141,78 @@ static int start_syncing(struct pump *pump, struct problem *p)
 	return 0;
 }
 
+static int add_place_gap(void *ctx, const struct gap *g)
+{
+	return add_gap(ctx, g);
+}
+
+/* See places_state(). */
+static void state_places(struct pump *pump, bool open)
+{
+	places_state(&pump->places, utc_now_ns(), open, add_place_gap, pump);
+}
+
 static int apply_roster(struct pump *pump, struct problem *p)
 {
 	const struct roster *r = &pump->roster;
+	int error = places_set(&pump->places, r, capture_rung(pump->parts->capture), utc_now_ns());
 	const struct capture_wanted wanted = {
 		.tenants = r->live,
 		.tenant_count = r->live_count,
 		.closed = r->closed,
 		.closed_count = r->closed_count,
+		.places = pump->places.wanted,
+		.place_count = pump->places.wanted_count,
 	};
 
-	return capture_set_tenants(pump->parts->capture, &wanted, p);
+	return error ? problem(p, error, "out of memory") :
+		       capture_set_tenants(pump->parts->capture, &wanted, p);
+}
+
+/* At the start: what the kernel had while nobody looked, before apply_roster() changes it. */
+static int recall_places(struct pump *pump, struct problem *p)
+{
+	struct capture *capture = pump->parts->capture;
+	struct capture_place *armed;
+	size_t count;
+	int error = capture_places(capture, &armed, &count);
+
+	if (!error)
+		error = places_set(&pump->places, &pump->roster, capture_rung(capture), utc_now_ns());
+	if (error)
+		return problem(p, error, "cannot read the map of places: %s", strerror(-error));
+	if (capture_how_started(capture) != CAPTURE_FRESH)
+		places_recall(&pump->places, armed, count, &pump->stated);
+	free(armed);
+	return 0;
+}
+
+void pump_places(struct pump *pump)
+{
+	struct capture *capture = pump->parts->capture;
+	struct places *places = &pump->places;
+	struct problem p;
+	int changed;
+
+	if (!places->count)
+		return;
+	changed = places_check(places, capture_rung(capture), utc_now_ns());
+	if (changed <= 0)
+		return;
+	if (capture_set_places(capture, places->wanted, places->wanted_count, &p))
+		log_error("%s", p.text);
+	else
+		state_places(pump, false);
+}
+
+void pump_state_places(struct pump *pump)
+{
+	state_places(pump, true);
+}
+
+const struct places *pump_places_now(const struct pump *pump)
+{
+	return &pump->places;
 }
 
 /* Where to go on: behind what earlier frames of this ring hold. */
@@ -209,7 +272,11 @@ static int begin(struct pump *pump, bool record_loopback, struct problem *p)
 	if (error)
 		return error;
 	capture_set_loopback(capture, record_loopback);
-	error = apply_roster(pump, p);
+	error = recall_places(pump, p);
+	if (!error)
+		error = apply_roster(pump, p);
+	if (!error)
+		state_places(pump, false);
 	if (!error && state_start_gap(pump))
 		error = problem(p, pump->write_error, "cannot write the journal: %s",
 				strerror(-pump->write_error));
@@ -256,6 +323,7 @@ void pump_close(struct pump *pump)
 		return;
 	journal_close(pump->journal);
 	roster_done(&pump->roster);
+	places_done(&pump->places);
 	consents_done(&pump->consents);
 	anchors_done(&pump->anchors);
 	recovery_done(&pump->stated);
@@ -447,6 +515,7 @@ int pump_rotate(struct pump *pump, struct problem *p)
 		pump->retry_rotation_ns = utc_now_ns() + ROTATE_RETRY_NS;
 	else
 		sealer_kick(pump->parts->sealer, journal_name(pump->journal));
+	state_places(pump, true); /* the new file says what goes on, for a start that finds it alone */
 	return error;
 }
 
@@ -455,6 +524,7 @@ int pump_set_roster(struct pump *pump, struct roster *roster, struct consents *c
 {
 	int error;
 
+	state_places(pump, true);
 	/* What was emitted under the old state is judged by the old state's grants and the new one's
 	 * alike: grants are only ended, never forgotten. */
 	roster_done(&pump->roster);
@@ -473,7 +543,10 @@ int pump_set_roster(struct pump *pump, struct roster *roster, struct consents *c
 			       strerror(-error));
 	}
 	capture_set_loopback(pump->parts->capture, record_loopback);
-	return apply_roster(pump, p);
+	error = apply_roster(pump, p);
+	if (!error)
+		state_places(pump, false);
+	return error;
 }
 
 int pump_revoke(struct pump *pump, uint32_t tenant, struct problem *p)
