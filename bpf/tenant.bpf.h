@@ -11,8 +11,8 @@
 
 #define CGROUP_DEPTH_MAX 32
 
-/* No selector matches. Otherwise a tenant; 0 is nobody, who has no grant. */
-#define NO_SELECTOR (-1)
+/* No selector matches. Otherwise a tenant (32 bits); 0 is nobody, who has no grant. */
+#define NO_SELECTOR ((__s64)-1)
 
 /* The longer address prefix wins; among equals the selector that names the port. */
 static __always_inline __s64 find_by_address(const struct endpoint *local)
@@ -35,7 +35,7 @@ static __always_inline __s64 find_by_address(const struct endpoint *local)
 	with_port = bpf_map_lookup_elem(&selectors, &key);
 	if (with_port && (!any_port || with_port->address_bits >= any_port->address_bits))
 		return with_port->tenant;
-	return any_port ? any_port->tenant : NO_SELECTOR;
+	return any_port ? (__s64)any_port->tenant : NO_SELECTOR;
 }
 
 static __always_inline __s64 find_place(__u32 kind, __u64 id)
@@ -43,7 +43,7 @@ static __always_inline __s64 find_place(__u32 kind, __u64 id)
 	struct sekisho_place_key key = { .id = id, .kind = kind };
 	__u32 *tenant = bpf_map_lookup_elem(&places, &key);
 
-	return tenant ? *tenant : NO_SELECTOR;
+	return tenant ? (__s64)*tenant : NO_SELECTOR;
 }
 
 /*
