@@ -31,17 +31,17 @@ static const char *text(const json_t *object, const char *key)
 	return value ? value : "-";
 }
 
-/* A state of a selector (schema/FIELDS.md) for people. */
+/* A state of a selector (schema/FIELDS.md) for people, behind NOT COVERED. */
 static const char *said_state(const char *state)
 {
 	static const struct {
 		const char *state, *said;
 	} all[] = {
-		{ "no consent", "not in the consent" },
-		{ "shared listener", "a shared listener reaches it" },
-		{ "unresolved", "nothing is there now; recorded again when it is" },
-		{ "ambiguous", "a selector of another tenant means the same" },
-		{ "not evaluated", "this hook cannot tell its connections" },
+		{ "no consent", " by the consent" },
+		{ "shared listener", ": a shared listener reaches it" },
+		{ "unresolved", ": nothing is there now; recorded again when it is" },
+		{ "ambiguous", ": a selector of another tenant means the same" },
+		{ "not evaluated", ": this hook cannot tell its connections" },
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -69,7 +69,7 @@ static void show_tenant(const json_t *t)
 		printf("  %-20s   %s", "", text(item, "selector"));
 		if (json_is_string(json_object_get(item, "resolved")))
 			printf("  (%s)", text(item, "resolved"));
-		printf("%s%s\n", recording && !covered ? "  NOT COVERED: " : "",
+		printf("%s%s\n", recording && !covered ? "  NOT COVERED" : "",
 		       recording && !covered ? said_state(state) : "");
 	}
 }

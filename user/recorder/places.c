@@ -34,11 +34,16 @@ static uint32_t kind_of(const struct selector *s)
 	return s->kind == SELECTOR_CGROUP ? SEKISHO_PLACE_CGROUP : SEKISHO_PLACE_NETNS;
 }
 
-static const struct place *find(const struct places *p, uint32_t tenant, const struct selector *s)
+/* `likely`: where it is if nothing has changed before it. */
+static const struct place *find(const struct places *p, size_t likely, uint32_t tenant,
+				const struct selector *s)
 {
-	for (size_t i = 0; i < p->count; i++)
-		if (p->list[i].tenant == tenant && selector_equal(&p->list[i].selector, s))
-			return &p->list[i];
+	for (size_t n = 0; n < p->count; n++) {
+		const struct place *at = &p->list[(likely + n) % p->count];
+
+		if (at->tenant == tenant && selector_equal(&at->selector, s))
+			return at;
+	}
 	return NULL;
 }
 
@@ -68,7 +73,7 @@ int places_set(struct places *p, const struct roster *r, enum sekisho_rung rung,
 		count = add_all(list, count, r->live[i].selectors, r->live[i].selector_count,
 				r->live[i].tenant);
 	for (size_t i = 0; i < count; i++) {
-		const struct place *before = find(p, list[i].tenant, &list[i].selector);
+		const struct place *before = find(p, i, list[i].tenant, &list[i].selector);
 
 		if (before)
 			list[i] = *before;

@@ -35,6 +35,7 @@ struct places {
 	size_t count;
 	struct capture_place *wanted; /* for the kernel, see capture_wanted */
 	size_t wanted_count;
+	bool pending; /* the kernel could not be told yet */
 	struct resolver *resolver;
 };
 
@@ -55,6 +56,17 @@ void places_recall(struct places *p, const struct capture_place *armed, size_t c
  */
 void places_state(struct places *p, int64_t utc_now, bool open,
 		  int (*add)(void *ctx, const struct gap *g), void *ctx);
+
+/*
+ * With the kernel. The first takes what an earlier run left there into account (see places_recall) and
+ * comes before places_apply(), which makes the kernel's maps say what the roster and its places are.
+ * places_refresh() looks again: 1 when the kernel has something new, 0 when not. Negative errno and *p.
+ */
+int places_begin(struct places *p, struct capture *capture, const struct roster *roster,
+		 const struct recovery *stated, struct problem *ret_problem);
+int places_apply(struct places *p, struct capture *capture, const struct roster *roster,
+		 struct problem *ret_problem);
+int places_refresh(struct places *p, struct capture *capture, struct problem *ret_problem);
 
 const char *place_state_text(enum place_state state); /* "covered", ... */
 

@@ -146,68 +146,25 @@ static int add_place_gap(void *ctx, const struct gap *g)
 	return add_gap(ctx, g);
 }
 
-/* See places_state(). */
-static void state_places(struct pump *pump, bool open)
+void pump_state_places(struct pump *pump, bool open)
 {
 	places_state(&pump->places, utc_now_ns(), open, add_place_gap, pump);
 }
 
 static int apply_roster(struct pump *pump, struct problem *p)
 {
-	const struct roster *r = &pump->roster;
-	int error = places_set(&pump->places, r, capture_rung(pump->parts->capture), utc_now_ns());
-	const struct capture_wanted wanted = {
-		.tenants = r->live,
-		.tenant_count = r->live_count,
-		.closed = r->closed,
-		.closed_count = r->closed_count,
-		.places = pump->places.wanted,
-		.place_count = pump->places.wanted_count,
-	};
-
-	return error ? problem(p, error, "out of memory") :
-		       capture_set_tenants(pump->parts->capture, &wanted, p);
-}
-
-/* At the start: what the kernel had while nobody looked, before apply_roster() changes it. */
-static int recall_places(struct pump *pump, struct problem *p)
-{
-	struct capture *capture = pump->parts->capture;
-	struct capture_place *armed;
-	size_t count;
-	int error = capture_places(capture, &armed, &count);
-
-	if (!error)
-		error = places_set(&pump->places, &pump->roster, capture_rung(capture), utc_now_ns());
-	if (error)
-		return problem(p, error, "cannot read the map of places: %s", strerror(-error));
-	if (capture_how_started(capture) != CAPTURE_FRESH)
-		places_recall(&pump->places, armed, count, &pump->stated);
-	free(armed);
-	return 0;
+	return places_apply(&pump->places, pump->parts->capture, &pump->roster, p);
 }
 
 void pump_places(struct pump *pump)
 {
-	struct capture *capture = pump->parts->capture;
-	struct places *places = &pump->places;
 	struct problem p;
-	int changed;
+	int changed = places_refresh(&pump->places, pump->parts->capture, &p);
 
-	if (!places->count)
-		return;
-	changed = places_check(places, capture_rung(capture), utc_now_ns());
-	if (changed <= 0)
-		return;
-	if (capture_set_places(capture, places->wanted, places->wanted_count, &p))
+	if (changed < 0)
 		log_error("%s", p.text);
-	else
-		state_places(pump, false);
-}
-
-void pump_state_places(struct pump *pump)
-{
-	state_places(pump, true);
+	else if (changed)
+		pump_state_places(pump, false);
 }
 
 const struct places *pump_places_now(const struct pump *pump)
@@ -272,11 +229,11 @@ static int begin(struct pump *pump, bool record_loopback, struct problem *p)
 	if (error)
 		return error;
 	capture_set_loopback(capture, record_loopback);
-	error = recall_places(pump, p);
+	error = places_begin(&pump->places, capture, &pump->roster, &pump->stated, p);
 	if (!error)
 		error = apply_roster(pump, p);
 	if (!error)
-		state_places(pump, false);
+		pump_state_places(pump, false);
 	if (!error && state_start_gap(pump))
 		error = problem(p, pump->write_error, "cannot write the journal: %s",
 				strerror(-pump->write_error));
@@ -515,7 +472,7 @@ int pump_rotate(struct pump *pump, struct problem *p)
 		pump->retry_rotation_ns = utc_now_ns() + ROTATE_RETRY_NS;
 	else
 		sealer_kick(pump->parts->sealer, journal_name(pump->journal));
-	state_places(pump, true); /* the new file says what goes on, for a start that finds it alone */
+	pump_state_places(pump, true); /* the new file says what goes on, for a start that finds it alone */
 	return error;
 }
 
@@ -524,7 +481,7 @@ int pump_set_roster(struct pump *pump, struct roster *roster, struct consents *c
 {
 	int error;
 
-	state_places(pump, true);
+	pump_state_places(pump, true);
 	/* What was emitted under the old state is judged by the old state's grants and the new one's
 	 * alike: grants are only ended, never forgotten. */
 	roster_done(&pump->roster);
@@ -545,7 +502,7 @@ int pump_set_roster(struct pump *pump, struct roster *roster, struct consents *c
 	capture_set_loopback(pump->parts->capture, record_loopback);
 	error = apply_roster(pump, p);
 	if (!error)
-		state_places(pump, false);
+		pump_state_places(pump, false);
 	return error;
 }
 

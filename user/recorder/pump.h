@@ -24,8 +24,8 @@ void pump_losses(struct pump *pump);
 /* Looks where cgroups and namespaces are now, tells the kernel, and states since when they were not. */
 void pump_places(struct pump *pump);
 const struct places *pump_places_now(const struct pump *pump);
-/* States up to now what selectors are not in force: before an answer. */
-void pump_state_places(struct pump *pump);
+/* See places_state(); `open` before an answer. */
+void pump_state_places(struct pump *pump, bool open);
 bool pump_rotation_due(const struct pump *pump);
 int pump_rotate(struct pump *pump, struct problem *p);
 int pump_set_roster(struct pump *pump, struct roster *roster, struct consents *consents,

@@ -271,7 +271,7 @@ static int do_drain(struct recorder *r, void *arg, struct problem *p)
 {
 	(void)arg;
 	pump_places(r->pump);
-	pump_state_places(r->pump);
+	pump_state_places(r->pump, true);
 	return pump_drain(r->pump, p);
 }
 
