@@ -3,7 +3,8 @@
  * The kernel's own structs, reduced to the fields that are read. CO-RE finds the
  * real offsets when the program is loaded, so neither a vmlinux.h nor kernel
  * headers are needed. Field names: include/net/sock.h, include/net/dst.h,
- * include/linux/netdevice.h, include/linux/tcp.h (6.1, 6.12, 6.18).
+ * include/linux/netdevice.h, include/linux/tcp.h, include/linux/cgroup-defs.h,
+ * include/linux/kernfs.h, include/net/net_namespace.h (6.1, 6.12, 6.18).
  */
 #ifndef SEKISHO_KERNEL_BPF_H
 #define SEKISHO_KERNEL_BPF_H
@@ -31,6 +32,34 @@ struct in6_addr___kernel {
 	struct in6_words in6_u;
 } KERNEL_STRUCT;
 
+struct net {
+	__u64 net_cookie; /* of the namespace, since 5.12; never used again */
+} KERNEL_STRUCT;
+
+struct net_pointer { /* possible_net_t */
+	struct net *net;
+} KERNEL_STRUCT;
+
+struct kernfs_node {
+	__u64 id; /* of a cgroup; never used again (kernfs.h: 64 bits, or 32 with a generation) */
+} KERNEL_STRUCT;
+
+struct cgroup;
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+	struct cgroup_subsys_state *parent;
+} KERNEL_STRUCT;
+
+struct cgroup {
+	struct cgroup_subsys_state self;
+	struct kernfs_node *kn; /* held until the cgroup itself is freed, also after rmdir */
+} KERNEL_STRUCT;
+
+struct sock_cgroup_data {
+	struct cgroup *cgroup; /* in the cgroup2 hierarchy, since 5.15 whatever v1 does */
+} KERNEL_STRUCT;
+
 struct sock_common {
 	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
@@ -39,6 +68,7 @@ struct sock_common {
 	unsigned short skc_family;
 	struct in6_addr___kernel skc_v6_daddr;
 	struct in6_addr___kernel skc_v6_rcv_saddr;
+	struct net_pointer skc_net;
 } KERNEL_STRUCT;
 
 struct net_device {
@@ -54,6 +84,7 @@ struct sock {
 	struct dst_entry *sk_dst_cache;
 	void *sk_socket; /* NULL until accept() hands it out */
 	__u16 sk_protocol;
+	struct sock_cgroup_data sk_cgrp_data;
 } KERNEL_STRUCT;
 
 struct inet_sock {

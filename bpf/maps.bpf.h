@@ -11,6 +11,7 @@
 #include "schema/event.h"
 
 #define SEKISHO_SELECTORS_MAX 65536
+#define SEKISHO_PLACES_MAX 65536
 #define SEKISHO_TENANTS_MAX 16384
 
 /* Size is set before loading (ring_size of the configuration). */
@@ -26,6 +27,15 @@ struct {
 	__type(key, struct sekisho_selector_key);
 	__type(value, struct sekisho_selector);
 } selectors SEC(".maps");
+
+/* cgroup or network namespace → tenant; 0 is nobody. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, SEKISHO_PLACES_MAX);
+	__type(key, struct sekisho_place_key);
+	__type(value, __u32);
+} places SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -16,7 +16,7 @@
 #endif
 
 /* Raised whenever a struct below changes; pins of another version are never read. */
-#define SEKISHO_LAYOUT_VERSION 2
+#define SEKISHO_LAYOUT_VERSION 3
 
 enum sekisho_kind {
 	SEKISHO_KIND_ESTABLISHED = 1, /* passive child became ESTABLISHED (set_state) */
@@ -91,6 +91,19 @@ struct sekisho_selector {
 	__u32 address_bits; /* prefix length of the address alone: the longer one wins */
 };
 
+/* Where a socket lives, for selectors that are no addresses. */
+enum sekisho_place_kind {
+	SEKISHO_PLACE_CGROUP = 1, /* id: of the cgroup2 directory (its kernfs id); descendants included */
+	SEKISHO_PLACE_NETNS = 2, /* id: the network namespace's cookie (SO_NETNS_COOKIE) */
+};
+
+/* Neither kind of id is used again while the system runs. The value is a tenant, 0 = nobody. */
+struct sekisho_place_key {
+	__u64 id;
+	__u32 kind; /* enum sekisho_place_kind */
+	__u32 reserved;
+};
+
 /* What a grant may add to the addresses, ports and time of every record. */
 enum sekisho_field {
 	SEKISHO_FIELD_RTT = 1 << 0,
@@ -131,7 +144,7 @@ struct sekisho_control {
 	__u32 layout_version;
 	__u32 record_loopback; /* 0 or 1 */
 	__u32 wake_bytes; /* wake the collector when this much waits in the ring */
-	__u32 reserved;
+	__u32 place_kinds; /* 1 << enum sekisho_place_kind: what "places" has; the rest is not looked up */
 };
 
 #ifdef __cplusplus
@@ -143,6 +156,7 @@ SEKISHO_ASSERT(sizeof(struct sekisho_event) == 72, "event layout");
 SEKISHO_ASSERT(sizeof(struct sekisho_close_event) == 80, "close event layout");
 SEKISHO_ASSERT(sizeof(struct sekisho_recorded) == 16, "mark layout");
 SEKISHO_ASSERT(sizeof(struct sekisho_selector_key) == 24, "selector key layout");
+SEKISHO_ASSERT(sizeof(struct sekisho_place_key) == 16, "place key layout");
 SEKISHO_ASSERT(sizeof(struct sekisho_grant) == 16, "grant layout");
 SEKISHO_ASSERT(sizeof(struct sekisho_loss) == 24, "loss layout");
 SEKISHO_ASSERT(sizeof(struct sekisho_control) == 40, "control layout");

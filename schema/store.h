@@ -45,6 +45,8 @@ enum store_gap_reason {
 	STORE_GAP_DAMAGED = 7, /* frames of a journal file that fail their checksum */
 	STORE_GAP_PROGRAM_REPLACED = 8, /* old program detached before the new one attached */
 	STORE_GAP_CLOSE_LOST = 9, /* ends of recorded connections, no connections; count is exact */
+	STORE_GAP_UNRESOLVED = 11, /* a selector of the tenant named nothing, or something not known yet */
+	STORE_GAP_NOT_EVALUATED = 12, /* the hook cannot tell which connections belong to a selector */
 };
 
 #endif

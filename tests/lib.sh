@@ -109,6 +109,8 @@ world_begin() {
 	DAEMON=
 	PIDS=()
 	MOUNTS=()
+	SPACES=() # namespaces and cgroups beyond those of world()
+	CGROUPS=()
 	: >"$LOG"
 	printf 'What the tenant was shown.\n' >"$W/text"
 }
@@ -116,7 +118,7 @@ world_begin() {
 # Nothing that a case made may stay, however it ended.
 world_end() {
 	trap '' INT TERM HUP
-	local pid mount ns
+	local pid mount ns dir
 	if [ -s "$SCRATCH/why" ]; then
 		tail -n 12 "$LOG" | sed 's/^/# log: /'
 	fi
@@ -125,14 +127,30 @@ world_end() {
 		kill -KILL "$pid"
 		wait "$pid"
 	done 2>/dev/null
+	rm -rf "$PINS"
+	for ns in "$NODE" "$CLIENT" "${SPACES[@]}"; do
+		[ ! -e "/run/netns/$ns" ] || ip netns del "$ns"
+	done
+	for dir in "${CGROUPS[@]}"; do
+		cgroup_remove "$dir"
+	done
 	for mount in "${MOUNTS[@]}"; do
 		umount "$mount" 2>/dev/null || umount -l "$mount"
 	done
-	rm -rf "$PINS"
-	for ns in "$NODE" "$CLIENT"; do
-		[ ! -e "/run/netns/$ns" ] || ip netns del "$ns"
-	done
 	rm -rf "$W"
+}
+
+# cgroup_remove DIR: with all below; its processes are ended first.
+cgroup_remove() {
+	[ -d "$1" ] || return 0
+	local i
+	for i in {1..100}; do
+		find "$1" -name cgroup.procs -exec cat {} + 2>/dev/null | xargs -r kill -KILL 2>/dev/null
+		find "$1" -depth -type d -exec rmdir {} + 2>/dev/null
+		[ -d "$1" ] || return 0
+		sleep 0.05
+	done
+	return 1
 }
 
 node() { ip netns exec "$NODE" "$@"; }

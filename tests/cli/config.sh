@@ -145,10 +145,10 @@ conf_tenant web 192.0.2.2
 wrong tenant_twice 8 'tenant web is there already on line 5'
 conf
 printf '\n[tenant web]\n\n[tenant mail]\naddress = 192.0.2.1\n' >>"$CONF"
-wrong tenant_without_address 5 'tenant web has no address'
+wrong tenant_without_address 5 'tenant web has no address, cgroup, netns or interface'
 conf
 printf '\n[tenant web]\n' >>"$CONF"
-wrong last_tenant_without_address 5 'tenant web has no address'
+wrong last_tenant_without_address 5 'tenant web has no address, cgroup, netns or interface'
 conf
 conf_tenant web 192.0.2.1 192.0.2.1
 wrong selector_twice_in_a_tenant 7 'address 192.0.2.1 belongs to tenant web already'

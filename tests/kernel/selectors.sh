@@ -48,13 +48,27 @@ destination() {
 	esac
 }
 
+# Two that cross have agreed before they did: nobody is asked again because of a neighbour's selector, and
+# which of them counts is certain.
 each_to_its_tenant() {
 	local tenant address port all=""
 	world
+	conf "hook = $RUNG"
+	conf_tenant port24 "$NET4.0/24:8443"
+	conf_tenant port6net "[$NET6:]/64:8443"
+	grant port24
+	grant port6net
 	configuration
-	for tenant in one net port24 half port noport net6 port6 port6net one6; do
+	try_grant one >"$W/out" 2>&1
+	[ $? -eq 4 ] && grep -q "SHARED_TENANT: $NET4.19 of tenant one crosses $NET4.0/24:8443 of tenant port24" "$W/out" ||
+		die "tenants that cross are not refused: $(cat "$W/out")"
+	grep -v 8443 "$CONF" | sed '/^\[tenant port\(24\|6net\)\]/d' >"$W/before" # without them
+	mv "$CONF" "$W/whole"
+	cp "$W/before" "$CONF"
+	for tenant in one net half port noport net6 port6 one6; do
 		grant "$tenant"
 	done
+	cp "$W/whole" "$CONF"
 	daemon_start
 	serve '[::]:443' '[::]:80' '[::]:8443'
 	expectations

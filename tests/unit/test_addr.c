@@ -3,7 +3,7 @@
  * Addresses, prefixes and selectors: one value for each address, one text for
  * each value, and nothing taken that could be read in two ways.
  */
-#include "addr.h"
+#include "selector.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

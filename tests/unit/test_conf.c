@@ -169,8 +169,8 @@ static void every_error_names_file_line_and_value(void)
 		{ "[tenant ]", "1: tenant id \"\": expected 1 to 64 of A-Z a-z 0-9 . _ - starting with a letter or digit" },
 		{ "[tenant ..]", "1: tenant id \"..\": expected 1 to 64 of A-Z a-z 0-9 . _ - starting with a letter or digit" },
 		{ "[tenant a b]", "1: tenant id \"a b\": expected 1 to 64 of A-Z a-z 0-9 . _ - starting with a letter or digit" },
-		{ "[tenant t1]\n", "1: tenant t1 has no address" },
-		{ "\n[tenant t1]\n[tenant t2]\naddress = 192.0.2.1\n", "2: tenant t1 has no address" },
+		{ "[tenant t1]\n", "1: tenant t1 has no address, cgroup, netns or interface" },
+		{ "\n[tenant t1]\n[tenant t2]\naddress = 192.0.2.1\n", "2: tenant t1 has no address, cgroup, netns or interface" },
 		{ T1 "[tenant t1]\naddress = 192.0.2.2\n", "3: tenant t1 is there already on line 1" },
 		{ T1 "hook = auto\n", "3: unknown key \"hook\" in section [tenant t1]" },
 		{ T1 "address", "3: \"address\": expected key = value" },
@@ -352,8 +352,110 @@ static void too_many_addresses(void)
 	for (unsigned int i = 0; i <= CONF_SELECTORS_MAX; i++)
 		fprintf(out, "address = 10.0.%u.%u\n", i / 256, i % 256);
 	fclose(out);
-	check_refused(text, size, "16386: more than 16384 addresses");
+	check_refused(text, size, "16386: more than 16384 selectors");
 	free(text);
+}
+
+#define LETTERS "abcdefghijklmnopqrstuvwxyz-abcdefghijklmnopqrstuvwxyz-abcdefghijklmnopqrstuvwxyz"
+
+static void selectors_of_all_kinds(void)
+{
+	static const char text[] = "shared_listener = 192.0.2.9:443\nshared_listener = [::]:80\n"
+				   "[tenant t1]\ncgroup = /t.slice/web\nnetns = /run/netns/web\n"
+				   "interface = tap0\naddress = 192.0.2.1:443\n"
+				   "[tenant t2]\ncgroup = /t.slice/web/inner\n";
+	static const char *const want[] = { "cgroup:/t.slice/web", "netns:/run/netns/web", "interface:tap0",
+					    "192.0.2.1:443" };
+	static const char *const shared[] = { "192.0.2.9:443", "[::]/0:80", "0.0.0.0/0:80" };
+	char got[SELECTOR_TEXT_MAX], *printed = NULL;
+	struct conf c = load(text), again;
+	size_t size;
+	FILE *out;
+
+	REQUIRE(c.tenants[0].selector_count == 4 && c.shared_count == 3);
+	for (size_t i = 0; i < 4; i++)
+		CHECK_STR(selector_format(&c.tenants[0].selectors[i], got), want[i]);
+	for (size_t i = 0; i < 3; i++) /* [::] listens on every address */
+		CHECK_STR(selector_format(&c.shared[i], got), shared[i]);
+	out = open_memstream(&printed, &size);
+	conf_print(&c, out);
+	fclose(out);
+	again = load(printed);
+	CHECK_INT(again.shared_count, 4); /* the printed [::]/0 is both again */
+	REQUIRE(again.tenants[0].selector_count == 4);
+	for (size_t i = 0; i < 4; i++)
+		CHECK_STR(selector_format(&again.tenants[0].selectors[i], got), want[i]);
+	conf_done(&again);
+	conf_done(&c);
+	free(printed);
+}
+
+static void bad_selectors_of_all_kinds(void)
+{
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
+		{ "[tenant t1]\ncgroup = /\n",
+		  "2: cgroup = \"/\": expected a path below the cgroup2 root, like /tenants.slice/web, without //, . or .. and of less than 256 ASCII characters" },
+		{ "[tenant t1]\ncgroup = " LETTERS "\n",
+		  "2: cgroup = \"abcdefghijklmnopqrstuvwxyz-abcdefghijklmnopqrstuvwxyz-abcdef...\": expected a path below the cgroup2 root, like /tenants.slice/web, without //, . or .. and of less than 256 ASCII characters" },
+		{ "[tenant t1]\nnetns = /proc/42/ns/net\n",
+		  "2: netns = \"/proc/42/ns/net\": expected an absolute path like /run/netns/NAME (ip netns attach NAME PID names a namespace; a process number in /proc is no name)" },
+		{ "[tenant t1]\ninterface = a b\n",
+		  "2: interface = \"a b\": expected the name of a network interface, 1 to 15 characters" },
+		{ "[tenant t1]\ncgroup = /a\n[tenant t2]\ncgroup = /a\n",
+		  "4: cgroup /a belongs to tenant t1 already" },
+		{ "[tenant t1]\nnetns = /run/netns/a\nnetns = /run/netns/a\n",
+		  "3: netns /run/netns/a belongs to tenant t1 already" },
+		{ "[tenant t1]\naddress = 192.0.2.1\nshared_listener = 192.0.2.1\n",
+		  "3: unknown key \"shared_listener\" in section [tenant t1]" },
+		{ "cgroup = /a\n", "1: unknown key \"cgroup\"" },
+		{ "shared_listener = all\n",
+		  "1: shared_listener = \"all\": expected ADDR[/LEN][:PORT] without host bits; IPv6 with a port is [ADDR]/LEN:PORT" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		check_refused(rows[i].text, strlen(rows[i].text), rows[i].want);
+}
+
+/* Who can be told from the others (AC-12). */
+static void separable(void)
+{
+	static const struct {
+		const char *text, *want; /* of tenant t1; NULL: it can */
+	} rows[] = {
+		{ "[tenant t1]\naddress = 192.0.2.1\n[tenant t2]\naddress = 192.0.2.2\n", NULL },
+		{ "[tenant t1]\naddress = 192.0.2.1:443\n[tenant t2]\naddress = 192.0.2.1\n", NULL },
+		{ "[tenant t1]\naddress = 192.0.2.0/24\n[tenant t2]\naddress = 192.0.2.1:443\n", NULL },
+		{ "[tenant t1]\ncgroup = /a\n[tenant t2]\ncgroup = /a/b\n", NULL },
+		{ "[tenant t1]\naddress = 192.0.2.0/24:443\naddress = 192.0.2.1\n", NULL }, /* its own */
+		{ "[tenant t1]\naddress = 192.0.2.0/24:443\n[tenant t2]\naddress = 192.0.2.1\n",
+		  "SHARED_TENANT: 192.0.2.0/24:443 of tenant t1 crosses 192.0.2.1 of tenant t2: neither is inside the other" },
+		{ "[tenant t2]\naddress = 192.0.2.0/24:443\n[tenant t1]\naddress = 192.0.2.1\n",
+		  "SHARED_TENANT: 192.0.2.1 of tenant t1 crosses 192.0.2.0/24:443 of tenant t2: neither is inside the other" },
+		{ "shared_listener = 192.0.2.1:443\n[tenant t1]\naddress = 192.0.2.1:443\n",
+		  "SHARED_TENANT: 192.0.2.1:443 of tenant t1 is reached by shared_listener 192.0.2.1:443, which serves others too" },
+		{ "shared_listener = 192.0.2.1\n[tenant t1]\naddress = 192.0.2.1:443\n",
+		  "SHARED_TENANT: 192.0.2.1:443 of tenant t1 is reached by shared_listener 192.0.2.1, which serves others too" },
+		{ "shared_listener = 192.0.2.1:443\n[tenant t1]\naddress = 192.0.2.0/24\n",
+		  "SHARED_TENANT: 192.0.2.0/24 of tenant t1 is reached by shared_listener 192.0.2.1:443, which serves others too" },
+		{ "shared_listener = 0.0.0.0:443\n[tenant t1]\naddress = 192.0.2.1\n",
+		  "SHARED_TENANT: 192.0.2.1 of tenant t1 is reached by shared_listener 0.0.0.0/0:443, which serves others too" },
+		{ "shared_listener = [::]:443\n[tenant t1]\naddress = 192.0.2.1:443\n",
+		  "SHARED_TENANT: 192.0.2.1:443 of tenant t1 is reached by shared_listener 0.0.0.0/0:443, which serves others too" },
+		{ "shared_listener = 0.0.0.0:443\n[tenant t1]\naddress = 192.0.2.1:80\n", NULL },
+		{ "shared_listener = 192.0.2.1:443\n[tenant t1]\naddress = 192.0.2.1:80\ncgroup = /a\n", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct conf c = load(rows[i].text);
+		struct problem p = { "" };
+		int error = conf_check_separable(&c, "t1", &p);
+
+		CHECK_ROW(error == (rows[i].want ? -EPERM : 0), "row %zu: %d", i, error);
+		CHECK_STR(p.text, rows[i].want ? rows[i].want : "");
+		conf_done(&c);
+	}
 }
 
 static void files_that_cannot_be_read(void)
@@ -372,4 +474,5 @@ UNIT_SUITE(conf, TEST(defaults_hold_where_the_file_says_nothing), TEST(every_key
 	   TEST(overlap_is_no_duplicate), TEST(line_ends), TEST(long_lines),
 	   TEST(a_nul_byte_is_refused), TEST(what_is_printed_reads_back_as_the_same),
 	   TEST(printed_text), TEST(many_tenants_and_addresses), TEST(too_many_addresses),
+	   TEST(selectors_of_all_kinds), TEST(bad_selectors_of_all_kinds), TEST(separable),
 	   TEST(files_that_cannot_be_read));

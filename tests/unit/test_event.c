@@ -42,6 +42,9 @@ static void layouts(void)
 		{ MEMBER(sekisho_selector_key, family), 6, 1 },
 		{ MEMBER(sekisho_selector_key, addr), 7, 16 },
 		{ MEMBER(sekisho_selector_key, reserved), 23, 1 },
+		{ MEMBER(sekisho_place_key, id), 0, 8 },
+		{ MEMBER(sekisho_place_key, kind), 8, 4 },
+		{ MEMBER(sekisho_place_key, reserved), 12, 4 },
 		{ MEMBER(sekisho_grant, until_boot_ns), 0, 8 },
 		{ MEMBER(sekisho_grant, consent), 8, 4 },
 		{ MEMBER(sekisho_grant, fields), 12, 4 },
@@ -56,6 +59,7 @@ static void layouts(void)
 		{ MEMBER(sekisho_control, layout_version), 24, 4 },
 		{ MEMBER(sekisho_control, record_loopback), 28, 4 },
 		{ MEMBER(sekisho_control, wake_bytes), 32, 4 },
+		{ MEMBER(sekisho_control, place_kinds), 36, 4 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
@@ -87,7 +91,8 @@ static void numbers_on_disk(void)
 		{ STORE_CODING_ZSTD, 1 }, { STORE_GAP_RING_FULL, 1 }, { STORE_GAP_ORPHANED, 2 },
 		{ STORE_GAP_NOT_ARMED, 3 }, { STORE_GAP_STOPPED, 4 }, { STORE_GAP_MALFORMED, 5 },
 		{ STORE_GAP_HOOK_BUSY, 6 }, { STORE_GAP_DAMAGED, 7 },
-		{ STORE_GAP_PROGRAM_REPLACED, 8 }, { STORE_GAP_CLOSE_LOST, 9 }, { FRAME_ROWS, 1 }, { FRAME_ANCHORS, 2 },
+		{ STORE_GAP_PROGRAM_REPLACED, 8 }, { STORE_GAP_CLOSE_LOST, 9 },
+		{ STORE_GAP_UNRESOLVED, 11 }, { STORE_GAP_NOT_EVALUATED, 12 }, { FRAME_ROWS, 1 }, { FRAME_ANCHORS, 2 },
 		{ FRAME_GAPS, 3 }, { FRAME_TENANTS, 4 }, { SECTION_FLAG_RTT, 1 },
 		{ SECTION_FLAG_CUSTODY, 2 }, { SECTION_FLAG_GAPS, 4 }, { SECTION_FLAG_CLOSE, 8 },
 		{ SEKISHO_KIND_CLOSE, 3 }, { SEKISHO_FLAG_IMPORTED, 8 },

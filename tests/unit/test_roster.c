@@ -209,8 +209,25 @@ static void dropping_one_of_several(void)
 	roster_done(&r);
 }
 
+/* Declared shared after the grant: closed, and so is the listener itself. */
+static void shared_listeners_are_nobodys(void)
+{
+	struct consents c = a_ledger();
+	struct roster r = make("shared_listener = 192.0.2.1:443\nshared_listener = 192.0.2.9\n"
+			       "[tenant t1]\naddress = 192.0.2.1:443\naddress = 2001:db8::/64\n", &c);
+	char text[SELECTOR_TEXT_MAX];
+
+	REQUIRE(r.live_count == 1 && r.live[0].selector_count == 1 && r.closed_count == 3);
+	CHECK_STR(selector_format(&r.live[0].selectors[0], text), "2001:db8::/64");
+	CHECK_STR(selector_format(&r.closed[0], text), "192.0.2.1:443");
+	CHECK_STR(selector_format(&r.closed[1], text), "192.0.2.9");
+	CHECK_STR(selector_format(&r.closed[2], text), "192.0.2.1:443");
+	CHECK_INT(r.uncovered, 1);
+	roster_done(&r);
+}
+
 UNIT_SUITE(roster, TEST(nobody_without_a_grant), TEST(nobody_who_is_not_configured),
 	   TEST(selectors_that_are_configured_and_granted),
 	   TEST(withdrawn_expired_and_future_grants_count_nothing),
 	   TEST(names_say_who_is_recorded), TEST(ends_follow_the_clock),
-	   TEST(dropping_one_of_several));
+	   TEST(dropping_one_of_several), TEST(shared_listeners_are_nobodys));

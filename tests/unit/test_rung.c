@@ -45,4 +45,19 @@ static void parsing(void)
 	CHECK_INT(rung, SEKISHO_RUNG_NONE);
 }
 
-UNIT_SUITE(rung, TEST(names), TEST(parsing));
+/* The table of bpf/README.md. */
+static void what_each_evaluates(void)
+{
+	static const enum sekisho_rung rungs[] = { SEKISHO_RUNG_SET_STATE, SEKISHO_RUNG_FEXIT,
+						   SEKISHO_RUNG_KRETPROBE };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rungs); i++) {
+		CHECK(rung_evaluates(rungs[i], SELECTOR_ADDRESS));
+		CHECK(rung_evaluates(rungs[i], SELECTOR_CGROUP));
+		CHECK(rung_evaluates(rungs[i], SELECTOR_NETNS));
+		CHECK(!rung_evaluates(rungs[i], SELECTOR_INTERFACE));
+	}
+	CHECK(!rung_evaluates(SEKISHO_RUNG_NONE, SELECTOR_ADDRESS));
+}
+
+UNIT_SUITE(rung, TEST(names), TEST(parsing), TEST(what_each_evaluates));

@@ -40,6 +40,7 @@
 	X(journal_reader) \
 	X(ledger)         \
 	X(parse)          \
+	X(places)         \
 	X(plan)           \
 	X(port_set)       \
 	X(problem)        \
@@ -60,6 +61,7 @@
 	X(section_size)   \
 	X(segment_batch)  \
 	X(segment_reader) \
+	X(selector)       \
 	X(server)         \
 	X(spool)          \
 	X(store_dir)      \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Internet addresses, prefixes and selectors: the only code that turns them
- * into text and back.
+ * Internet addresses and prefixes: the only code that turns them into text and
+ * back.
  */
 #include "addr.h"
 
@@ -234,61 +234,7 @@ int prefix_parse(const char *s, struct prefix *ret_prefix)
 	return parse_parts(addr, slash ? slash + 1 : NULL, ret_prefix);
 }
 
-/* What follows an address: "", "/LEN", ":PORT" or "/LEN:PORT". */
-static int parse_tail(const char *addr, const char *tail, struct selector *ret_selector)
-{
-	struct selector s = { .port = 0 };
-	char length[SELECTOR_TEXT_MAX];
-	const char *colon = strchr(tail, ':');
-	size_t size = colon ? (size_t)(colon - tail) : strlen(tail);
-	uint64_t port = 0;
-
-	if (size >= sizeof(length) || (size > 0 && tail[0] != '/'))
-		return -EINVAL;
-	memcpy(length, tail, size);
-	length[size] = '\0';
-	if (colon && parse_plain_number(colon + 1, 1, UINT16_MAX, &port) < 0)
-		return -EINVAL;
-	if (parse_parts(addr, size > 0 ? length + 1 : NULL, &s.prefix) < 0)
-		return -EINVAL;
-	s.port = (uint16_t)port;
-	*ret_selector = s;
-	return 0;
-}
-
-static int parse_bracketed(const char *s, struct selector *ret_selector)
-{
-	const char *end = strchr(s, ']');
-	char addr[ADDR_TEXT_MAX];
-
-	if (!end || !copy_addr_text(addr, s + 1, (size_t)(end - s) - 1) || !is_v6_text(addr))
-		return -EINVAL;
-	return parse_tail(addr, end + 1, ret_selector);
-}
-
-int selector_parse(const char *s, struct selector *ret_selector)
-{
-	const char *colon = strchr(s, ':');
-	char addr[ADDR_TEXT_MAX];
-	size_t length = strcspn(s, "/:");
-
-	if (s[0] == '[')
-		return parse_bracketed(s, ret_selector);
-	if (colon && strchr(colon + 1, ':')) {
-		/* Bare IPv6: the last group could be read as a port, so there is no port here. */
-		struct selector bare = { .port = 0 };
-
-		if (prefix_parse(s, &bare.prefix) < 0)
-			return -EINVAL;
-		*ret_selector = bare;
-		return 0;
-	}
-	if (!copy_addr_text(addr, s, length))
-		return -EINVAL;
-	return parse_tail(addr, s + length, ret_selector);
-}
-
-static bool prefix_is_v4(const struct prefix *p)
+bool prefix_is_v4(const struct prefix *p)
 {
 	return p->bits >= V4_PREFIX_BITS && addr_is_v4(&p->addr);
 }
@@ -300,10 +246,10 @@ bool prefix_contains(const struct prefix *p, const struct addr *a)
 	return same_bits(&p->addr, a, p->bits);
 }
 
-bool selector_equal(const struct selector *a, const struct selector *b)
+bool prefix_covers(const struct prefix *outer, const struct prefix *inner)
 {
-	return a->port == b->port && a->prefix.bits == b->prefix.bits &&
-	       addr_compare(&a->prefix.addr, &b->prefix.addr) == 0;
+	return prefix_is_v4(outer) == prefix_is_v4(inner) && outer->bits <= inner->bits &&
+	       same_bits(&outer->addr, &inner->addr, outer->bits);
 }
 
 /* The longest run of at least two zero groups, the first of equals (RFC 5952 section 4.2). */
@@ -366,20 +312,5 @@ const char *prefix_format(const struct prefix *p, char buf[static PREFIX_TEXT_MA
 {
 	addr_format(&p->addr, buf);
 	append_length(p, buf, PREFIX_TEXT_MAX);
-	return buf;
-}
-
-const char *selector_format(const struct selector *s, char buf[static SELECTOR_TEXT_MAX])
-{
-	bool brackets = s->port != 0 && !addr_is_v4(&s->prefix.addr);
-	char addr[ADDR_TEXT_MAX];
-	size_t used;
-
-	snprintf(buf, SELECTOR_TEXT_MAX, brackets ? "[%s]" : "%s",
-		 addr_format(&s->prefix.addr, addr));
-	append_length(&s->prefix, buf, SELECTOR_TEXT_MAX);
-	used = strlen(buf);
-	if (s->port != 0)
-		snprintf(buf + used, SELECTOR_TEXT_MAX - used, ":%u", s->port);
 	return buf;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Internet addresses, prefixes and selectors. One canonical form: 16 bytes in
+ * Internet addresses and prefixes. One canonical form: 16 bytes in
  * network order, IPv4 as ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2), so both
  * spellings of a v4-mapped address are the same value and print as IPv4.
  */
@@ -22,15 +22,8 @@ struct prefix {
 	uint8_t bits; /* 0..128 */
 };
 
-/* `ADDR[/LEN][:PORT]`; IPv6 with a port is written `[ADDR]:PORT` or `[ADDR]/LEN:PORT`. */
-struct selector {
-	struct prefix prefix;
-	uint16_t port; /* 0 = any */
-};
-
 #define ADDR_TEXT_MAX 46
 #define PREFIX_TEXT_MAX 50
-#define SELECTOR_TEXT_MAX 60
 
 static inline bool addr_is_v4(const struct addr *a)
 {
@@ -53,15 +46,16 @@ int addr_parse_n(const char *s, size_t n, struct addr *ret_addr);
  * cover only part of what it says (shorter than 96 bits and containing ::ffff:0:0/96) is fine:
  * it means IPv6 peers only; see prefix_contains(). */
 int prefix_parse(const char *s, struct prefix *ret_prefix);
-int selector_parse(const char *s, struct selector *ret_selector);
 
 /* IPv4 addresses lie only in prefixes written as IPv4 (bits >= 96 under ::ffff:0:0/96). */
 bool prefix_contains(const struct prefix *p, const struct addr *a);
-bool selector_equal(const struct selector *a, const struct selector *b);
+/* Whether the address is written as IPv4, which its length then counts from. */
+bool prefix_is_v4(const struct prefix *p);
+/* Whether every address of `inner` is one of `outer`. */
+bool prefix_covers(const struct prefix *outer, const struct prefix *inner);
 
 /* Canonical text (RFC 5952 for IPv6, dotted quad for IPv4); return buf. */
 const char *addr_format(const struct addr *a, char buf[static ADDR_TEXT_MAX]);
 const char *prefix_format(const struct prefix *p, char buf[static PREFIX_TEXT_MAX]);
-const char *selector_format(const struct selector *s, char buf[static SELECTOR_TEXT_MAX]);
 
 #endif

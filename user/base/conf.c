@@ -221,34 +221,74 @@ static int check_unique(struct reader *r, const struct selector *s, const char *
 
 		for (size_t k = 0; k < t->selector_count; k++)
 			if (selector_equal(&t->selectors[k], s))
-				return FAIL(r, "address %s belongs to tenant %s already", text, t->id);
+				return FAIL(r, "%s %s belongs to tenant %s already",
+					    selector_kind_name(s->kind), text, t->id);
 	}
 	return 0;
 }
 
-static int read_address(struct reader *r, const char *value)
+static int read_selector(struct reader *r, enum selector_kind kind, const char *value)
 {
 	struct conf_tenant *t = r->tenant;
 	struct selector s;
 
-	if (selector_parse(value, &s))
-		return FAIL(r, "address = \"%s\": expected ADDR[/LEN][:PORT] without host bits; IPv6 with a port is [ADDR]/LEN:PORT",
-			    value);
+	if (selector_make(kind, value, &s))
+		return FAIL(r, "%s = \"%.60s%s\": expected %s", selector_kind_name(kind), value,
+			    strlen(value) > 60 ? "..." : "", selector_expected(kind));
 	if (check_unique(r, &s, value))
 		return -EINVAL;
 	if (++r->selectors > CONF_SELECTORS_MAX)
-		return FAIL(r, "more than %d addresses", CONF_SELECTORS_MAX);
+		return FAIL(r, "more than %d selectors", CONF_SELECTORS_MAX);
 	if (ARRAY_RESERVE(t->selectors, t->selector_count, t->selector_capacity))
 		return problem(r->p, -ENOMEM, "out of memory");
 	t->selectors[t->selector_count++] = s;
 	return 0;
 }
 
+static int add_shared(struct reader *r, const struct selector *s)
+{
+	struct conf *c = r->conf;
+
+	if (c->shared_count >= CONF_SHARED_MAX)
+		return FAIL(r, "more than %d shared listeners", CONF_SHARED_MAX);
+	if (ARRAY_RESERVE(c->shared, c->shared_count, c->shared_capacity))
+		return problem(r->p, -ENOMEM, "out of memory");
+	c->shared[c->shared_count++] = *s;
+	return 0;
+}
+
+/* A listener on 0.0.0.0 is there on every IPv4 address, one on [::] on every address. */
+static int read_shared_listener(struct reader *r, const char *value)
+{
+	struct selector s, v4_any, v6_any;
+	int error;
+
+	if (selector_make(SELECTOR_ADDRESS, value, &s) || selector_parse("0.0.0.0/0", &v4_any) ||
+	    selector_parse("::/0", &v6_any))
+		return FAIL(r, "shared_listener = \"%.60s%s\": expected %s", value,
+			    strlen(value) > 60 ? "..." : "", selector_expected(SELECTOR_ADDRESS));
+	v4_any.port = v6_any.port = s.port;
+	if (addr_compare(&s.prefix.addr, &v4_any.prefix.addr) == 0)
+		return add_shared(r, &v4_any);
+	if (addr_compare(&s.prefix.addr, &v6_any.prefix.addr) != 0)
+		return add_shared(r, &s);
+	error = add_shared(r, &v6_any);
+	return error ? error : add_shared(r, &v4_any);
+}
+
+static int read_tenant_key(struct reader *r, const char *name, const char *value)
+{
+	for (int kind = 0; kind < SELECTOR_KINDS; kind++)
+		if (strcmp(name, selector_kind_name((enum selector_kind)kind)) == 0)
+			return read_selector(r, (enum selector_kind)kind, value);
+	return FAIL(r, "unknown key \"%s\" in section [tenant %s]", name, r->tenant->id);
+}
+
 static int end_section(struct reader *r)
 {
 	if (r->tenant && !r->tenant->selector_count)
-		return problem(r->p, -EINVAL, "%s:%u: tenant %s has no address", r->path,
-			       r->tenant->line, r->tenant->id);
+		return problem(r->p, -EINVAL, "%s:%u: tenant %s has no address, cgroup, netns or interface",
+			       r->path, r->tenant->line, r->tenant->id);
 	return 0;
 }
 
@@ -294,11 +334,11 @@ static int read_line(struct reader *r, char *text)
 	*equals = '\0';
 	name = trim(text);
 	value = trim(equals + 1);
-	if (!r->tenant)
-		return read_key(r, name, value);
-	if (strcmp(name, "address") != 0)
-		return FAIL(r, "unknown key \"%s\" in section [tenant %s]", name, r->tenant->id);
-	return read_address(r, value);
+	if (r->tenant)
+		return read_tenant_key(r, name, value);
+	if (strcmp(name, "shared_listener") == 0)
+		return read_shared_listener(r, value);
+	return read_key(r, name, value);
 }
 
 static int read_file(struct reader *r, FILE *file)
@@ -350,6 +390,7 @@ void conf_done(struct conf *c)
 	for (size_t i = 0; i < c->tenant_count; i++)
 		free(c->tenants[i].selectors);
 	free(c->tenants);
+	free(c->shared);
 	memset(c, 0, sizeof(*c));
 }
 
@@ -361,18 +402,29 @@ const struct conf_tenant *conf_find_tenant(const struct conf *c, const char *id)
 	return NULL;
 }
 
+/* The value of a selector's key. */
+static const char *selector_value(const struct selector *s, char text[static SELECTOR_TEXT_MAX])
+{
+	return s->kind == SELECTOR_ADDRESS ? selector_format(s, text) : s->name;
+}
+
 void conf_print(const struct conf *c, FILE *out)
 {
-	char text[CONF_PATH_MAX];
+	char text[SELECTOR_TEXT_MAX];
 
+	_Static_assert(SELECTOR_TEXT_MAX >= CONF_PATH_MAX, "one buffer for both");
 	for (size_t i = 0; i < KEYS; i++) {
 		keys[i].print(c, text, sizeof(text));
 		fprintf(out, "%s = %s\n", keys[i].name, text);
 	}
+	for (size_t i = 0; i < c->shared_count; i++)
+		fprintf(out, "shared_listener = %s\n", selector_format(&c->shared[i], text));
 	for (size_t i = 0; i < c->tenant_count; i++) {
-		fprintf(out, "\n[tenant %s]\n", c->tenants[i].id);
-		for (size_t k = 0; k < c->tenants[i].selector_count; k++)
-			fprintf(out, "address = %s\n",
-				selector_format(&c->tenants[i].selectors[k], text));
+		const struct conf_tenant *t = &c->tenants[i];
+
+		fprintf(out, "\n[tenant %s]\n", t->id);
+		for (size_t k = 0; k < t->selector_count; k++)
+			fprintf(out, "%s = %s\n", selector_kind_name(t->selectors[k].kind),
+				selector_value(&t->selectors[k], text));
 	}
 }

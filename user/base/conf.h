@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The configuration file: `key = value` lines, then `[tenant ID]` sections with
- * `address = ADDR[/LEN][:PORT]` lines. '#' starts a comment line. Anything
+ * the tenant's selectors: `address = ADDR[/LEN][:PORT]`, `cgroup = /PATH`,
+ * `netns = /PATH`, `interface = NAME`. '#' starts a comment line. Anything
  * unknown, given twice or contradictory is an error with file and line.
  */
 #ifndef SEKISHO_CONF_H
@@ -11,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include "addr.h"
+#include "selector.h"
 #include "parse.h"
 #include "problem.h"
 #include "schema/event.h"
@@ -19,6 +20,7 @@
 #define CONF_PATH_MAX 200
 #define CONF_DEFAULT_FILE "/etc/sekisho/sekisho.conf"
 #define CONF_SELECTORS_MAX 16384
+#define CONF_SHARED_MAX 4096
 
 struct conf_tenant {
 	char id[TENANT_ID_MAX + 1];
@@ -35,6 +37,8 @@ struct conf {
 	uint64_t ring_size; /* bytes, power of two */
 	uint64_t sync_interval_ns;
 	uint64_t rotate_interval_ns, rotate_size;
+	struct selector *shared; /* shared_listener: addresses that serve several tenants at once */
+	size_t shared_count, shared_capacity;
 	struct conf_tenant *tenants;
 	size_t tenant_count, tenant_capacity;
 };
@@ -45,6 +49,18 @@ void conf_defaults(struct conf *ret_conf);
 int conf_load(const char *path, struct conf *ret_conf, struct problem *p);
 void conf_done(struct conf *c);
 const struct conf_tenant *conf_find_tenant(const struct conf *c, const char *id);
+
+/* Whether connections to a shared listener match the selector: those cannot be told apart. */
+bool conf_is_shared(const struct conf *c, const struct selector *s);
+/*
+ * Whether the connections of a tenant can be told from those of others, as far as the configuration
+ * shows (AC-12). -EPERM and *p ("SHARED_TENANT: ...", one line) when a selector of it reaches a shared
+ * listener, or crosses another tenant's: one inside the other is fine, the more specific wins.
+ */
+int conf_check_separable(const struct conf *c, const char *tenant_id, struct problem *p);
+/* What can be done about it, in Japanese and English, several lines: for the customer and the operator. */
+const char *conf_separable_options(void);
+
 /* What is in force, as a configuration file. */
 void conf_print(const struct conf *c, FILE *out);
 

@@ -36,6 +36,8 @@ const char *gap_reason_text(uint32_t reason)
 		[STORE_GAP_DAMAGED] = "damaged journal",
 		[STORE_GAP_PROGRAM_REPLACED] = "program replaced",
 		[STORE_GAP_CLOSE_LOST] = "close time lost",
+		[STORE_GAP_UNRESOLVED] = "selector unresolved",
+		[STORE_GAP_NOT_EVALUATED] = "selector not evaluated by this hook",
 	};
 	static _Thread_local char other[24];
 
@@ -49,7 +51,8 @@ int gap_is_loss(const struct gap *g)
 {
 	return g->count > 0 || g->reason == STORE_GAP_NOT_ARMED ||
 	       g->reason == STORE_GAP_STOPPED || g->reason == STORE_GAP_DAMAGED ||
-	       g->reason == STORE_GAP_PROGRAM_REPLACED;
+	       g->reason == STORE_GAP_PROGRAM_REPLACED || g->reason == STORE_GAP_UNRESOLVED ||
+	       g->reason == STORE_GAP_NOT_EVALUATED;
 }
 
 void gap_write(const struct gap *g, struct buffer *out)

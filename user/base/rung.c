@@ -43,3 +43,9 @@ const char *rung_blind_spot(enum sekisho_rung rung)
 			return rungs[i].blind_spot;
 	return "";
 }
+
+bool rung_evaluates(enum sekisho_rung rung, enum selector_kind kind)
+{
+	/* All three see the socket itself; a guest's connections have none here. */
+	return rung != SEKISHO_RUNG_NONE && kind != SELECTOR_INTERFACE;
+}

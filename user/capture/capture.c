@@ -63,6 +63,8 @@ static int open_maps(struct capture *c, uint64_t ring_bytes, struct problem *p)
 	if (!error)
 		error = dup_map(skeleton->maps.selectors, &c->maps.selectors);
 	if (!error)
+		error = dup_map(skeleton->maps.places, &c->maps.places);
+	if (!error)
 		error = dup_map(skeleton->maps.grants, &c->maps.grants);
 	if (!error)
 		error = dup_map(skeleton->maps.losses, &c->maps.losses);
@@ -104,7 +106,7 @@ int capture_open(const struct capture_options *o, struct capture **ret_capture,
 
 	if (!c)
 		return problem(p, -ENOMEM, "out of memory");
-	c->maps = (struct capture_maps){ -1, -1, -1, -1, -1 };
+	c->maps = (struct capture_maps){ -1, -1, -1, -1, -1, -1 };
 	c->armed = (struct armed)ARMED_NONE;
 	c->lock = -1;
 	snprintf(c->pin_dir, sizeof(c->pin_dir), "%s", o->pin_dir);
@@ -178,11 +180,51 @@ bool capture_armed(const struct capture *c)
 	return ladder_still_armed(c->pin_dir, &c->armed);
 }
 
+static uint32_t kinds_of(const struct capture_place *places, size_t count)
+{
+	uint32_t kinds = 0;
+
+	for (size_t i = 0; i < count; i++)
+		kinds |= 1u << places[i].kind;
+	return kinds;
+}
+
+/* The programs look up only what is there: before the maps change that is more, after it less. */
+static void set_place_kinds(struct capture *c, uint32_t kinds)
+{
+	__atomic_store_n(&c->control->place_kinds, kinds, __ATOMIC_RELEASE);
+}
+
 int capture_set_tenants(struct capture *c, const struct capture_wanted *wanted, struct problem *p)
 {
-	int error = capture_maps_set(&c->maps, wanted);
+	uint32_t kinds = kinds_of(wanted->places, wanted->place_count);
+	int error;
 
-	return error ? problem(p, error, "cannot set the tenant maps: %s", strerror(-error)) : 0;
+	set_place_kinds(c, c->control->place_kinds | kinds);
+	error = capture_maps_set(&c->maps, wanted);
+	if (error)
+		return problem(p, error, "cannot set the tenant maps: %s", strerror(-error));
+	set_place_kinds(c, kinds);
+	return 0;
+}
+
+int capture_set_places(struct capture *c, const struct capture_place *places, size_t count,
+		       struct problem *p)
+{
+	uint32_t kinds = kinds_of(places, count);
+	int error;
+
+	set_place_kinds(c, c->control->place_kinds | kinds);
+	error = capture_maps_set_places(&c->maps, places, count);
+	if (error)
+		return problem(p, error, "cannot set the map of places: %s", strerror(-error));
+	set_place_kinds(c, kinds);
+	return 0;
+}
+
+int capture_places(struct capture *c, struct capture_place **ret_places, size_t *ret_count)
+{
+	return capture_maps_places(&c->maps, ret_places, ret_count);
 }
 
 int capture_revoke(struct capture *c, uint32_t tenant)

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "base/addr.h"
+#include "base/selector.h"
 #include "base/problem.h"
 #include "ring.h"
 #include "schema/event.h"
@@ -53,14 +53,24 @@ struct capture_tenant {
 	size_t selector_count;
 };
 
+/* A cgroup or network namespace and whose it is. */
+struct capture_place {
+	uint64_t id;
+	uint32_t kind; /* enum sekisho_place_kind */
+	uint32_t tenant; /* 0 = nobody: its connections are not recorded, whatever else matches */
+};
+
 /* All that the maps are to say. */
 struct capture_wanted {
-	const struct capture_tenant *tenants;
+	const struct capture_tenant *tenants; /* of their selectors the addresses count here */
 	size_t tenant_count;
 	/* Selectors of those who are not to be recorded: each shuts its addresses out of a wider one. */
 	const struct selector *closed;
 	size_t closed_count;
+	const struct capture_place *places; /* in the order of capture_place_compare(), each id once */
+	size_t place_count;
 };
+int capture_place_compare(const void *a, const void *b); /* by kind and id, for qsort */
 
 /*
  * Makes the maps say exactly this and no more. What is to go goes first, so that a tenant is never
@@ -68,6 +78,11 @@ struct capture_wanted {
  * none is live that should not be.
  */
 int capture_set_tenants(struct capture *c, const struct capture_wanted *wanted, struct problem *p);
+/* The places alone, while all else stays: what is to go goes first. */
+int capture_set_places(struct capture *c, const struct capture_place *places, size_t count,
+		       struct problem *p);
+/* What an earlier run left, into an array the caller frees. */
+int capture_places(struct capture *c, struct capture_place **ret_places, size_t *ret_count);
 /* Ends one tenant's grant in the kernel at once. */
 int capture_revoke(struct capture *c, uint32_t tenant);
 /* The same through the pins, without a daemon; 0 also when nothing is pinned. */

@@ -11,7 +11,7 @@
 
 void capture_maps_close(struct capture_maps *m)
 {
-	const int fds[] = { m->events, m->selectors, m->grants, m->losses, m->control };
+	const int fds[] = { m->events, m->selectors, m->places, m->grants, m->losses, m->control };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
@@ -83,7 +83,7 @@ static int has_key(const struct selector *selectors, size_t count, const void *k
 	for (size_t i = 0; i < count; i++) {
 		struct sekisho_selector_key own = selector_key(&selectors[i]);
 
-		if (memcmp(&own, key, sizeof(own)) == 0)
+		if (selectors[i].kind == SELECTOR_ADDRESS && memcmp(&own, key, sizeof(own)) == 0)
 			return 1;
 	}
 	return 0;
@@ -110,9 +110,89 @@ static int add_selectors(const struct capture_maps *m, uint32_t tenant,
 			.address_bits = key.prefix_bits - SEKISHO_SELECTOR_FIXED_BITS,
 		};
 
-		if (bpf_map_update_elem(m->selectors, &key, &value, BPF_ANY))
+		if (selectors[i].kind == SELECTOR_ADDRESS &&
+		    bpf_map_update_elem(m->selectors, &key, &value, BPF_ANY))
 			return -errno;
 	}
+	return 0;
+}
+
+int capture_place_compare(const void *a, const void *b)
+{
+	const struct capture_place *x = a, *y = b;
+
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+struct place_list {
+	const struct capture_place *list;
+	size_t count;
+};
+
+static int keep_place(void *ctx, void *key)
+{
+	const struct place_list *wanted = ctx;
+	const struct sekisho_place_key *k = key;
+	const struct capture_place probe = { .id = k->id, .kind = k->kind };
+
+	return wanted->count && bsearch(&probe, wanted->list, wanted->count, sizeof(probe),
+					capture_place_compare);
+}
+
+/* Those of nobody, or all others. */
+static int add_places(const struct capture_maps *m, const struct capture_place *places, size_t count,
+		      bool nobody)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct sekisho_place_key key = { .id = places[i].id, .kind = places[i].kind };
+
+		if ((places[i].tenant == 0) == nobody &&
+		    bpf_map_update_elem(m->places, &key, &places[i].tenant, BPF_ANY))
+			return -errno;
+	}
+	return 0;
+}
+
+/* Takes out what is to go; afterwards nobody's places are closed. */
+static int clear_places(const struct capture_maps *m, const struct capture_place *places, size_t count)
+{
+	struct place_list wanted = { places, count };
+	struct sekisho_place_key key, next;
+	int error = add_places(m, places, count, true);
+
+	return error ? error : sweep(m->places, &key, sizeof(key), &next, keep_place, &wanted);
+}
+
+int capture_maps_set_places(const struct capture_maps *m, const struct capture_place *places,
+			    size_t count)
+{
+	int error = clear_places(m, places, count);
+
+	return error ? error : add_places(m, places, count, false);
+}
+
+int capture_maps_places(const struct capture_maps *m, struct capture_place **ret_places,
+			size_t *ret_count)
+{
+	struct sekisho_place_key key, next, *from = NULL;
+	struct capture_place *places = NULL;
+	size_t count = 0, capacity = 0;
+
+	while (bpf_map_get_next_key(m->places, from, &next) == 0) {
+		key = next;
+		from = &key;
+		if (ARRAY_RESERVE(places, count, capacity)) {
+			free(places);
+			return -ENOMEM;
+		}
+		places[count] = (struct capture_place){ .id = key.id, .kind = key.kind };
+		if (bpf_map_lookup_elem(m->places, &key, &places[count].tenant) == 0)
+			count++;
+	}
+	*ret_places = places;
+	*ret_count = count;
 	return 0;
 }
 
@@ -163,6 +243,8 @@ int capture_maps_set(const struct capture_maps *m, const struct capture_wanted *
 	if (!error)
 		error = sweep(m->selectors, &selector, sizeof(selector), &next_selector,
 			      keep_selector, &sweep_for);
+	if (!error)
+		error = capture_maps_set_places(m, w->places, w->place_count);
 	if (!error)
 		error = add_counters(m, 0, true);
 	for (size_t i = 0; i < w->tenant_count && !error; i++) {

@@ -7,12 +7,17 @@
 #include "capture.h"
 
 struct capture_maps {
-	int events, selectors, grants, losses, control; /* descriptors or -1 */
+	int events, selectors, places, grants, losses, control; /* descriptors or -1 */
 };
 
 void capture_maps_close(struct capture_maps *m);
 /* See capture_set_tenants(). */
 int capture_maps_set(const struct capture_maps *m, const struct capture_wanted *wanted);
+/* See capture_set_places(), capture_places(). */
+int capture_maps_set_places(const struct capture_maps *m, const struct capture_place *places,
+			    size_t count);
+int capture_maps_places(const struct capture_maps *m, struct capture_place **ret_places,
+			size_t *ret_count);
 /* See capture_losses(). */
 int capture_maps_losses(const struct capture_maps *m, struct capture_loss **ret_losses,
 			size_t *ret_count);

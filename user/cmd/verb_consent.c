@@ -124,7 +124,9 @@ static int fill_grant(const struct command *c, const struct consent_options *o, 
 		return problem(p, -EINVAL, "tenant \"%s\" is not in %s", tenant, c->conf_path);
 	act->scope = t->selectors;
 	act->scope_count = t->selector_count;
-	error = parse_until(o->until, &act->until_ns, p);
+	error = conf_check_separable(&c->conf, tenant, p);
+	if (!error)
+		error = parse_until(o->until, &act->until_ns, p);
 	if (!error)
 		error = consent_parse_fields(o->fields, &act->fields, p);
 	if (!error && parse_u64(o->retention, 1, CONSENT_RETENTION_MAX_DAYS, &days))
@@ -168,8 +170,13 @@ static int grant(struct command *c, const struct consent_options *o, struct cons
 
 	if (!error)
 		error = hash_text(o->text, hash, &p);
-	if (error)
-		return command_fail(EXIT_USAGE, &p);
+	if (error) {
+		command_fail(EXIT_USAGE, &p);
+		if (error != -EPERM)
+			return EXIT_USAGE;
+		fputs(conf_separable_options(), stderr);
+		return EXIT_REFUSED;
+	}
 	act->text_sha256 = hash;
 	/* The first consent may come before the first start: the store is made here. */
 	error = store_open(c->conf.state_dir, 1, &store, &p);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 #include "base/utc.h"
 #include "capture/capture.h"
 #include "command.h"
@@ -30,22 +31,47 @@ static const char *text(const json_t *object, const char *key)
 	return value ? value : "-";
 }
 
+/* A state of a selector (schema/FIELDS.md) for people, behind NOT COVERED. */
+static const char *said_state(const char *state)
+{
+	static const struct {
+		const char *state, *said;
+	} all[] = {
+		{ "no consent", " by the consent" },
+		{ "shared listener", ": a shared listener reaches it" },
+		{ "unresolved", ": nothing is there now; recorded again when it is" },
+		{ "ambiguous", ": a selector of another tenant means the same" },
+		{ "not evaluated", ": this hook cannot tell its connections" },
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (strcmp(all[i].state, state) == 0)
+			return all[i].said;
+	return state;
+}
+
 static void show_tenant(const json_t *t)
 {
-	const json_t *addresses = json_object_get(t, "addresses");
-	const json_t *uncovered = json_object_get(t, "not_covered");
+	bool recording = json_is_true(json_object_get(t, "recording"));
+	const json_t *selectors = json_object_get(t, "selectors");
 	size_t i;
 	json_t *item;
 
-	if (json_is_true(json_object_get(t, "recording")))
+	if (recording)
 		printf("  %-20s recording   consent %lld until %s\n", text(t, "tenant"),
 		       number(t, "consent"), text(t, "until"));
 	else
 		printf("  %-20s not recorded: no consent in force\n", text(t, "tenant"));
-	json_array_foreach(addresses, i, item)
-		printf("  %-20s   %s\n", "", json_string_value(item));
-	json_array_foreach(uncovered, i, item)
-		printf("  %-20s   %s  NOT COVERED by the consent\n", "", json_string_value(item));
+	json_array_foreach(selectors, i, item) {
+		const char *state = text(item, "state");
+		bool covered = strcmp(state, "covered") == 0;
+
+		printf("  %-20s   %s", "", text(item, "selector"));
+		if (json_is_string(json_object_get(item, "resolved")))
+			printf("  (%s)", text(item, "resolved"));
+		printf("%s%s\n", recording && !covered ? "  NOT COVERED" : "",
+		       recording && !covered ? said_state(state) : "");
+	}
 }
 
 static void show_recording(const json_t *s)

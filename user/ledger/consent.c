@@ -279,10 +279,28 @@ bool consents_cover(const struct consents *c, uint32_t seq, uint32_t tenant, int
 static bool in_scope(const struct consent *g, const struct consent_local *local)
 {
 	for (size_t i = 0; i < g->scope_count; i++)
-		if ((!g->scope[i].port || g->scope[i].port == local->port) &&
+		if (g->scope[i].kind == SELECTOR_ADDRESS &&
+		    (!g->scope[i].port || g->scope[i].port == local->port) &&
 		    prefix_contains(&g->scope[i].prefix, &local->addr))
 			return true;
 	return false;
+}
+
+/* Whether `after` is still for each cgroup and namespace that `before` is for, and there are any. */
+static bool keeps_places(const struct consent *before, const struct consent *after)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < before->scope_count; i++) {
+		bool kept = before->scope[i].kind == SELECTOR_ADDRESS;
+
+		any |= !kept;
+		for (size_t k = 0; k < after->scope_count && !kept; k++)
+			kept = selector_equal(&before->scope[i], &after->scope[k]);
+		if (!kept)
+			return false;
+	}
+	return any;
 }
 
 /* The grant that begins where this one ends, without a moment between. */
@@ -297,15 +315,16 @@ static const struct consent *successor(const struct consents *c, const struct co
 uint32_t consents_covering(const struct consents *c, uint32_t seq, uint32_t tenant, int64_t utc_ns,
 			   const struct consent_local *local)
 {
-	const struct consent *g = by_seq(c, seq);
+	const struct consent *first = by_seq(c, seq), *g = first;
 
 	if (consents_cover(c, seq, tenant, utc_ns))
 		return seq;
 	if (!g || g->tenant != tenant)
 		return 0;
 	while ((g = successor(c, g)))
-		if (covers(g, utc_ns))
-			return in_scope(g, local) ? g->seq : 0;
+		if (covers(g, utc_ns)) /* by its address, or by where its socket lives if that is why it came */
+			return in_scope(g, local) || (!in_scope(first, local) && keeps_places(first, g)) ?
+				       g->seq : 0;
 	return 0;
 }
 

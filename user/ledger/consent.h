@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "base/addr.h"
+#include "base/selector.h"
 #include "base/parse.h"
 #include "base/problem.h"
 #include "base/store_dir.h"

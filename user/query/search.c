@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/utc.h"
+#include "schema/store.h"
 #include "scan.h"
 #include "stream.h"
 #include "top.h"
@@ -157,6 +158,36 @@ static int compare_gaps(const void *a, const void *b)
 	if (x->count != y->count)
 		return x->count < y->count ? -1 : 1;
 	return x->total < y->total ? -1 : x->total > y->total;
+}
+
+/* What goes on is stated piece by piece: the answer says it as one. A piece that ends with a day, too. */
+static int is_piece(const struct gap *g)
+{
+	return g->reason == STORE_GAP_UNRESOLVED || g->reason == STORE_GAP_NOT_EVALUATED;
+}
+
+static int continues(const struct gap *before, const struct gap *g)
+{
+	return before->reason == g->reason && before->tenant == g->tenant &&
+	       (g->first_utc_ns <= before->last_utc_ns || g->first_utc_ns - 1 == before->last_utc_ns);
+}
+
+static void join_gaps(struct gaps *gaps)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < gaps->count; i++) {
+		struct gap *g = &gaps->list[i];
+		size_t k = is_piece(g) ? kept : 0;
+
+		while (k > 0 && !continues(&gaps->list[k - 1], g))
+			k--;
+		if (!k)
+			gaps->list[kept++] = *g;
+		else if (gaps->list[k - 1].last_utc_ns < g->last_utc_ns)
+			gaps->list[k - 1].last_utc_ns = g->last_utc_ns;
+	}
+	gaps->count = kept;
 }
 
 /* A node-wide gap is stated in the segment of every tenant; the answer says it once. */
@@ -314,6 +345,7 @@ int search_run(const struct store_dir *store, const struct query *q,
 		return p->text[0] ? error : problem(p, error, "search failed: %s", strerror(-error));
 	}
 	merge_gaps(&out.gaps);
+	join_gaps(&out.gaps);
 	*ret_result = out;
 	s->out = &rows->late;
 	return 0;

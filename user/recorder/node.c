@@ -10,6 +10,7 @@
 #include "base/rung.h"
 #include "base/store_dir.h"
 #include "base/utc.h"
+#include "capture/resolve.h"
 #include "journal/journal.h"
 #include "ledger/custody.h"
 #include "node.h"
@@ -359,25 +360,60 @@ static json_t *time_json(int64_t ns)
 	return ns ? json_string(utc_format(ns, text)) : json_null();
 }
 
+/* Why a selector is not recorded though its tenant has agreed, or "covered". */
+static const char *selector_state(const struct node *n, const struct selector *s, const struct consent *g,
+				  const struct place *place)
+{
+	bool granted = false;
+
+	for (size_t i = 0; g && i < g->scope_count && !granted; i++)
+		granted = selector_equal(&g->scope[i], s);
+	if (!granted)
+		return "no consent";
+	if (conf_is_shared(&n->conf, s))
+		return "shared listener";
+	return place ? place_state_text(place->state) : "covered";
+}
+
+static const struct place *find_place(const struct recorder_places *places, const struct selector *s)
+{
+	for (size_t i = 0; i < places->count; i++)
+		if (selector_equal(&places->list[i].selector, s))
+			return &places->list[i];
+	return NULL;
+}
+
+static json_t *selector_json(const char *text, const char *state, const struct place *place)
+{
+	char resolved[SELECTOR_TEXT_MAX];
+
+	return json_pack("{s:s, s:s, s:o}", "selector", text, "state", state, "resolved",
+			 place && place->id ? json_string(resolver_format(place->selector.kind, place->id, resolved)) :
+					      json_null());
+}
+
 /* With n->lock held: one tenant of the configuration, and how its consent stands. */
-static json_t *tenant_json(const struct node *n, const struct conf_tenant *t, int64_t now)
+static json_t *tenant_json(const struct node *n, const struct conf_tenant *t,
+			   const struct recorder_places *places, int64_t now)
 {
 	const struct consent *g = consents_at(&n->consents, t->id, now);
-	json_t *addresses = json_array(), *uncovered = json_array();
+	json_t *addresses = json_array(), *uncovered = json_array(), *selectors = json_array();
 	char text[SELECTOR_TEXT_MAX];
 
 	for (size_t i = 0; i < t->selector_count; i++) {
-		bool covered = false;
+		const struct selector *s = &t->selectors[i];
+		const struct place *place = find_place(places, s);
+		const char *state = selector_state(n, s, g, place);
 
-		for (size_t k = 0; g && k < g->scope_count && !covered; k++)
-			covered = selector_equal(&g->scope[k], &t->selectors[i]);
-		json_array_append_new(covered || !g ? addresses : uncovered,
-				      json_string(selector_format(&t->selectors[i], text)));
+		selector_format(s, text);
+		json_array_append_new(!g || strcmp(state, "covered") == 0 ? addresses : uncovered,
+				      json_string(text));
+		json_array_append_new(selectors, selector_json(text, state, place));
 	}
-	return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o}", "tenant", t->id, "recording", g != NULL,
+	return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "tenant", t->id, "recording", g != NULL,
 			 "consent", g ? json_integer(g->seq) : json_null(), "until",
 			 time_json(g ? g->until_ns : 0), "addresses", addresses, "not_covered",
-			 uncovered);
+			 uncovered, "selectors", selectors);
 }
 
 static json_t *recorder_json(const struct recorder_status *s)
@@ -416,6 +452,8 @@ json_t *node_status(struct node *n)
 {
 	struct recorder_status s;
 	struct syncer_state sync;
+	struct recorder_places places = {};
+	struct problem ignored;
 	json_t *tenants = json_array();
 	int64_t now = utc_now_ns();
 	uint64_t disk = 0;
@@ -423,10 +461,11 @@ json_t *node_status(struct node *n)
 
 	recorder_status(n->recorder, &s);
 	syncer_state(n->syncer, &sync);
+	(void)recorder_places(n->recorder, &places, &ignored);
 	(void)fs_disk_usage(n->store.root, &disk);
 	pthread_mutex_lock(&n->lock);
 	for (size_t i = 0; i < n->conf.tenant_count; i++)
-		json_array_append_new(tenants, tenant_json(n, &n->conf.tenants[i], now));
+		json_array_append_new(tenants, tenant_json(n, &n->conf.tenants[i], &places, now));
 	status = json_pack(
 		"{s:b, s:s, s:s, s:o, s:s, s:b, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:I, s:{s:b, s:I}, s:o}",
 		"live", s.armed && !s.write_error && !sync.error, "hook",
@@ -439,6 +478,7 @@ json_t *node_status(struct node *n)
 		"clock", "synchronised", anchor_synchronised(&s.clock), "max_error_ns",
 		(json_int_t)s.clock.max_error_ns, "tenants", tenants);
 	pthread_mutex_unlock(&n->lock);
+	free(places.list);
 	return status;
 }
 

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/utc.h"
 #include "intake.h"
+#include "places.h"
 #include "pump.h"
 #include "recovery.h"
 #include "schema/journal.h"
@@ -24,6 +25,7 @@ struct pump {
 	struct ring *ring;
 	struct journal *journal;
 	struct roster roster;
+	struct places places; /* of the roster: cgroups and namespaces */
 	struct consents consents;
 	struct anchors anchors; /* what the live journal holds */
 	struct recovery stated; /* kernel counters as far as gaps state them */
@@ -139,17 +141,35 @@ static int start_syncing(struct pump *pump, struct problem *p)
 	return 0;
 }
 
+static int add_place_gap(void *ctx, const struct gap *g)
+{
+	return add_gap(ctx, g);
+}
+
+void pump_state_places(struct pump *pump, bool open)
+{
+	places_state(&pump->places, utc_now_ns(), open, add_place_gap, pump);
+}
+
 static int apply_roster(struct pump *pump, struct problem *p)
 {
-	const struct roster *r = &pump->roster;
-	const struct capture_wanted wanted = {
-		.tenants = r->live,
-		.tenant_count = r->live_count,
-		.closed = r->closed,
-		.closed_count = r->closed_count,
-	};
+	return places_apply(&pump->places, pump->parts->capture, &pump->roster, p);
+}
 
-	return capture_set_tenants(pump->parts->capture, &wanted, p);
+void pump_places(struct pump *pump)
+{
+	struct problem p;
+	int changed = places_refresh(&pump->places, pump->parts->capture, &p);
+
+	if (changed < 0)
+		log_error("%s", p.text);
+	else if (changed)
+		pump_state_places(pump, false);
+}
+
+const struct places *pump_places_now(const struct pump *pump)
+{
+	return &pump->places;
 }
 
 /* Where to go on: behind what earlier frames of this ring hold. */
@@ -209,7 +229,11 @@ static int begin(struct pump *pump, bool record_loopback, struct problem *p)
 	if (error)
 		return error;
 	capture_set_loopback(capture, record_loopback);
-	error = apply_roster(pump, p);
+	error = places_begin(&pump->places, capture, &pump->roster, &pump->stated, p);
+	if (!error)
+		error = apply_roster(pump, p);
+	if (!error)
+		pump_state_places(pump, false);
 	if (!error && state_start_gap(pump))
 		error = problem(p, pump->write_error, "cannot write the journal: %s",
 				strerror(-pump->write_error));
@@ -256,6 +280,7 @@ void pump_close(struct pump *pump)
 		return;
 	journal_close(pump->journal);
 	roster_done(&pump->roster);
+	places_done(&pump->places);
 	consents_done(&pump->consents);
 	anchors_done(&pump->anchors);
 	recovery_done(&pump->stated);
@@ -452,6 +477,7 @@ int pump_rotate(struct pump *pump, struct problem *p)
 		pump->retry_rotation_ns = utc_now_ns() + ROTATE_RETRY_NS;
 	if (!error)
 		sealer_kick(pump->parts->sealer, journal_name(pump->journal));
+	pump_state_places(pump, true); /* the new file says what goes on, for a start that finds it alone */
 	return error;
 }
 
@@ -460,6 +486,7 @@ int pump_set_roster(struct pump *pump, struct roster *roster, struct consents *c
 {
 	int error;
 
+	pump_state_places(pump, true);
 	/* What was emitted under the old state is judged by the old state's grants and the new one's
 	 * alike: grants are only ended, never forgotten. */
 	roster_done(&pump->roster);
@@ -478,7 +505,10 @@ int pump_set_roster(struct pump *pump, struct roster *roster, struct consents *c
 			       strerror(-error));
 	}
 	capture_set_loopback(pump->parts->capture, record_loopback);
-	return apply_roster(pump, p);
+	error = apply_roster(pump, p);
+	if (!error)
+		pump_state_places(pump, false);
+	return error;
 }
 
 int pump_revoke(struct pump *pump, uint32_t tenant, struct problem *p)

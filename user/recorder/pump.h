@@ -7,6 +7,7 @@
 #define SEKISHO_PUMP_H
 
 #include <stdbool.h>
+#include "places.h"
 #include "recorder.h"
 
 struct pump;
@@ -20,6 +21,11 @@ int pump_drain(struct pump *pump, struct problem *p);
 void pump_anchor(struct pump *pump);
 void pump_clock_was_set(struct pump *pump);
 void pump_losses(struct pump *pump);
+/* Looks where cgroups and namespaces are now, tells the kernel, and states since when they were not. */
+void pump_places(struct pump *pump);
+const struct places *pump_places_now(const struct pump *pump);
+/* See places_state(); `open` before an answer. */
+void pump_state_places(struct pump *pump, bool open);
 bool pump_rotation_due(const struct pump *pump);
 int pump_rotate(struct pump *pump, struct problem *p);
 int pump_set_roster(struct pump *pump, struct roster *roster, struct consents *consents,

@@ -19,6 +19,7 @@
 #define LOSS_INTERVAL_NS (NS_PER_SEC)
 #define ANCHOR_INTERVAL_NS (10 * NS_PER_SEC)
 #define HEARTBEAT_INTERVAL_NS (10 * NS_PER_SEC)
+#define PLACES_INTERVAL_NS (400 * 1000000L)
 #define ARMED_INTERVAL_NS (10 * NS_PER_SEC)
 /* How long the programs may go on without us (DESIGN 3). */
 #define HEARTBEAT_NS (120 * NS_PER_SEC)
@@ -37,7 +38,7 @@ struct recorder {
 	int epoll, tick, clock_set, wake;
 	struct recorder_parts parts;
 	struct pump *pump;
-	int64_t next_loss_ns, next_anchor_ns, next_heartbeat_ns, next_armed_ns; /* boot time */
+	int64_t next_loss_ns, next_anchor_ns, next_heartbeat_ns, next_armed_ns, next_places_ns; /* boot time */
 
 	pthread_mutex_t lock; /* for what follows */
 	pthread_cond_t called;
@@ -91,6 +92,8 @@ static void work(struct recorder *r)
 		beat(r, now);
 	if (due(&r->next_anchor_ns, now, ANCHOR_INTERVAL_NS))
 		pump_anchor(r->pump);
+	if (due(&r->next_places_ns, now, PLACES_INTERVAL_NS))
+		pump_places(r->pump);
 	(void)pump_drain(r->pump, &p); /* a failure is logged once and retried with the next tick */
 	if (due(&r->next_loss_ns, now, LOSS_INTERVAL_NS))
 		pump_losses(r->pump);
@@ -267,6 +270,8 @@ static int call(struct recorder *r, int (*fn)(struct recorder *, void *, struct 
 static int do_drain(struct recorder *r, void *arg, struct problem *p)
 {
 	(void)arg;
+	pump_places(r->pump);
+	pump_state_places(r->pump, true);
 	return pump_drain(r->pump, p);
 }
 
@@ -356,6 +361,25 @@ void recorder_stop(struct recorder *r)
 	(void)!write(r->wake, &one, sizeof(one));
 	pthread_join(r->thread, NULL);
 	destroy(r);
+}
+
+static int do_places(struct recorder *r, void *arg, struct problem *p)
+{
+	const struct places *now = pump_places_now(r->pump);
+	struct recorder_places *copy = arg;
+
+	copy->list = calloc(now->count + 1, sizeof(*copy->list));
+	if (!copy->list)
+		return problem(p, -ENOMEM, "out of memory");
+	copy->count = now->count;
+	if (now->count)
+		memcpy(copy->list, now->list, now->count * sizeof(*copy->list));
+	return 0;
+}
+
+int recorder_places(struct recorder *r, struct recorder_places *ret_places, struct problem *p)
+{
+	return call(r, do_places, ret_places, p);
 }
 
 void recorder_status(struct recorder *r, struct recorder_status *ret_status)

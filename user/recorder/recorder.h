@@ -20,6 +20,7 @@
 #include "base/store_dir.h"
 #include "capture/capture.h"
 #include "ledger/consent.h"
+#include "places.h"
 #include "roster.h"
 #include "sealer.h"
 #include "syncer.h"
@@ -55,6 +56,13 @@ int recorder_set_roster(struct recorder *r, struct roster *roster, struct consen
 /* Ends a tenant in the kernel and journals what was recorded until then: no event after the return
  * is emitted for it, and none later than the return is stored. */
 int recorder_revoke(struct recorder *r, uint32_t tenant, struct problem *p);
+
+/* How the selectors that are no addresses stand; the caller frees the list. */
+struct recorder_places {
+	struct place *list;
+	size_t count;
+};
+int recorder_places(struct recorder *r, struct recorder_places *ret_places, struct problem *p);
 
 /* Before --disarm: ends every grant in the kernel, drains, states that the operator stopped now. */
 int recorder_state_stop(struct recorder *r, struct problem *p);

@@ -8,6 +8,7 @@
 #include "journal/journal_reader.h"
 #include "recovery.h"
 #include "schema/journal.h"
+#include "schema/store.h"
 
 uint64_t *recovery_stated(struct recovery *r, uint32_t tenant, uint32_t reason)
 {
@@ -18,6 +19,32 @@ uint64_t *recovery_stated(struct recovery *r, uint32_t tenant, uint32_t reason)
 		return NULL;
 	r->stated[r->stated_count] = (struct stated_loss){ .tenant = tenant, .reason = reason };
 	return &r->stated[r->stated_count++].total;
+}
+
+int64_t recovery_unresolved_until(const struct recovery *r, uint32_t tenant)
+{
+	for (size_t i = 0; i < r->end_count; i++)
+		if (r->ends[i].tenant == tenant)
+			return r->ends[i].last_utc_ns;
+	return INT64_MIN;
+}
+
+static int take_end(struct recovery *r, const struct gap *g)
+{
+	size_t i = 0;
+
+	if (g->reason != STORE_GAP_UNRESOLVED && g->reason != STORE_GAP_NOT_EVALUATED)
+		return 0;
+	while (i < r->end_count && r->ends[i].tenant != g->tenant)
+		i++;
+	if (i == r->end_count) {
+		if (ARRAY_RESERVE(r->ends, r->end_count, r->end_capacity))
+			return -ENOMEM;
+		r->ends[r->end_count++] = (struct stated_end){ g->tenant, g->last_utc_ns };
+	} else if (g->last_utc_ns > r->ends[i].last_utc_ns) {
+		r->ends[i].last_utc_ns = g->last_utc_ns;
+	}
+	return 0;
 }
 
 static int take_ring(struct recovery *r, const struct journal_reader *j)
@@ -32,6 +59,8 @@ static int take_ring(struct recovery *r, const struct journal_reader *j)
 		const struct gap *g = &j->gaps.list[i];
 		uint64_t *total;
 
+		if (take_end(r, g))
+			return -ENOMEM;
 		if (!g->total)
 			continue;
 		total = recovery_stated(r, g->tenant, g->reason);
@@ -95,5 +124,6 @@ void recovery_done(struct recovery *r)
 	if (!r)
 		return;
 	free(r->stated);
+	free(r->ends);
 	memset(r, 0, sizeof(*r));
 }

@@ -16,6 +16,12 @@ struct stated_loss {
 	uint64_t total;
 };
 
+/* The end of the last statement that a selector of a tenant was not evaluated. */
+struct stated_end {
+	uint32_t tenant;
+	int64_t last_utc_ns;
+};
+
 struct recovery {
 	bool any; /* some journal was there */
 	bool same_ring; /* a journal of this ring was there */
@@ -24,6 +30,8 @@ struct recovery {
 	int64_t last_utc_ns; /* the latest instant any journal speaks of */
 	struct stated_loss *stated; /* of this ring */
 	size_t stated_count, stated_capacity;
+	struct stated_end *ends; /* one for each tenant that has any */
+	size_t end_count, end_capacity;
 	unsigned int unreadable; /* journals whose header could not be read */
 	unsigned int torn;
 };
@@ -35,5 +43,7 @@ void recovery_done(struct recovery *r);
 
 /* The stated total of a counter, created as 0 when it is new; NULL without memory. */
 uint64_t *recovery_stated(struct recovery *r, uint32_t tenant, uint32_t reason);
+/* Until when a tenant's selectors were last stated as not evaluated; INT64_MIN: never. */
+int64_t recovery_unresolved_until(const struct recovery *r, uint32_t tenant);
 
 #endif

@@ -22,15 +22,16 @@ static int granted(const struct consent *g, const struct selector *s)
 	return 0;
 }
 
-static void add_live(struct roster *r, const struct conf_tenant *t, const struct consent *g,
-		     size_t *used)
+static void add_live(struct roster *r, const struct conf *conf, const struct conf_tenant *t,
+		     const struct consent *g, size_t *used)
 {
 	struct capture_tenant *live = &r->live[r->live_count];
 
 	*live = (struct capture_tenant){ .tenant = g->tenant, .consent = g->seq,
 					 .fields = g->fields, .selectors = r->selectors + *used };
 	for (size_t i = 0; i < t->selector_count; i++) {
-		if (granted(g, &t->selectors[i])) {
+		/* A listener may have been declared shared after the grant. */
+		if (granted(g, &t->selectors[i]) && !conf_is_shared(conf, &t->selectors[i])) {
 			r->selectors[(*used)++] = t->selectors[i];
 			live->selector_count++;
 		} else {
@@ -68,12 +69,14 @@ int roster_make(const struct conf *conf, const struct consents *consents, int64_
 	r.live = calloc(conf->tenant_count + 1, sizeof(*r.live));
 	r.until_utc_ns = calloc(conf->tenant_count + 1, sizeof(*r.until_utc_ns));
 	r.selectors = calloc(selectors + 1, sizeof(*r.selectors));
-	r.closed = calloc(selectors + 1, sizeof(*r.closed));
+	r.closed = calloc(selectors + conf->shared_count + 1, sizeof(*r.closed));
 	r.names = calloc(consents->count + 1, sizeof(*r.names));
 	if (!r.live || !r.until_utc_ns || !r.selectors || !r.closed || !r.names) {
 		roster_done(&r);
 		return -ENOMEM;
 	}
+	for (size_t i = 0; i < conf->shared_count; i++)
+		r.closed[r.closed_count++] = conf->shared[i];
 	for (size_t i = 0; i < consents->count; i++)
 		add_name(&r, &consents->list[i], 0);
 	for (size_t i = 0; i < conf->tenant_count; i++) {
@@ -84,7 +87,7 @@ int roster_make(const struct conf *conf, const struct consents *consents, int64_
 				r.closed[r.closed_count++] = conf->tenants[i].selectors[k];
 			continue;
 		}
-		add_live(&r, &conf->tenants[i], g, &used);
+		add_live(&r, conf, &conf->tenants[i], g, &used);
 		add_name(&r, g, g->seq);
 	}
 	roster_retime(&r, utc_now, boot_now);

@@ -19,7 +19,8 @@ struct roster {
 	int64_t *until_utc_ns; /* the same end in UTC, by index of live */
 	size_t live_count;
 	struct selector *selectors; /* what live points into */
-	/* Configured selectors that no grant covers: their addresses are shut out of wider ones. */
+	/* Configured selectors that no grant covers, those that reach a shared listener, and such listeners
+	 * themselves: what they match is nobody's. */
 	struct selector *closed;
 	size_t closed_count;
 	struct journal_tenant *names; /* every tenant that ever consented; consent 0 = not now */
