@@ -67,6 +67,7 @@
 	X(text)           \
 	X(utc)            \
 	X(verify)         \
+	X(verify_consent) \
 	X(verify_full)    \
 	X(wire)
 
