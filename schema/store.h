@@ -45,6 +45,7 @@ enum store_gap_reason {
 	STORE_GAP_DAMAGED = 7, /* frames of a journal file that fail their checksum */
 	STORE_GAP_PROGRAM_REPLACED = 8, /* old program detached before the new one attached */
 	STORE_GAP_CLOSE_LOST = 9, /* ends of recorded connections, no connections; count is exact */
+	STORE_GAP_DISK_FULL = 10, /* no room on the disk, and then none in the ring; count is exact; total as RING_FULL */
 };
 
 #endif

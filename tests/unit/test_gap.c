@@ -47,6 +47,7 @@ static void reasons_have_words(void)
 		{ STORE_GAP_DAMAGED, "damaged journal", 1 },
 		{ STORE_GAP_PROGRAM_REPLACED, "program replaced", 1 },
 		{ STORE_GAP_CLOSE_LOST, "close time lost", 0 },
+		{ STORE_GAP_DISK_FULL, "disk full", 0 },
 		{ 0, "reason 0", 0 },
 		{ UINT32_MAX, "reason 4294967295", 0 },
 	};

@@ -47,6 +47,7 @@
 	X(record)         \
 	X(recovery)       \
 	X(ring)           \
+	X(room)           \
 	X(roster)         \
 	X(rung)           \
 	X(scan)           \

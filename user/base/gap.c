@@ -36,6 +36,7 @@ const char *gap_reason_text(uint32_t reason)
 		[STORE_GAP_DAMAGED] = "damaged journal",
 		[STORE_GAP_PROGRAM_REPLACED] = "program replaced",
 		[STORE_GAP_CLOSE_LOST] = "close time lost",
+		[STORE_GAP_DISK_FULL] = "disk full",
 	};
 	static _Thread_local char other[24];
 
