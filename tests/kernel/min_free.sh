@@ -120,6 +120,10 @@ more_than_the_ring() {
 	flood 8000
 	make_room
 	balance "a second time" 'disk full'
+	daemon_end KILL
+	daemon_start
+	sleep 1.3
+	balance "killed when it was stated" 'disk full'
 	full_verify
 }
 
