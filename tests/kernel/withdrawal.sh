@@ -110,7 +110,7 @@ heartbeat_of_a_stopped_one() {
 	same_rows "$W/again" "$W/rows" "goes on"
 }
 
-run_case "AC-06_withdrawn_under_load_x$((SLOW ? 3 : 20))" again_and_again $((SLOW ? 3 : 20)) $((SLOW ? 300 : 4000))
+run_case_once "AC-06_withdrawn_under_load_x$((SLOW ? 3 : 20))" again_and_again $((SLOW ? 3 : 20)) $((SLOW ? 300 : 4000))
 run_case AC-09_killed_stops_within_the_heartbeat heartbeat
 run_case_once AC-09_stopped_ends_within_the_heartbeat heartbeat_of_a_stopped_one
 finish
