@@ -47,6 +47,7 @@ enum store_gap_reason {
 	STORE_GAP_CLOSE_LOST = 9, /* ends of recorded connections, no connections; count is exact */
 	STORE_GAP_UNRESOLVED = 11, /* a selector of the tenant named nothing, or something not known yet */
 	STORE_GAP_NOT_EVALUATED = 12, /* the hook cannot tell which connections belong to a selector */
+	STORE_GAP_DISK_FULL = 10, /* no room on the disk, and then none in the ring; count is exact; total as RING_FULL */
 };
 
 #endif

@@ -36,6 +36,8 @@ ring_size = 1M
 sync_interval = 1s
 rotate_interval = 1h
 rotate_size = 64M
+heartbeat = 2m
+min_free = auto
 timezone = UTC
 
 [tenant web]
@@ -66,6 +68,8 @@ ring_size = 16M
 sync_interval = 1s
 rotate_interval = 6h
 rotate_size = 64M
+heartbeat = 2m
+min_free = auto
 timezone = Asia/Tokyo'
 
 # --- Keys ---
@@ -96,6 +100,14 @@ conf 'rotate_interval = 25h'
 wrong rotate_interval_over_a_day 4 'rotate_interval = "25h": expected 1s to 24h'
 conf 'rotate_size = 1023K'
 wrong rotate_size_too_small 4 'rotate_size = "1023K": expected 1M to 1G'
+for duration in 4999ms 601s 0s 120; do
+	conf "heartbeat = $duration"
+	wrong "heartbeat_$duration" 4 "heartbeat = \"$duration\": expected 5s to 10m"
+done
+for room in 0% 51% % 1.5% -1% 2%% 1025G 1g auto% some; do
+	conf "min_free = $room"
+	wrong "min_free_$room" 4 "min_free = \"$room\": expected auto, a size up to 1T or 1% to 50%"
+done
 printf 'state_dir = var/lib\n' >"$CONF"
 wrong relative_path 1 'state_dir = "var/lib": expected an absolute path of less than 200 bytes'
 printf 'pin_dir = /%0250d\n' 0 >"$CONF"
@@ -115,7 +127,8 @@ err_has "^sekishod: error: $CONF:1: "
 
 begin largest_and_smallest
 for line in 'ring_size = 64K' 'ring_size = 1G' 'sync_interval = 10ms' 'sync_interval = 60s' \
-	'rotate_interval = 1s' 'rotate_interval = 24h' 'rotate_size = 1M' 'rotate_size = 1G'; do
+	'rotate_interval = 1s' 'rotate_interval = 24h' 'rotate_size = 1M' 'rotate_size = 1G' \
+	'heartbeat = 5s' 'heartbeat = 10m' 'min_free = 0' 'min_free = 1T' 'min_free = 1%' 'min_free = 50%' 'min_free = auto'; do
 	conf "$line"
 	run "${SEKISHOD[@]}" -nn
 	status 0

@@ -403,4 +403,60 @@ run "${VERIFY[@]}"
 status 5
 out_has '^DAMAGED:   .*ledger/custody.log '
 
+# --- What the consents tell: ledgers that are signed and say something else ---
+
+# consents NAME SED-SCRIPT: the store with its ledger of consents changed so.
+consents() {
+	begin "AC-10_$1"
+	rm -rf "$COPY"
+	cp -a "$TMP/signed" "$COPY"
+	sed "$2" "$STATE/ledger/consent.log" | "$BIN/forge" "$COPY" consent || bad "cannot forge the ledger"
+	[ -z "$2" ] || ! cmp -s "$STATE/ledger/consent.log" "$COPY/ledger/consent.log" || bad "the ledger is unchanged"
+}
+# uncovered WHY: so say both checks (--full: of 110 rows, 50 of them sealed, those of tenant web).
+uncovered() {
+	run "${VERIFY[@]}"
+	status 5
+	err ''
+	out_has "^NO CONSENT: 2 sections with rows that no grant covers, the first: segments/web/$DAY\\.sks offset [0-9]+: the section: $1\$"
+	out_has '^Checksums: all match$'
+	run "${VERIFY[@]}" --full
+	status 5
+	out_has "^NO CONSENT: 100 rows that no grant covers, the first: journal/$JOURNAL offset [0-9]+: row 0 of [^ ]*Z: $2\$"
+	run "${VERIFY[@]}" --full --json
+	status 5
+	out_has '^  "covered": 10,$'
+	out_has '^  "uncovered": 100,$'
+	out_has '^  "damaged": 0,$'
+}
+
+consents control ''
+run "${VERIFY[@]}" --full
+status 0
+out_has '^Consent:   110 rows covered by the grants they name, 0 imported$'
+run "${VERIFY[@]}" --full --json
+status 0
+out_has '^  "covered": 110,$'
+out_has '^  "uncovered": 0,$'
+out_has '^  "first_uncovered": null,$'
+run "${VERIFY[@]}"
+status 0
+out_lacks 'CONSENT|Consent'
+
+consents another_address "1s/$NET\\.1/$NET.9/"
+uncovered "grant 1 does not include $NET\\.1 port 80" "grant 1 does not include $NET\\.1 port 80"
+consents an_end_before_the_rows '1s/"effective_to": *"[0-9]*-/"effective_to":"2020-/'
+uncovered 'rows from .*Z to .*Z, and no grant that they name runs at the first' 'grant 1 ran from .*Z until 2020-.*Z'
+consents another_tenant '1s/"tenant": *"web"/"tenant":"www"/'
+uncovered 'grant 1 is of tenant www' 'grant 1 is of tenant www'
+
+# What a row says beyond its grant.
+consents no_round_trip_time '1s/,rtt"/"/'
+run "${VERIFY[@]}" --full
+if [ "$STATUS" -eq 5 ]; then
+	out_has '^NO CONSENT: [0-9]+ rows that no grant covers, .*: grant 1 does not include rtt$'
+else
+	bad "status $STATUS: no row has a round-trip time, or nobody noticed"
+fi
+
 finish

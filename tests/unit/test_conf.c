@@ -69,6 +69,9 @@ static void defaults_hold_where_the_file_says_nothing(void)
 		CHECK_INT(c.sync_interval_ns, 1000000000);
 		CHECK_INT(c.rotate_interval_ns, 21600000000000);
 		CHECK_INT(c.rotate_size, 64 << 20);
+		CHECK_INT(c.heartbeat_ns, 120000000000);
+		CHECK_INT(c.min_free_bytes, 1 << 30);
+		CHECK_INT(c.min_free_percent, 2);
 		CHECK_INT(c.tenant_count, 0);
 		CHECK(conf_find_tenant(&c, "t1") == NULL);
 		conf_done(&c);
@@ -156,6 +159,10 @@ static void every_error_names_file_line_and_value(void)
 		{ "rotate_interval = 500ms", "1: rotate_interval = \"500ms\": expected 1s to 24h" },
 		{ "rotate_size = 1023K", "1: rotate_size = \"1023K\": expected 1M to 1G" },
 		{ "rotate_size = 1025M", "1: rotate_size = \"1025M\": expected 1M to 1G" },
+		{ "heartbeat = 4s", "1: heartbeat = \"4s\": expected 5s to 10m" },
+		{ "heartbeat = 11m", "1: heartbeat = \"11m\": expected 5s to 10m" },
+		{ "min_free = 51%", "1: min_free = \"51%\": expected auto, a size up to 1T or 1% to 50%" },
+		{ "min_free = %", "1: min_free = \"%\": expected auto, a size up to 1T or 1% to 50%" },
 		{ "timezone =", "1: timezone = \"\": expected a zone name such as Asia/Tokyo" },
 		{ "hook = auto # comment", "1: hook = \"auto # comment\": expected auto, set_state, fexit or kretprobe" },
 		{ "hook = auto\nring_size = 1M\nhook = auto\n", "3: hook is set already on line 1" },
@@ -271,7 +278,9 @@ static void what_is_printed_reads_back_as_the_same(void)
 		"",
 		"state_dir = /a b/c\nrun_dir = /r\npin_dir = /p\nhook = fexit\nrecord_loopback = yes\n"
 		"ring_size = 1G\nsync_interval = 1500ms\nrotate_interval = 90m\nrotate_size = 1048577\n"
-		"timezone = UTC\n",
+		"heartbeat = 7500ms\nmin_free = 3M\ntimezone = UTC\n",
+		"min_free = 7%\n",
+		"min_free = 0\n",
 		T1 "address = 192.0.2.0/24:80\naddress = 0.0.0.0/0\naddress = 0.0.0.0/0:443\n"
 		"[tenant t.2]\naddress = ::/0\naddress = [::]/0:443\naddress = [2001:db8::1]:65535\n"
 		"address = ::ffff:192.0.2.7\n",
@@ -318,7 +327,7 @@ static void printed_text(void)
 	CHECK_STR(text, "state_dir = /var/lib/sekisho\nrun_dir = /run/sekisho\n"
 			"pin_dir = /sys/fs/bpf/sekisho\nhook = auto\nrecord_loopback = no\n"
 			"ring_size = 16M\nsync_interval = 1s\nrotate_interval = 6h\nrotate_size = 64M\n"
-			"timezone = Asia/Tokyo\n\n[tenant t1]\naddress = 192.0.2.1\n");
+			"heartbeat = 2m\nmin_free = auto\ntimezone = Asia/Tokyo\n\n[tenant t1]\naddress = 192.0.2.1\n");
 	free(text);
 	conf_done(&c);
 }

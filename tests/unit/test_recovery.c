@@ -123,6 +123,73 @@ static void totals_are_the_greatest_stated(void)
 	recovery_done(&r);
 }
 
+/* "disk full" is said of the counter of "ring full". */
+static void one_counter_two_reasons(void)
+{
+	struct journal *j = begin(7, 0);
+	struct recovery r;
+
+	state(j, 1, STORE_GAP_RING_FULL, 10);
+	state(j, 1, STORE_GAP_DISK_FULL, 30);
+	state(j, 2, STORE_GAP_DISK_FULL, 5);
+	state(j, 2, STORE_GAP_RING_FULL, 6);
+	journal_close(j);
+	r = scan(7);
+	CHECK_INT(r.stated_count, 2);
+	CHECK_INT(*recovery_stated(&r, 1, STORE_GAP_RING_FULL), 30);
+	CHECK_INT(*recovery_stated(&r, 2, STORE_GAP_RING_FULL), 6);
+	recovery_done(&r);
+}
+
+static void new_losses(void)
+{
+	const struct {
+		uint64_t stated, total;
+		int64_t looked, first, last; /* the kernel's of ever */
+		uint64_t count;
+		int64_t want_first;
+	} rows[] = {
+		{ 0, 0, 0, 0, 0, 0, 0 },
+		{ 0, 5, 0, 100, 200, 5, 100 },
+		{ 0, 5, 150, 100, 200, 5, 100 }, /* never stated: from the first on, whenever that was looked at */
+		{ 5, 5, 150, 100, 200, 0, 0 },
+		{ 5, 8, 150, 100, 200, 3, 150 }, /* none of the three was before the last look */
+		{ 5, 8, 0, 100, 200, 3, 100 }, /* a start: it is not known when the five were */
+		{ 5, 8, 300, 100, 200, 3, 200 }, /* never behind the last */
+		{ 9, 4, 150, 160, 200, 4, 160 }, /* another program, which counts from zero */
+		{ 9, 0, 150, 0, 0, 0, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct gap g = { .first_utc_ns = rows[i].first, .last_utc_ns = rows[i].last };
+		uint64_t stated = rows[i].stated;
+		bool any = recovery_new_loss(&stated, rows[i].total, rows[i].looked, &g);
+
+		CHECK_ROW(any == (rows[i].count != 0), "row %zu", i);
+		if (!any)
+			continue;
+		CHECK_ROW(g.count == rows[i].count && g.total == rows[i].total, "row %zu", i);
+		CHECK_ROW(g.first_utc_ns == rows[i].want_first && g.last_utc_ns == rows[i].last, "row %zu: from %lld", i,
+			  (long long)g.first_utc_ns);
+	}
+}
+
+static void gaps_of_a_start(void)
+{
+	struct recovery r = { .any = true, .last_utc_ns = 700 };
+	struct gap g;
+
+	CHECK(!recovery_start_gap(&r, CAPTURE_CONTINUED, 500, 1000, &g));
+	CHECK(recovery_start_gap(&r, CAPTURE_REPLACED, 500, 1000, &g));
+	CHECK(g.reason == STORE_GAP_PROGRAM_REPLACED && g.first_utc_ns == 500 && g.last_utc_ns == 1000 && !g.tenant);
+	CHECK(recovery_start_gap(&r, CAPTURE_FRESH, 500, 1000, &g));
+	CHECK(g.reason == STORE_GAP_NOT_ARMED && g.first_utc_ns == 700 && g.last_utc_ns == 1000);
+	CHECK(recovery_start_gap(&r, CAPTURE_FRESH, 500, 600, &g)); /* the clock was set back */
+	CHECK(g.first_utc_ns == 600 && g.last_utc_ns == 600);
+	r.any = false;
+	CHECK(!recovery_start_gap(&r, CAPTURE_FRESH, 500, 1000, &g));
+}
+
 static void the_last_anchor_and_the_last_instant(void)
 {
 	const struct anchor anchors[] = { { .boot_ns = 10, .utc_ns = 1000 }, { .boot_ns = 30, .utc_ns = 1020 },
@@ -220,4 +287,5 @@ static void what_is_no_directory_is_an_error(void)
 UNIT_SUITE(recovery, TEST(an_empty_directory), TEST(ring_position_is_the_greatest_of_this_ring),
 	   TEST(a_journal_without_rows_counts_from_its_start),
 	   TEST(totals_are_the_greatest_stated), TEST(the_last_anchor_and_the_last_instant),
-	   TEST(torn_and_unreadable_files_are_counted), TEST(imports_are_passed_over), TEST(what_is_no_directory_is_an_error));
+	   TEST(torn_and_unreadable_files_are_counted), TEST(one_counter_two_reasons), TEST(new_losses),
+	   TEST(gaps_of_a_start), TEST(imports_are_passed_over), TEST(what_is_no_directory_is_an_error));

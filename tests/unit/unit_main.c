@@ -48,6 +48,7 @@
 	X(record)         \
 	X(recovery)       \
 	X(ring)           \
+	X(room)           \
 	X(roster)         \
 	X(rung)           \
 	X(scan)           \
@@ -69,6 +70,7 @@
 	X(text)           \
 	X(utc)            \
 	X(verify)         \
+	X(verify_consent) \
 	X(verify_full)    \
 	X(wire)
 

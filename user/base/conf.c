@@ -135,6 +135,56 @@ static void print_rotate_size(const struct conf *c, char *out, size_t size)
 	snprintf(out, size, "%s", format_bytes(c->rotate_size, text));
 }
 
+static int set_heartbeat(struct conf *c, const char *value)
+{
+	/* Less would leave gaps whenever the node is busy for a moment. */
+	return parse_duration_ns(value, 5 * (uint64_t)NS_PER_SEC, 600 * (uint64_t)NS_PER_SEC, &c->heartbeat_ns);
+}
+
+static void print_heartbeat(const struct conf *c, char *out, size_t size)
+{
+	char text[24];
+
+	snprintf(out, size, "%s", format_duration(c->heartbeat_ns, text));
+}
+
+#define MIN_FREE_BYTES (UINT64_C(1) << 30)
+#define MIN_FREE_PERCENT 2
+
+static int set_min_free(struct conf *c, const char *value)
+{
+	size_t length = strlen(value);
+	uint64_t bytes = 0, percent = 0;
+	int error;
+
+	if (strcmp(value, "auto") == 0) {
+		bytes = MIN_FREE_BYTES;
+		percent = MIN_FREE_PERCENT;
+		error = 0;
+	} else if (length && value[length - 1] == '%') {
+		error = parse_u64_n(value, length - 1, 1, 50, &percent);
+	} else {
+		error = parse_bytes(value, 0, UINT64_C(1) << 40, &bytes);
+	}
+	if (error)
+		return error;
+	c->min_free_bytes = bytes;
+	c->min_free_percent = percent;
+	return 0;
+}
+
+static void print_min_free(const struct conf *c, char *out, size_t size)
+{
+	char text[16];
+
+	if (c->min_free_bytes && c->min_free_percent)
+		snprintf(out, size, "auto");
+	else if (c->min_free_percent)
+		snprintf(out, size, "%llu%%", (unsigned long long)c->min_free_percent);
+	else
+		snprintf(out, size, "%s", format_bytes(c->min_free_bytes, text));
+}
+
 static int set_timezone(struct conf *c, const char *value)
 {
 	if (!*value || strlen(value) >= sizeof(c->timezone))
@@ -158,6 +208,8 @@ static const struct key keys[] = {
 	{ "sync_interval", "10ms to 60s", set_sync_interval, print_sync_interval },
 	{ "rotate_interval", "1s to 24h", set_rotate_interval, print_rotate_interval },
 	{ "rotate_size", "1M to 1G", set_rotate_size, print_rotate_size },
+	{ "heartbeat", "5s to 10m", set_heartbeat, print_heartbeat },
+	{ "min_free", "auto, a size up to 1T or 1% to 50%", set_min_free, print_min_free },
 	{ "timezone", "a zone name such as Asia/Tokyo", set_timezone, print_timezone },
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -172,6 +224,9 @@ void conf_defaults(struct conf *ret_conf)
 	ret_conf->sync_interval_ns = (uint64_t)NS_PER_SEC;
 	ret_conf->rotate_interval_ns = 6 * 3600 * (uint64_t)NS_PER_SEC;
 	ret_conf->rotate_size = 64 << 20;
+	ret_conf->heartbeat_ns = 120 * (uint64_t)NS_PER_SEC;
+	ret_conf->min_free_bytes = MIN_FREE_BYTES;
+	ret_conf->min_free_percent = MIN_FREE_PERCENT;
 }
 
 struct reader {

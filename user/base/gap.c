@@ -38,6 +38,7 @@ const char *gap_reason_text(uint32_t reason)
 		[STORE_GAP_CLOSE_LOST] = "close time lost",
 		[STORE_GAP_UNRESOLVED] = "selector unresolved",
 		[STORE_GAP_NOT_EVALUATED] = "selector not evaluated by this hook",
+		[STORE_GAP_DISK_FULL] = "disk full",
 	};
 	static _Thread_local char other[24];
 

@@ -148,7 +148,7 @@ static int run(const char *conf_path, struct conf *conf, int ready)
 	if (ready >= 0)
 		leave_terminal(ready);
 	run_until_stopped(node, signals);
-	log_info("stopping; the kernel goes on recording into the ring for up to 120 s");
+	log_info("stopping; the kernel goes on recording into the ring until the heartbeat runs out");
 	server_stop(server);
 	node_stop(node);
 	return EXIT_YES;

@@ -98,10 +98,22 @@ static void show_recording(const json_t *s)
 		printf("           LAST RUN FAILED: %s\n", text(sealed, "error"));
 }
 
+static void show_disk(const json_t *disk)
+{
+	if (json_is_string(json_object_get(disk, "stopped_since")))
+		printf("Disk:      RECORDING STOPPED since %s: %.1f MiB are free, min_free is %.1f MiB\n",
+		       text(disk, "stopped_since"), (double)number(disk, "free") / (1 << 20),
+		       (double)number(disk, "min_free") / (1 << 20));
+	if (json_is_true(json_object_get(disk, "sealing_waits")))
+		printf("Disk:      sealing waits for more room than min_free, %.1f MiB\n",
+		       (double)number(disk, "min_free") / (1 << 20));
+}
+
 static void show(const json_t *s)
 {
 	const json_t *clock = json_object_get(s, "clock");
 	const json_t *tenants = json_object_get(s, "tenants");
+	const json_t *disk = json_object_get(s, "disk");
 	const char *blind = text(s, "cannot_see");
 	size_t i;
 	json_t *item;
@@ -112,7 +124,8 @@ static void show(const json_t *s)
 	if (*blind && *blind != '-')
 		printf("           cannot see: %s\n", blind);
 	printf("Store:     %s, %.1f MiB on disk\n", text(s, "state_dir"),
-	       (double)number(s, "disk_bytes") / (1 << 20));
+	       (double)number(disk, "used") / (1 << 20));
+	show_disk(disk);
 	show_recording(s);
 	if (json_is_true(json_object_get(clock, "synchronised")))
 		printf("Clock:     synchronised, error at most %.3f ms\n",
@@ -128,10 +141,12 @@ static void show(const json_t *s)
 
 static int no_daemon(const struct command *c, const struct problem *p)
 {
+	char duration[24];
+
 	log_error("%s", p->text);
 	if (capture_is_pinned(c->conf.pin_dir))
-		log_error("its program is still pinned in %s: the kernel records into the ring for at most 120 s after the last heartbeat",
-			  c->conf.pin_dir);
+		log_error("its program is still pinned in %s: the kernel records into the ring for at most %s after the last heartbeat",
+			  c->conf.pin_dir, format_duration(c->conf.heartbeat_ns, duration));
 	return EXIT_NO_DAEMON;
 }
 

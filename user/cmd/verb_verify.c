@@ -60,6 +60,14 @@ static void show(const struct verify_facts *f, bool full)
 		printf("Rows:      %llu decoded, %llu Merkle roots derived; %llu addresses looked up for %llu "
 		       "sources\n", (unsigned long long)f->decoded_rows, (unsigned long long)f->roots,
 		       (unsigned long long)f->lookups, (unsigned long long)f->sources);
+	if (f->no_consents)
+		printf("Consent:   no ledger of consents: whether records are covered cannot be told\n");
+	else if (f->uncovered)
+		printf("NO CONSENT: %llu %s that no grant covers, the first: %s\n", (unsigned long long)f->uncovered,
+		       full ? "rows" : "sections with rows", f->first_uncovered.text);
+	else if (full)
+		printf("Consent:   %llu rows covered by the grants they name, %llu imported\n",
+		       (unsigned long long)f->covered, (unsigned long long)f->imported);
 	if (f->torn)
 		printf("Note:      %llu files end in an unfinished append (power loss or kill), set aside\n"
 		       "           the first: %s\n", (unsigned long long)f->torn, f->first_torn.text);
@@ -101,9 +109,14 @@ static void show_json(const struct verify_facts *f, bool full)
 		set(o, "roots", f->roots);
 		set(o, "sources", f->sources);
 		set(o, "lookups", f->lookups);
+		set(o, "covered", f->covered);
+		set(o, "imported", f->imported);
 	}
 	set(o, "sealed", f->sealed);
 	json_object_set_new(o, "no_custody", json_boolean(f->no_custody));
+	set(o, "uncovered", f->uncovered);
+	json_object_set_new(o, "first_uncovered", text_or_null(&f->first_uncovered, f->uncovered));
+	json_object_set_new(o, "no_consents", json_boolean(f->no_consents));
 	set(o, "torn", f->torn);
 	json_object_set_new(o, "first_torn", text_or_null(&f->first_torn, f->torn));
 	set(o, "damaged", f->bad);
@@ -120,8 +133,9 @@ static void help(void)
 	       "first damaged file and offset. With --full every row is decoded: their order, the\n"
 	       "facts about them and their Merkle root are derived again, and the index is asked\n"
 	       "for every source and must answer as a scan does. Each section that custody knows must\n"
-	       "be there, and no other.\n"
-	       "Exit status: 0 all match, 5 damaged.\n");
+	       "be there, and no other. Each record must be covered by the grant that it names: by its\n"
+	       "section's header, with --full row by row.\n"
+	       "Exit status: 0 all match, 5 damaged, or a record that no grant covers.\n");
 }
 
 int verb_verify(struct command *c, int argc, char **argv)
@@ -157,5 +171,5 @@ int verb_verify(struct command *c, int argc, char **argv)
 		show_json(&facts, o.full);
 	else
 		show(&facts, o.full);
-	return facts.bad ? EXIT_DAMAGED : EXIT_YES;
+	return facts.bad || facts.uncovered ? EXIT_DAMAGED : EXIT_YES;
 }

@@ -18,6 +18,7 @@
 #include "segment/section_reader.h"
 #include "verify.h"
 #include "verify_catalog.h"
+#include "verify_consent.h"
 #include "verify_custody.h"
 #include "verify_full.h"
 
@@ -55,8 +56,9 @@ struct worker {
 	struct plan *plan;
 	pthread_t thread;
 	struct verify_room room;
+	struct verify_consent consent;
 	struct verify_facts facts;
-	size_t file, bad_file, torn_file; /* at work; of first_bad and first_torn */
+	size_t file, bad_file, torn_file, uncovered_file; /* at work; of the first of each */
 	char path[160]; /* of the file at work, below the state directory */
 	uint64_t told; /* bytes of it */
 };
@@ -170,8 +172,9 @@ static int check_section(struct worker *w, int dir, struct segment_reader *r, co
 			bad_at(w, at, "block fails its checksum");
 	} else if (!error) {
 		error = verify_custody_see(&w->plan->custody, w->plan->files[w->file].tenant, r, s);
-		if (!error && w->plan->request->full)
-			error = check_rows(w, r, s);
+		if (!error)
+			error = w->plan->request->full ? check_rows(w, r, s) :
+							 verify_consent_section(&w->consent, r, s);
 	}
 	tell(w, s->offset + s->bytes, false);
 	return error;
@@ -250,7 +253,7 @@ static void check_file(struct worker *w)
 	struct plan *plan = w->plan;
 	const struct file *f = &plan->files[w->file];
 	struct problem p;
-	uint64_t bad = w->facts.bad;
+	uint64_t bad = w->facts.bad, uncovered = w->consent.uncovered;
 	int error;
 
 	if (f->tenant)
@@ -259,9 +262,13 @@ static void check_file(struct worker *w)
 		snprintf(w->path, sizeof(w->path), "journal/%s", f->name);
 	w->told = 0;
 	tell(w, 0, false);
+	w->consent.path = w->path;
+	w->consent.tenant = f->tenant;
 	error = f->tenant ? check_segment(w, f, &p) : check_journal(w, f->name, &p);
 	if (!error && f->tenant && w->facts.bad > bad && verify_custody_skip(&plan->custody, w->path))
 		error = problem(&p, -ENOMEM, "out of memory");
+	if (!uncovered && w->consent.uncovered)
+		w->uncovered_file = w->file;
 	tell(w, f->bytes, true);
 	if (!error)
 		return;
@@ -337,7 +344,7 @@ static void add(struct verify_facts *to, const struct verify_facts *f)
 /* Sums; the first torn and bad objects are those of the least file. */
 static void merge(struct worker *workers, unsigned int n, struct verify_facts *facts)
 {
-	size_t bad_file = SIZE_MAX, torn_file = SIZE_MAX;
+	size_t bad_file = SIZE_MAX, torn_file = SIZE_MAX, uncovered_file = SIZE_MAX;
 
 	for (unsigned int i = 0; i < n; i++) {
 		struct worker *w = &workers[i];
@@ -345,6 +352,10 @@ static void merge(struct worker *workers, unsigned int n, struct verify_facts *f
 		add(facts, &w->facts);
 		facts->decoded_rows += w->room.rows;
 		facts->lookups += w->room.lookups;
+		facts->covered += w->consent.covered;
+		facts->imported += w->consent.imported;
+		facts->uncovered += w->consent.uncovered;
+		facts->no_consents |= w->consent.unknown;
 		if (w->facts.bad && w->bad_file < bad_file) {
 			bad_file = w->bad_file;
 			facts->first_bad = w->facts.first_bad;
@@ -352,6 +363,10 @@ static void merge(struct worker *workers, unsigned int n, struct verify_facts *f
 		if (w->facts.torn && w->torn_file < torn_file) {
 			torn_file = w->torn_file;
 			facts->first_torn = w->facts.first_torn;
+		}
+		if (w->consent.uncovered && w->uncovered_file < uncovered_file) {
+			uncovered_file = w->uncovered_file;
+			facts->first_uncovered = w->consent.first;
 		}
 	}
 }
@@ -363,12 +378,17 @@ static int check_files(struct plan *plan, struct verify_facts *facts, struct pro
 
 	if (!workers)
 		return problem(p, -ENOMEM, "out of memory");
-	for (unsigned int i = 0; i < n; i++)
+	for (unsigned int i = 0; i < n; i++) {
 		workers[i].plan = plan;
+		workers[i].consent.store = plan->store;
+		workers[i].room.consent = &workers[i].consent;
+	}
 	run_workers(workers, n);
 	merge(workers, n, facts);
-	for (unsigned int i = 0; i < n; i++)
+	for (unsigned int i = 0; i < n; i++) {
 		verify_room_done(&workers[i].room);
+		verify_consent_done(&workers[i].consent);
+	}
 	free(workers);
 	if (plan->error)
 		*p = plan->problem;

@@ -22,9 +22,14 @@ struct verify_facts {
 	uint64_t decoded_rows; /* of journals and sections */
 	uint64_t roots; /* that were derived from the rows again */
 	uint64_t sources, lookups; /* distinct in each section; asked of its index, absent ones too */
+	uint64_t covered, imported; /* rows that a grant covers, and those that need none */
 
 	uint64_t sealed; /* sections that are there as custody states them */
 	bool no_custody; /* it states none: a copy of segments alone; what was removed cannot be told */
+
+	uint64_t uncovered; /* by no grant: rows (full) or sections */
+	struct problem first_uncovered; /* "segments/t1/2026-11-22.sks offset 1234: ..." */
+	bool no_consents; /* neither consents nor custody: a copy of segments alone; what covers them cannot be told */
 
 	uint64_t torn; /* files that end in an unfinished append, set aside by its writer */
 	struct problem first_torn; /* "segments/t1/2026-11-22.sks offset 1234" */

@@ -207,6 +207,8 @@ int verify_full_scan(struct segment_reader *r, const struct section_reader *s, s
 	b = room->blocks[0];
 	merkle_secret(r->secret, s->facts.journal_id, s->facts.run, secret);
 	merkle_begin(&scan.merkle, secret);
+	if (room->consent)
+		error = verify_consent_begin(room->consent, s);
 	for (uint32_t i = 0; i < s->block_count && !error; i++) {
 		uint64_t at = s->blocks[i].offset;
 
@@ -215,6 +217,8 @@ int verify_full_scan(struct segment_reader *r, const struct section_reader *s, s
 			return FOUND(ret_finding, at, "the block does not decode");
 		if (!error)
 			error = scan_block(&scan, b, at, ret_finding);
+		if (!error && room->consent)
+			error = verify_consent_block(room->consent, s, b, at);
 		room->rows += b->rows;
 	}
 	if (!error && s->facts.rows)
@@ -423,6 +427,8 @@ int verify_full_journal(struct journal_reader *r, struct verify_room *room,
 			return FOUND(ret_finding, f->offset, "the frame does not decode");
 		if (!error)
 			error = check_frame(r, f, room->frame, ret_finding);
+		if (!error && room->consent)
+			error = verify_consent_frame(room->consent, r, f, room->frame);
 		room->rows += f->rows;
 	}
 	return error;

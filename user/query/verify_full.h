@@ -11,6 +11,7 @@
 
 #include "journal/journal_reader.h"
 #include "segment/section_reader.h"
+#include "verify_consent.h"
 
 /* The first thing that is not so. */
 struct verify_finding {
@@ -36,6 +37,7 @@ struct verify_room {
 	uint32_t block_at[2];
 	struct record *frame; /* JOURNAL_FRAME_ROWS_MAX */
 	uint64_t rows, lookups; /* decoded and asked so far */
+	struct verify_consent *consent; /* judges each row; NULL: nobody does */
 };
 void verify_room_done(struct verify_room *room);
 

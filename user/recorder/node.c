@@ -86,13 +86,23 @@ static void signal_clock(void)
 	(void)kill(getpid(), NODE_SIGNAL_CLOCK);
 }
 
+static struct recorder_limits limits_of(const struct conf *c)
+{
+	return (struct recorder_limits){
+		.record_loopback = c->record_loopback,
+		.rotate_interval_ns = c->rotate_interval_ns,
+		.rotate_size = c->rotate_size,
+		.heartbeat_ns = c->heartbeat_ns,
+		.room = { .bytes = c->min_free_bytes, .percent = (unsigned int)c->min_free_percent },
+	};
+}
+
 static int start_threads(struct node *n, int64_t unarmed_from_ns, struct problem *p)
 {
 	struct recorder_parts parts = {
 		.store = &n->store,
 		.capture = n->capture,
-		.rotate_interval_ns = n->conf.rotate_interval_ns,
-		.rotate_size = n->conf.rotate_size,
+		.limits = limits_of(&n->conf),
 		.clock_was_set = signal_clock,
 		.unarmed_from_ns = unarmed_from_ns,
 	};
@@ -108,7 +118,7 @@ static int start_threads(struct node *n, int64_t unarmed_from_ns, struct problem
 		return error;
 	parts.syncer = n->syncer;
 	parts.sealer = n->sealer;
-	return recorder_start(&parts, &roster, &consents, n->conf.record_loopback, &n->recorder, p);
+	return recorder_start(&parts, &roster, &consents, &n->recorder, p);
 }
 
 static void destroy(struct node *n)
@@ -238,6 +248,7 @@ static void keep_fixed(const struct conf *old, struct conf *new)
 /* With n->lock held. Takes `conf` over. */
 static int apply(struct node *n, struct conf *conf, struct problem *p)
 {
+	const struct recorder_limits limits = limits_of(conf);
 	struct consents for_recorder, for_us = {};
 	struct roster roster;
 	int error = make_roster(n, conf, &for_recorder, &roster, p);
@@ -251,9 +262,7 @@ static int apply(struct node *n, struct conf *conf, struct problem *p)
 	}
 	if (!error) {
 		syncer_set_interval(n->syncer, conf->sync_interval_ns);
-		error = recorder_set_roster(n->recorder, &roster, &for_recorder,
-					    conf->record_loopback, conf->rotate_interval_ns,
-					    conf->rotate_size, p);
+		error = recorder_set_roster(n->recorder, &roster, &for_recorder, &limits, p);
 		consents_done(&n->consents);
 		n->consents = for_us;
 		if (conf != &n->conf) {
@@ -448,6 +457,13 @@ static json_t *sealed_json(struct node *n)
 			 last.text[0] ? json_string(last.text) : json_null());
 }
 
+static json_t *disk_json(const struct recorder_status *s, uint64_t used)
+{
+	return json_pack("{s:I, s:I, s:I, s:o, s:b}", "used", (json_int_t)used, "free", (json_int_t)s->room.free_bytes, "min_free",
+			 (json_int_t)s->room.keep_bytes, "stopped_since", time_json(s->room.stopped_ns),
+			 "sealing_waits", s->seal_waits);
+}
+
 json_t *node_status(struct node *n)
 {
 	struct recorder_status s;
@@ -467,14 +483,14 @@ json_t *node_status(struct node *n)
 	for (size_t i = 0; i < n->conf.tenant_count; i++)
 		json_array_append_new(tenants, tenant_json(n, &n->conf.tenants[i], &places, now));
 	status = json_pack(
-		"{s:b, s:s, s:s, s:o, s:s, s:b, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:I, s:{s:b, s:I}, s:o}",
-		"live", s.armed && !s.write_error && !sync.error, "hook",
+		"{s:b, s:s, s:s, s:o, s:s, s:b, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:o, s:{s:b, s:I}, s:o}",
+		"live", s.armed && !s.write_error && !sync.error && !s.room.stopped_ns, "hook",
 		rung_name(capture_rung(n->capture)), "cannot_see",
 		rung_blind_spot(capture_rung(n->capture)), "started", time_json(s.started_ns),
 		"state_dir", n->conf.state_dir, "record_loopback", n->conf.record_loopback,
 		"recorder", recorder_json(&s), "ring", "bytes", (json_int_t)s.ring_bytes, "waiting",
 		(json_int_t)s.ring_waiting, "produced", (json_int_t)s.ring_produced, "journal",
-		journal_json(n, &s), "sealed", sealed_json(n), "disk_bytes", (json_int_t)disk,
+		journal_json(n, &s), "sealed", sealed_json(n), "disk", disk_json(&s, disk),
 		"clock", "synchronised", anchor_synchronised(&s.clock), "max_error_ns",
 		(json_int_t)s.clock.max_error_ns, "tenants", tenants);
 	pthread_mutex_unlock(&n->lock);
@@ -492,6 +508,7 @@ static int drain_for_disarm(struct conf *conf, struct problem *p)
 		return problem(p, -ENOMEM, "out of memory");
 	n->conf = *conf;
 	memset(conf, 0, sizeof(*conf));
+	n->conf.min_free_bytes = n->conf.min_free_percent = 0; /* the ring goes: its events take the last room */
 	n->lock_fd = -1;
 	n->store = (struct store_dir){ -1, -1, -1, -1, -1 };
 	pthread_mutex_init(&n->lock, NULL);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "base/utc.h"
+#include "fresh_journal.h"
 #include "intake.h"
 #include "places.h"
 #include "pump.h"
@@ -19,6 +20,8 @@
  */
 #define ROTATE_AGE_MAX_NS (23 * 3600 * NS_PER_SEC)
 #define ROTATE_RETRY_NS (10 * NS_PER_SEC)
+/* While there is no room on the disk, losses are stated so often only: each statement takes some. */
+#define STOPPED_LOSS_INTERVAL_NS (60 * NS_PER_SEC)
 
 struct pump {
 	const struct recorder_parts *parts;
@@ -38,6 +41,9 @@ struct pump {
 	uint64_t journal_gaps;
 	int64_t journal_begun_ns; /* boot time */
 	int write_error;
+	struct room room;
+	bool stopped_losses; /* what is not stated yet was lost while there was no room */
+	bool seal_waits;
 };
 
 /* Says once that writing fails, and once that it works again. */
@@ -86,46 +92,31 @@ static const struct anchor *newest_anchor(const struct pump *pump)
 	return pump->anchors.count ? &pump->anchors.list[pump->anchors.count - 1] : NULL;
 }
 
-/* Creates a journal that can be read alone: tenants, anchors and counters come first. */
 static int begin_journal(struct pump *pump, struct problem *p)
 {
-	const struct journal_origin origin = {
-		.ring_id = capture_ring_id(pump->parts->capture),
-		.ring_position = ring_consumer(pump->ring),
-		.rung = (uint8_t)capture_rung(pump->parts->capture),
-	};
 	const struct anchor *newest = newest_anchor(pump);
 	struct anchor carried = newest ? *newest : (struct anchor){}, now;
+	const struct fresh_journal fresh = {
+		.origin = {
+			.ring_id = capture_ring_id(pump->parts->capture),
+			.ring_position = ring_consumer(pump->ring),
+			.rung = (uint8_t)capture_rung(pump->parts->capture),
+		},
+		.roster = &pump->roster,
+		.stated = &pump->stated,
+		.newest = newest ? &carried : NULL,
+	};
 	struct journal *j;
-	int error = journal_create(pump->parts->store->journal, &origin, &j, p);
+	int error = fresh_journal(pump->parts->store->journal, &fresh, &j, &now, p);
 
 	if (error)
 		return error;
-	anchor_sample(&now);
-	error = journal_append_tenants(j, pump->roster.names, pump->roster.name_count);
-	if (!error && newest)
-		error = journal_append_anchor(j, &carried);
-	if (!error)
-		error = journal_append_anchor(j, &now);
-	for (size_t i = 0; i < pump->stated.stated_count && !error; i++) {
-		const struct stated_loss *s = &pump->stated.stated[i];
-		struct gap carry = { .first_utc_ns = now.utc_ns, .last_utc_ns = now.utc_ns,
-				     .total = s->total, .tenant = s->tenant, .reason = s->reason };
-
-		error = journal_append_gaps(j, &carry, 1);
-	}
-	if (error) {
-		problem(p, error, "cannot begin journal/%s: %s", journal_name(j), strerror(-error));
-		(void)unlinkat(pump->parts->store->journal, journal_name(j), 0);
-		journal_close(j);
-		return error;
-	}
 	journal_close(pump->journal);
 	pump->journal = j;
 	pump->journal_gaps = 0;
 	pump->journal_begun_ns = boot_now_ns();
 	anchors_done(&pump->anchors);
-	if (newest)
+	if (fresh.newest)
 		(void)anchors_add(&pump->anchors, &carried);
 	(void)anchors_add(&pump->anchors, &now);
 	return 0;
@@ -172,46 +163,59 @@ const struct places *pump_places_now(const struct pump *pump)
 	return &pump->places;
 }
 
-/* Where to go on: behind what earlier frames of this ring hold. */
-static void resume_ring(struct pump *pump)
-{
-	const struct recovery *r = &pump->stated;
+static void state_losses(struct pump *pump);
 
-	if (!r->same_ring)
-		return;
-	if ((int64_t)(ring_producer(pump->ring) - r->ring_end) < 0) {
-		log_warn("a journal claims ring position %llu, which was never written: ignoring it",
-			 (unsigned long long)r->ring_end);
-		return;
-	}
-	ring_release(pump->ring, r->ring_end);
-}
-
-/* States the time in which nothing was armed before this start. */
 static int state_start_gap(struct pump *pump)
 {
-	struct gap g = { .last_utc_ns = utc_now_ns() };
+	struct gap g;
 
-	switch (capture_how_started(pump->parts->capture)) {
-	case CAPTURE_CONTINUED:
-		return 0;
-	case CAPTURE_REPLACED:
-		g.reason = STORE_GAP_PROGRAM_REPLACED;
-		g.first_utc_ns = pump->parts->unarmed_from_ns;
-		break;
-	case CAPTURE_FRESH:
-		if (!pump->stated.any)
-			return 0; /* a new store: nothing was promised for the time before */
-		g.reason = STORE_GAP_NOT_ARMED;
-		g.first_utc_ns = pump->stated.last_utc_ns;
-		break;
-	}
-	if (g.first_utc_ns > g.last_utc_ns)
-		g.first_utc_ns = g.last_utc_ns; /* the clock was set back meanwhile */
-	return add_gap(pump, &g);
+	return recovery_start_gap(&pump->stated, capture_how_started(pump->parts->capture),
+				  pump->parts->unarmed_from_ns, utc_now_ns(), &g) ? add_gap(pump, &g) : 0;
 }
 
-static int begin(struct pump *pump, bool record_loopback, struct problem *p)
+/* Whether there is room on the disk; says once when that changes. */
+static bool has_room(struct pump *pump)
+{
+	const struct room *r = &pump->room;
+	char free_text[16], keep_text[16];
+
+	switch (room_look(&pump->room)) {
+	case ROOM_AS_BEFORE:
+		break;
+	case ROOM_AGAIN:
+		log_info("there is room on the disk again: recording goes on");
+		break;
+	case ROOM_STOPPED:
+		log_error("recording stopped: %s are free on the disk, min_free is %s; events wait in the ring",
+			  format_bytes(r->free_bytes >> 10 << 10, free_text),
+			  format_bytes(r->keep_bytes >> 10 << 10, keep_text));
+		state_losses(pump); /* those of before were not for this */
+		pump->stopped_losses = true;
+		break;
+	}
+	return !r->stopped_ns;
+}
+
+static void kick_sealer(struct pump *pump)
+{
+	bool waited = pump->seal_waits;
+
+	(void)has_room(pump);
+	pump->seal_waits = !room_to_seal(&pump->room, pump->parts->store->journal);
+	if (!pump->seal_waits)
+		sealer_kick(pump->parts->sealer, journal_name(pump->journal));
+	else if (!waited)
+		log_warn("sealing waits until there is more room on the disk than min_free");
+}
+
+int pump_seal(struct pump *pump, struct problem *p)
+{
+	if (pump->seal_waits)
+		kick_sealer(pump);
+	return pump->seal_waits ? problem(p, -ENOSPC, "sealing waits until the disk has more room than min_free") : 0;
+}
+
+static int begin(struct pump *pump, struct problem *p)
 {
 	struct capture *capture = pump->parts->capture;
 	int error = recovery_scan(pump->parts->store->journal, capture_ring_id(capture),
@@ -222,13 +226,15 @@ static int begin(struct pump *pump, bool record_loopback, struct problem *p)
 	if (pump->stated.unreadable)
 		log_error("%u journal files cannot be read and stay where they are; run sekisho verify",
 			  pump->stated.unreadable);
-	resume_ring(pump);
+	if (recovery_resume(&pump->stated, pump->ring))
+		log_warn("a journal claims ring position %llu, which was never written: ignoring it",
+			 (unsigned long long)pump->stated.ring_end);
 	if (pump->stated.last_anchor.boot_ns)
 		(void)anchors_add(&pump->anchors, &pump->stated.last_anchor);
 	error = begin_journal(pump, p);
 	if (error)
 		return error;
-	capture_set_loopback(capture, record_loopback);
+	capture_set_loopback(capture, pump->parts->limits.record_loopback);
 	error = places_begin(&pump->places, capture, &pump->roster, &pump->stated, p);
 	if (!error)
 		error = apply_roster(pump, p);
@@ -240,12 +246,12 @@ static int begin(struct pump *pump, bool record_loopback, struct problem *p)
 	if (!error)
 		error = start_syncing(pump, p);
 	if (!error)
-		sealer_kick(pump->parts->sealer, journal_name(pump->journal));
+		kick_sealer(pump);
 	return error;
 }
 
 int pump_open(const struct recorder_parts *parts, struct roster *roster, struct consents *consents,
-	      bool record_loopback, struct pump **ret_pump, struct problem *p)
+	      struct pump **ret_pump, struct problem *p)
 {
 	struct pump *pump = calloc(1, sizeof(*pump));
 	int error = -ENOMEM;
@@ -260,12 +266,13 @@ int pump_open(const struct recorder_parts *parts, struct roster *roster, struct 
 	}
 	pump->parts = parts;
 	pump->ring = capture_ring(parts->capture);
+	pump->room = (struct room){ .fd = parts->store->root, .limit = parts->limits.room };
 	pump->loss_changes = UINT64_MAX;
 	pump->roster = *roster;
 	pump->consents = *consents;
 	memset(roster, 0, sizeof(*roster));
 	memset(consents, 0, sizeof(*consents));
-	error = begin(pump, record_loopback, p);
+	error = begin(pump, p);
 	if (error) {
 		pump_close(pump);
 		return error;
@@ -358,21 +365,31 @@ static void state_malformed(struct pump *pump)
 		pump->unstated_malformed = 0;
 }
 
+static int no_room(const struct pump *pump, struct problem *p)
+{
+	char text[16];
+
+	return problem(p, -ENOSPC, "recording has stopped: the disk has less room than min_free (%s)",
+		       format_bytes(pump->room.keep_bytes >> 10 << 10, text));
+}
+
 int pump_drain(struct pump *pump, struct problem *p)
 {
 	/* Only what is there now: a flood must not keep timers and calls waiting. */
 	uint64_t end = ring_producer(pump->ring), position = ring_consumer(pump->ring);
 	int error = 0;
 
+	(void)has_room(pump); /* also when nothing waits: status tells */
 	while (!error && (int64_t)(end - position) > 0) {
 		uint64_t before = position;
 		uint64_t refused = pump->refused, malformed = pump->malformed;
 		uint64_t unstated = pump->unstated_malformed;
 		size_t count;
 
+		if (!has_room(pump))
+			return no_room(pump, p);
 		pump->recent_before = pump->recent;
 		count = read_batch(pump, &position);
-
 		if (position == before)
 			break; /* the next record is still being filled */
 		if (count)
@@ -404,50 +421,58 @@ void pump_clock_was_set(struct pump *pump)
 		log_error("%s", p.text);
 }
 
-/* States what a counter has gained since the last gap about it. */
-static void state_loss(struct pump *pump, uint32_t tenant, uint32_t reason, uint64_t total,
+/* States what a counter has gained since the last gap about it. False: it could not be written. */
+static bool state_loss(struct pump *pump, uint32_t tenant, uint32_t reason, uint64_t total,
 		       int64_t first_utc, int64_t last_utc)
 {
 	uint64_t *stated = recovery_stated(&pump->stated, tenant, reason);
-	struct gap g = { .last_utc_ns = last_utc, .total = total, .tenant = tenant,
-			 .reason = reason };
+	struct gap g = { .first_utc_ns = first_utc, .last_utc_ns = last_utc, .tenant = tenant, .reason = reason };
 
-	if (!stated || total == *stated)
-		return;
-	if (total < *stated)
-		*stated = 0; /* another program counts from zero again */
-	g.count = total - *stated;
-	/* The kernel knows the first loss ever; after that, not before the last look. */
-	g.first_utc_ns = *stated && pump->last_loss_check_ns > first_utc ?
-				 pump->last_loss_check_ns : first_utc;
-	if (g.first_utc_ns > g.last_utc_ns)
-		g.first_utc_ns = g.last_utc_ns;
-	if (total > *stated && add_gap(pump, &g) == 0)
-		*stated = total;
+	if (!stated)
+		return false;
+	if (!recovery_new_loss(stated, total, pump->last_loss_check_ns, &g))
+		return true;
+	if (reason == STORE_GAP_RING_FULL && pump->stopped_losses)
+		g.reason = STORE_GAP_DISK_FULL;
+	if (add_gap(pump, &g))
+		return false;
+	*stated = total;
+	return true;
 }
 
-void pump_losses(struct pump *pump)
+static void state_losses(struct pump *pump)
 {
 	struct capture_loss *losses;
 	size_t count;
 	int64_t now = utc_now_ns();
 	uint64_t skipped = capture_skipped(pump->parts->capture);
 	uint64_t changes = capture_loss_changes(pump->parts->capture);
+	bool all = true;
 
 	if (changes != pump->loss_changes &&
 	    capture_losses(pump->parts->capture, &losses, &count) == 0) {
-		pump->loss_changes = changes;
 		/* Reasons have the same numbers in the ring and in the store. */
 		for (size_t i = 0; i < count; i++)
-			state_loss(pump, losses[i].tenant, losses[i].reason, losses[i].total,
-				   anchors_utc(&pump->anchors, losses[i].first_boot_ns),
-				   anchors_utc(&pump->anchors, losses[i].last_boot_ns));
+			all &= state_loss(pump, losses[i].tenant, losses[i].reason, losses[i].total,
+					  anchors_utc(&pump->anchors, losses[i].first_boot_ns),
+					  anchors_utc(&pump->anchors, losses[i].last_boot_ns));
 		free(losses);
+		if (all)
+			pump->loss_changes = changes;
 	}
 	if (skipped)
-		state_loss(pump, 0, STORE_GAP_HOOK_BUSY, skipped,
-			   pump->last_loss_check_ns ? pump->last_loss_check_ns : now, now);
+		all &= state_loss(pump, 0, STORE_GAP_HOOK_BUSY, skipped,
+				  pump->last_loss_check_ns ? pump->last_loss_check_ns : now, now);
+	if (!all)
+		return; /* what was lost since the last look is stated when it can be written */
 	pump->last_loss_check_ns = now;
+	pump->stopped_losses = pump->room.stopped_ns != 0;
+}
+
+void pump_losses(struct pump *pump)
+{
+	if (!pump->room.stopped_ns || utc_now_ns() - pump->last_loss_check_ns >= STOPPED_LOSS_INTERVAL_NS)
+		state_losses(pump);
 }
 
 bool pump_rotation_due(const struct pump *pump)
@@ -457,11 +482,11 @@ bool pump_rotation_due(const struct pump *pump)
 	bool something = journal_rows(pump->journal) || pump->journal_gaps;
 	struct syncer_state sync;
 
-	if (utc_now_ns() < pump->retry_rotation_ns)
+	if (utc_now_ns() < pump->retry_rotation_ns || pump->room.stopped_ns)
 		return false;
 	syncer_state(parts->syncer, &sync);
-	return sync.suspect || journal_size(pump->journal) >= parts->rotate_size ||
-	       (something && (uint64_t)age >= parts->rotate_interval_ns) || age >= ROTATE_AGE_MAX_NS;
+	return sync.suspect || journal_size(pump->journal) >= parts->limits.rotate_size ||
+	       (something && (uint64_t)age >= parts->limits.rotate_interval_ns) || age >= ROTATE_AGE_MAX_NS;
 }
 
 int pump_rotate(struct pump *pump, struct problem *p)
@@ -470,19 +495,19 @@ int pump_rotate(struct pump *pump, struct problem *p)
 	int error;
 
 	syncer_state(pump->parts->syncer, &sync);
-	error = begin_journal(pump, p);
+	error = has_room(pump) ? begin_journal(pump, p) : no_room(pump, p);
 	if (!error)
 		error = start_syncing(pump, p);
 	if (error || sync.suspect) /* a disk that goes on failing must not get a file with each sync */
 		pump->retry_rotation_ns = utc_now_ns() + ROTATE_RETRY_NS;
 	if (!error)
-		sealer_kick(pump->parts->sealer, journal_name(pump->journal));
+		kick_sealer(pump);
 	pump_state_places(pump, true); /* the new file says what goes on, for a start that finds it alone */
 	return error;
 }
 
 int pump_set_roster(struct pump *pump, struct roster *roster, struct consents *consents,
-		    bool record_loopback, struct problem *p)
+		    struct problem *p)
 {
 	int error;
 
@@ -504,7 +529,8 @@ int pump_set_roster(struct pump *pump, struct roster *roster, struct consents *c
 		return problem(p, error, "cannot write the journal: %s; nothing is recorded",
 			       strerror(-error));
 	}
-	capture_set_loopback(pump->parts->capture, record_loopback);
+	capture_set_loopback(pump->parts->capture, pump->parts->limits.record_loopback);
+	pump->room.limit = pump->parts->limits.room;
 	error = apply_roster(pump, p);
 	if (!error)
 		pump_state_places(pump, false);
@@ -518,7 +544,9 @@ int pump_revoke(struct pump *pump, uint32_t tenant, struct problem *p)
 	if (error)
 		return problem(p, error, "cannot end the grant in the kernel: %s", strerror(-error));
 	roster_drop(&pump->roster, tenant);
-	return pump_drain(pump, p);
+	error = pump_drain(pump, p);
+	/* Without room what is in the ring waits there: all of it is from before. */
+	return error == -ENOSPC && pump->room.stopped_ns ? 0 : error;
 }
 
 int pump_state_stop(struct pump *pump, struct problem *p)
@@ -554,6 +582,8 @@ void pump_status(struct pump *pump, struct recorder_status *s)
 	s->ring_waiting = s->ring_produced - ring_consumer(pump->ring);
 	s->last_record_ns = pump->last_record_ns;
 	s->write_error = pump->write_error;
+	s->room = pump->room;
+	s->seal_waits = pump->seal_waits;
 	s->live_tenants = pump->roster.live_count;
 	s->uncovered_selectors = pump->roster.uncovered;
 	if (clock)

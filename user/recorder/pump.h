@@ -12,11 +12,12 @@
 
 struct pump;
 
-/* `parts` is borrowed and may change its rotation limits; the roster and consents are taken over. */
+/* `parts` is borrowed and may change its limits; the roster and consents are taken over. */
 int pump_open(const struct recorder_parts *parts, struct roster *roster, struct consents *consents,
-	      bool record_loopback, struct pump **ret_pump, struct problem *p);
+	      struct pump **ret_pump, struct problem *p);
 void pump_close(struct pump *pump);
 
+/* -ENOSPC also while there is no room on the disk (room.h): then everything stays in the ring. */
 int pump_drain(struct pump *pump, struct problem *p);
 void pump_anchor(struct pump *pump);
 void pump_clock_was_set(struct pump *pump);
@@ -28,8 +29,10 @@ const struct places *pump_places_now(const struct pump *pump);
 void pump_state_places(struct pump *pump, bool open);
 bool pump_rotation_due(const struct pump *pump);
 int pump_rotate(struct pump *pump, struct problem *p);
+/* Begins the sealing that waited for room on the disk, if there is some now; -ENOSPC: it waits. */
+int pump_seal(struct pump *pump, struct problem *p);
 int pump_set_roster(struct pump *pump, struct roster *roster, struct consents *consents,
-		    bool record_loopback, struct problem *p);
+		    struct problem *p);
 /* Ends every grant in the kernel, drains, and states that the operator stopped recording now. */
 int pump_state_stop(struct pump *pump, struct problem *p);
 int pump_revoke(struct pump *pump, uint32_t tenant, struct problem *p);

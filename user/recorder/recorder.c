@@ -18,11 +18,10 @@
 /* Every tick a few more things are looked at, each at its own pace. */
 #define LOSS_INTERVAL_NS (NS_PER_SEC)
 #define ANCHOR_INTERVAL_NS (10 * NS_PER_SEC)
-#define HEARTBEAT_INTERVAL_NS (10 * NS_PER_SEC)
 #define PLACES_INTERVAL_NS (400 * 1000000L)
 #define ARMED_INTERVAL_NS (10 * NS_PER_SEC)
-/* How long the programs may go on without us (DESIGN 3). */
-#define HEARTBEAT_NS (120 * NS_PER_SEC)
+/* So often before the programs would stop (DESIGN 3). */
+#define BEATS 12
 
 struct call {
 	int (*run)(struct recorder *r, void *arg, struct problem *p);
@@ -80,7 +79,7 @@ static bool due(int64_t *next, int64_t now, int64_t interval)
 
 static void beat(struct recorder *r, int64_t now)
 {
-	capture_heartbeat(r->parts.capture, (uint64_t)(now + HEARTBEAT_NS));
+	capture_heartbeat(r->parts.capture, (uint64_t)now + r->parts.limits.heartbeat_ns);
 }
 
 static void work(struct recorder *r)
@@ -88,15 +87,17 @@ static void work(struct recorder *r)
 	int64_t now = boot_now_ns();
 	struct problem p;
 
-	if (due(&r->next_heartbeat_ns, now, HEARTBEAT_INTERVAL_NS))
+	if (due(&r->next_heartbeat_ns, now, (int64_t)r->parts.limits.heartbeat_ns / BEATS))
 		beat(r, now);
 	if (due(&r->next_anchor_ns, now, ANCHOR_INTERVAL_NS))
 		pump_anchor(r->pump);
 	if (due(&r->next_places_ns, now, PLACES_INTERVAL_NS))
 		pump_places(r->pump);
 	(void)pump_drain(r->pump, &p); /* a failure is logged once and retried with the next tick */
-	if (due(&r->next_loss_ns, now, LOSS_INTERVAL_NS))
+	if (due(&r->next_loss_ns, now, LOSS_INTERVAL_NS)) {
 		pump_losses(r->pump);
+		(void)pump_seal(r->pump, &p);
+	}
 	if (due(&r->next_armed_ns, now, ARMED_INTERVAL_NS))
 		check_armed(r);
 	if (pump_rotation_due(r->pump) && pump_rotate(r->pump, &p))
@@ -217,8 +218,7 @@ static void destroy(struct recorder *r)
 }
 
 int recorder_start(const struct recorder_parts *parts, struct roster *roster,
-		   struct consents *consents, bool record_loopback, struct recorder **ret_recorder,
-		   struct problem *p)
+		   struct consents *consents, struct recorder **ret_recorder, struct problem *p)
 {
 	struct recorder *r = calloc(1, sizeof(*r));
 	int error;
@@ -231,7 +231,7 @@ int recorder_start(const struct recorder_parts *parts, struct roster *roster,
 	r->status.armed = true;
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->called, NULL);
-	error = pump_open(&r->parts, roster, consents, record_loopback, &r->pump, p);
+	error = pump_open(&r->parts, roster, consents, &r->pump, p);
 	if (!error) {
 		beat(r, boot_now_ns());
 		publish_status(r);
@@ -281,7 +281,9 @@ static int do_rotate(struct recorder *r, void *arg, struct problem *p)
 
 	(void)arg;
 	pump_losses(r->pump);
-	return error ? error : pump_rotate(r->pump, p);
+	if (!error)
+		error = pump_rotate(r->pump, p);
+	return error ? error : pump_seal(r->pump, p);
 }
 
 static int do_revoke(struct recorder *r, void *arg, struct problem *p)
@@ -292,17 +294,16 @@ static int do_revoke(struct recorder *r, void *arg, struct problem *p)
 struct new_roster {
 	struct roster *roster;
 	struct consents *consents;
-	bool record_loopback;
-	uint64_t rotate_interval_ns, rotate_size;
+	const struct recorder_limits *limits;
 };
 
 static int do_set_roster(struct recorder *r, void *arg, struct problem *p)
 {
 	struct new_roster *n = arg;
 
-	r->parts.rotate_interval_ns = n->rotate_interval_ns;
-	r->parts.rotate_size = n->rotate_size;
-	return pump_set_roster(r->pump, n->roster, n->consents, n->record_loopback, p);
+	r->parts.limits = *n->limits;
+	beat(r, boot_now_ns());
+	return pump_set_roster(r->pump, n->roster, n->consents, p);
 }
 
 int recorder_drain(struct recorder *r, struct problem *p)
@@ -332,15 +333,12 @@ int recorder_state_stop(struct recorder *r, struct problem *p)
 }
 
 int recorder_set_roster(struct recorder *r, struct roster *roster, struct consents *consents,
-			bool record_loopback, uint64_t rotate_interval_ns, uint64_t rotate_size,
-			struct problem *p)
+			const struct recorder_limits *limits, struct problem *p)
 {
 	struct new_roster n = {
 		.roster = roster,
 		.consents = consents,
-		.record_loopback = record_loopback,
-		.rotate_interval_ns = rotate_interval_ns,
-		.rotate_size = rotate_size,
+		.limits = limits,
 	};
 
 	return call(r, do_set_roster, &n, p);

@@ -21,18 +21,27 @@
 #include "capture/capture.h"
 #include "ledger/consent.h"
 #include "places.h"
+#include "room.h"
 #include "roster.h"
 #include "sealer.h"
 #include "syncer.h"
 
 struct recorder;
 
+/* What the configuration may change while it runs. */
+struct recorder_limits {
+	bool record_loopback;
+	uint64_t rotate_interval_ns, rotate_size;
+	uint64_t heartbeat_ns;
+	struct room_limit room;
+};
+
 struct recorder_parts {
 	const struct store_dir *store;
 	struct capture *capture;
 	struct syncer *syncer;
 	struct sealer *sealer;
-	uint64_t rotate_interval_ns, rotate_size;
+	struct recorder_limits limits;
 	void (*clock_was_set)(void); /* called on the recorder's thread; must not call back into it */
 	int64_t unarmed_from_ns; /* if the program was exchanged at start: since when; else 0 */
 };
@@ -40,21 +49,20 @@ struct recorder_parts {
 /* Recovers, creates a journal, sets tenants (the roster and consents become the recorder's), and
  * starts the thread. All of `parts` must outlive the recorder. */
 int recorder_start(const struct recorder_parts *parts, struct roster *roster,
-		   struct consents *consents, bool record_loopback, struct recorder **ret_recorder,
-		   struct problem *p);
+		   struct consents *consents, struct recorder **ret_recorder, struct problem *p);
 /* Drains the ring, rotates so that everything can be sealed, ends the thread. */
 void recorder_stop(struct recorder *r);
 
 /* Everything that was in the ring at the call is in the journal on return. */
 int recorder_drain(struct recorder *r, struct problem *p);
-/* Drains and begins a new journal file; the old ones are handed to the sealer. */
+/* Drains and begins a new journal file; the old ones are handed to the sealer. -ENOSPC: not without room. */
 int recorder_rotate(struct recorder *r, struct problem *p);
 /* A new roster and ledger state (both become the recorder's, also on failure). */
 int recorder_set_roster(struct recorder *r, struct roster *roster, struct consents *consents,
-			bool record_loopback, uint64_t rotate_interval_ns, uint64_t rotate_size,
-			struct problem *p);
+			const struct recorder_limits *limits, struct problem *p);
 /* Ends a tenant in the kernel and journals what was recorded until then: no event after the return
- * is emitted for it, and none later than the return is stored. */
+ * is emitted for it, and none later than the return is stored. Without room on the disk (room.h) events
+ * of before wait in the ring. */
 int recorder_revoke(struct recorder *r, uint32_t tenant, struct problem *p);
 
 /* How the selectors that are no addresses stand; the caller frees the list. */
@@ -78,6 +86,8 @@ struct recorder_status {
 	uint64_t ring_bytes, ring_waiting, ring_produced;
 	int64_t last_record_ns, started_ns;
 	struct anchor clock;
+	struct room room;
+	bool seal_waits; /* for room on the disk */
 	int write_error; /* negative errno of the last append, 0 = fine */
 	bool armed;
 	size_t live_tenants, uncovered_selectors;

@@ -63,7 +63,9 @@ static int take_ring(struct recovery *r, const struct journal_reader *j)
 			return -ENOMEM;
 		if (!g->total)
 			continue;
-		total = recovery_stated(r, g->tenant, g->reason);
+		/* Both reasons state the same counter. */
+		total = recovery_stated(r, g->tenant, g->reason == STORE_GAP_DISK_FULL ? STORE_GAP_RING_FULL :
+											 g->reason);
 		if (!total)
 			return -ENOMEM;
 		if (g->total > *total)
@@ -117,6 +119,56 @@ int recovery_scan(int journal_fd, uint64_t ring_id, struct recovery *ret_recover
 	}
 	*ret_recovery = r;
 	return 0;
+}
+
+int recovery_resume(const struct recovery *r, struct ring *ring)
+{
+	if (!r->same_ring)
+		return 0;
+	if ((int64_t)(ring_producer(ring) - r->ring_end) < 0)
+		return -ERANGE;
+	ring_release(ring, r->ring_end);
+	return 0;
+}
+
+bool recovery_new_loss(uint64_t *stated, uint64_t total, int64_t looked_utc_ns, struct gap *g)
+{
+	if (total < *stated)
+		*stated = 0; /* another program counts from zero again */
+	if (total == *stated)
+		return false;
+	g->count = total - *stated;
+	g->total = total;
+	if (*stated && looked_utc_ns > g->first_utc_ns)
+		g->first_utc_ns = looked_utc_ns;
+	if (g->first_utc_ns > g->last_utc_ns)
+		g->first_utc_ns = g->last_utc_ns;
+	return true;
+}
+
+bool recovery_start_gap(const struct recovery *r, enum capture_start how, int64_t unarmed_from_ns, int64_t utc_now,
+			struct gap *ret_gap)
+{
+	struct gap g = { .last_utc_ns = utc_now };
+
+	switch (how) {
+	case CAPTURE_CONTINUED:
+		return false;
+	case CAPTURE_REPLACED:
+		g.reason = STORE_GAP_PROGRAM_REPLACED;
+		g.first_utc_ns = unarmed_from_ns;
+		break;
+	case CAPTURE_FRESH:
+		if (!r->any)
+			return false; /* a new store: nothing was promised for the time before */
+		g.reason = STORE_GAP_NOT_ARMED;
+		g.first_utc_ns = r->last_utc_ns;
+		break;
+	}
+	if (g.first_utc_ns > g.last_utc_ns)
+		g.first_utc_ns = g.last_utc_ns; /* the clock was set back meanwhile */
+	*ret_gap = g;
+	return true;
 }
 
 void recovery_done(struct recovery *r)

@@ -9,6 +9,7 @@
 #include "base/anchor.h"
 #include "base/gap.h"
 #include "base/problem.h"
+#include "capture/capture.h"
 
 /* A kernel counter as far as it has been stated in a gap. */
 struct stated_loss {
@@ -45,5 +46,19 @@ void recovery_done(struct recovery *r);
 uint64_t *recovery_stated(struct recovery *r, uint32_t tenant, uint32_t reason);
 /* Until when a tenant's selectors were last stated as not evaluated; INT64_MIN: never. */
 int64_t recovery_unresolved_until(const struct recovery *r, uint32_t tenant);
+
+/* Releases what journals of this ring hold. -ERANGE: they claim a position that was never written: nothing is. */
+int recovery_resume(const struct recovery *r, struct ring *ring);
+
+/*
+ * A counter that stands at `total`, and was stated up to *stated: fills in what the gap about the difference says, but
+ * for its reason. The kernel knows the first and the last loss ever; after the first statement none was before
+ * `looked_utc_ns`, when all was stated. False: there is nothing to state.
+ */
+bool recovery_new_loss(uint64_t *stated, uint64_t total, int64_t looked_utc_ns, struct gap *g);
+
+/* The time in which nothing was armed before this start, as a gap that ends now. False: there was none. */
+bool recovery_start_gap(const struct recovery *r, enum capture_start how, int64_t unarmed_from_ns, int64_t utc_now,
+			struct gap *ret_gap);
 
 #endif

@@ -1,0 +1,116 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# A tenant that withdraws under load, again and again (AC-06); a collector that is killed (AC-09): when recording ends.
+. "$(dirname "$0")/../lib.sh"
+
+now_ms() { echo $(($(date +%s%N) / 1000000)); }
+waiting_is_over() { [ "$(status_value ring produced)" != "$1" ]; }
+
+# Each withdrawal is confirmed within a second, names an instant, and no record is from then or later; the kernel has
+# stopped by then, although the connections go on.
+again_and_again() {
+	local times=$1 rate=$2 i begun said when longest=0 took produced tenants
+	simple_world
+	serve "$NET4.1:443" "[$NET6:1]:443"
+	load "$W/list" --count 10000000 --rate "$rate" --from "$NET4.100,$NET4.101,$NET6:100" "$NET4.1:443" "[$NET6:1]:443"
+	: >"$W/withdrawn"
+	for i in $(seq "$times"); do
+		[ "$i" -eq 1 ] || grant web
+		produced=$(status_value ring produced)
+		wait_until 5 waiting_is_over "$produced" || die "nothing is recorded after grant $i"
+		sleep "0.$((100 + RANDOM % 300))"
+		begun=$(now_ms)
+		said=$(sekisho consent withdraw web 2>&1) || die "withdrawal $i: $said"
+		took=$(($(now_ms) - begun))
+		produced=$(status_value ring produced)
+		[ "$took" -le "$longest" ] || longest=$took
+		when=$(grep -oE '[0-9]{4}-[^ ]*Z' <<<"$said" | head -n 1)
+		[ -n "$when" ] || die "withdrawal $i does not say when: $said"
+		printf '%s\n' "$when" >>"$W/withdrawn"
+		sleep 0.3
+		[ "$(status_value ring produced)" = "$produced" ] || die "the ring's producer moved after withdrawal $i was confirmed"
+	done
+	load_end stop
+	[ "$longest" -lt $((SLOW ? 5000 : 1000)) ] || die "a withdrawal took $longest ms"
+	seal
+	search "$W/rows" --tenant web
+	# Grants and withdrawals are the lines of the ledger in turns: grant 2i + 1 was ended at line i of withdrawn.
+	tenants=$(cut -d, -f$CONSENT "$W/rows" | sort -n | uniq | wc -l)
+	[ "$tenants" -eq "$times" ] || die "rows of $tenants grants, there were $times"
+	awk -F, -v column=$TIME -v consent=$CONSENT 'FNR == NR { when[2 * FNR - 1] = $1; next }
+		!($consent in when) || $column >= when[$consent] { print $column " of grant " $consent ", withdrawn at " when[$consent]; exit }
+		when[$consent - 2] != "" && $column < when[$consent - 2] { print $column " of grant " $consent ", before it was given"; exit }
+	' "$W/withdrawn" "$W/rows" >"$W/wrong"
+	[ ! -s "$W/wrong" ] || die "a record at $(cat "$W/wrong")"
+	tuples "$W/rows" | sort >"$W/got"
+	sort "$W/list" | comm -13 - "$W/got" >"$W/extra"
+	[ ! -s "$W/extra" ] || die "a row that the client did not make: $(head -n 1 "$W/extra")"
+	[ "$(lines "$W/got")" -gt $((times * rate / 20)) ] || die "only $(lines "$W/got") rows: the test proves nothing"
+	[ "$(lines "$W/got")" -lt "$(lines "$W/list")" ] || die "everything was recorded: nothing was withdrawn"
+	no_gap
+	said=$(sekisho verify --full 2>&1) || die "verify --full: $said"
+	printf '# the longest withdrawal took %d ms, %d of %d connections recorded\n' "$longest" "$(lines "$W/got")" "$(lines "$W/list")"
+}
+
+# Killed: the kernel goes on for the heartbeat's time and no longer; what it does not emit is counted, exactly.
+heartbeat() {
+	local killed last end made
+	simple_world "heartbeat = 5s"
+	serve "$NET4.1:443"
+	connect "$W/before" --count 50 --from "$NET4.102" "$NET4.1:443"
+	search "$W/rows" --tenant web
+	load "$W/list" --count 100000 --rate 300 "$NET4.1:443"
+	killed=$(utc_now)
+	daemon_end KILL
+	end=$(utc_in 5.1)
+	sleep 8
+	load_end stop
+	connect "$W/after" --count 200 --from "$NET4.101" "$NET4.1:443"
+	daemon_start
+	connect "$W/again" --count 50 --from "$NET4.103" "$NET4.1:443"
+	sleep 1.3
+	search "$W/rows" --src "$NET4.101"
+	[ ! -s "$W/rows" ] || die "a row from after the end of the heartbeat: $(head -n 1 "$W/rows")"
+	search "$W/rows" --src "$NET4.103"
+	same_rows "$W/again" "$W/rows" "after the next start"
+	search "$W/rows" --src "$NET4.100"
+	last=$(cut -d, -f$TIME "$W/rows" | sort | tail -n 1)
+	[[ $last > $killed ]] || die "the kernel stopped at $last, when the collector was killed at $killed"
+	[[ $last < $end ]] || die "the kernel recorded at $last, the collector was killed at $killed"
+	search "$W/rows" --tenant web
+	made=$(cat "$W/before" "$W/list" "$W/after" "$W/again" | wc -l)
+	gaps "$W/gaps"
+	[ "$(cut -d'|' -f1 "$W/gaps" | sort -u)" = 'no collector (heartbeat expired)' ] || die "the gaps are $(cut -d'|' -f1 "$W/gaps" | sort -u | paste -sd,)"
+	[ "$made" -eq $(($(lines "$W/rows") + $(lost 'no collector (heartbeat expired)' web))) ] ||
+		die "made $made, recorded $(lines "$W/rows"), counted $(lost 'no collector (heartbeat expired)' web)"
+	[ "$(lost 'no collector (heartbeat expired)' web)" -ge 200 ] || die "only $(lost 'no collector (heartbeat expired)' web) were counted"
+}
+
+# Stopped is as dead as killed; and a running collector goes on for many times the heartbeat's time.
+heartbeat_of_a_stopped_one() {
+	simple_world "heartbeat = 5s"
+	serve "$NET4.1:443"
+	load "$W/list" --count 100000 --rate 100 "$NET4.1:443"
+	sleep 12
+	load_end stop
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "while it runs"
+	no_gap
+	kill -STOP "$DAEMON"
+	sleep 5.5
+	connect "$W/after" --count 200 --from "$NET4.101" "$NET4.1:443"
+	kill -CONT "$DAEMON"
+	sleep 1.3
+	search "$W/rows" --src "$NET4.101"
+	[ ! -s "$W/rows" ] || die "a row from after the end of the heartbeat: $(head -n 1 "$W/rows")"
+	gaps "$W/gaps"
+	[ "$(lost 'no collector (heartbeat expired)' web)" -eq 200 ] || die "$(lost 'no collector (heartbeat expired)' web) were counted instead of 200"
+	connect "$W/again" --count 50 --from "$NET4.103" "$NET4.1:443"
+	search "$W/rows" --src "$NET4.103"
+	same_rows "$W/again" "$W/rows" "goes on"
+}
+
+run_case_once "AC-06_withdrawn_under_load_x$((SLOW ? 3 : 20))" again_and_again $((SLOW ? 3 : 20)) $((SLOW ? 300 : 4000))
+run_case AC-09_killed_stops_within_the_heartbeat heartbeat
+run_case_once AC-09_stopped_ends_within_the_heartbeat heartbeat_of_a_stopped_one
+finish
