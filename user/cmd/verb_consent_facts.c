@@ -285,6 +285,18 @@ static void set_terms(json_t *o, const struct consent *g)
 	json_object_set_new(o, "text_seq", json_integer(g->text_seq));
 }
 
+/* Who gave what is in force, as the ledger has it. */
+static int set_who(json_t *o, const struct store_dir *store, const char *tenant, uint32_t seq, struct problem *p)
+{
+	static const char *const keys[] = { "actor", "actor_auth", "method", "origin", "ticket" };
+	json_t *act = verb_consent_act(store, tenant, seq, p);
+
+	for (size_t i = 0; act && i < sizeof(keys) / sizeof(keys[0]); i++)
+		json_object_set(o, keys[i], json_object_get(act, keys[i]));
+	json_decref(act);
+	return act ? 0 : -EBADMSG;
+}
+
 /* One word for how it stands. */
 static const char *state_of(const struct consent *g, bool in_force, const json_t *addresses, bool live)
 {
@@ -315,12 +327,14 @@ static void set_consent(json_t *o, const struct consents *consents, const char *
 json_t *verb_consent_facts(const struct command *c, const struct store_dir *store, const struct consents *consents,
 			   const char *tenant, bool live, bool whole, struct problem *p)
 {
-	json_t *o = json_pack("{s:s, s:s}", "tenant", tenant, "state", ""), *stored, *searches = NULL;
+	json_t *o = json_pack("{s:s, s:s}", "tenant", tenant, "state", ""), *stored = NULL, *searches = NULL;
+	const struct consent *g = consents_last(consents, tenant);
 
 	set_consent(o, consents, tenant, conf_find_tenant(&c->conf, tenant), live);
 	if (!whole)
 		return o;
-	stored = verb_consent_stored(store, tenant, p);
+	if (!g || set_who(o, store, tenant, g->seq, p) == 0)
+		stored = verb_consent_stored(store, tenant, p);
 	searches = stored ? searches_json(store, consents, tenant, p) : NULL;
 	if (!searches) {
 		json_decref(stored);

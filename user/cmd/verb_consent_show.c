@@ -19,6 +19,8 @@ static const struct {
 	{ "recipients", "Given to", "渡すことがある相手" },
 	{ "addresses", "Addresses", "対象" },
 	{ "text", "Text shown", "説明書" },
+	{ "actor", "Given by", "同意した方" },
+	{ "actor_auth", "Authenticated", "本人確認" },
 	{ "last_notice_at", "Reminded", "お知らせ" },
 	{ "stored", "Stored", "保存中の記録" },
 	{ "searches", "Searches", "検索" },
@@ -26,7 +28,7 @@ static const struct {
 	{ "not_running", "consented, but sekishod does not record now", "同意あり(いまは記録プログラムが動いていません)" },
 	{ "no_address", "consented, but for no address that is configured", "同意あり(対象となる宛先の設定がありません)" },
 	{ "withdrawn", "not recording: withdrawn", "記録していません(撤回済み" },
-	{ "withdrawn_erase", "not recording: withdrawn with erasure", "記録していません(撤回・消去済み" },
+	{ "withdrawn_erase", "not recording: withdrawn with erasure", "記録していません(消去を指定して撤回" },
 	{ "expired", "not recording: the consent ended", "記録していません(同意期間の終了" },
 	{ "never", "not recording: never consented", "記録していません(同意なし)" },
 	{ "KAIJI_MEIREI", "disclosure order", "開示命令" },
@@ -133,6 +135,21 @@ static void show_addresses(const char *lang, const json_t *o)
 		puts("-");
 }
 
+/* That nobody but the operator's own user was authenticated must be seen. */
+static void show_who(const char *lang, const json_t *o)
+{
+	const char *auth = text_of(o, "actor_auth");
+	size_t prefix = strlen(CONSENT_LOCAL_USER_ONLY);
+
+	label(lang, "actor");
+	puts(text_of(o, "actor"));
+	label(lang, "actor_auth");
+	if (strcmp(lang, "ja") == 0 && strncmp(auth, CONSENT_LOCAL_USER_ONLY, prefix) == 0)
+		printf("なし(当社側で操作した利用者: %s)\n", auth + prefix);
+	else
+		puts(auth);
+}
+
 static void show_terms(const char *lang, const json_t *o)
 {
 	bool ja = strcmp(lang, "ja") == 0;
@@ -148,6 +165,7 @@ static void show_terms(const char *lang, const json_t *o)
 	label(lang, "text");
 	printf("%s %s (%s)\n%*sSHA-256 %s\n", text_of(o, "text_id"), text_of(o, "text_version"), text_of(o, "lang"), LABEL,
 	       "", text_of(o, "text_sha256"));
+	show_who(lang, o);
 	label(lang, "last_notice_at");
 	puts(json_is_string(json_object_get(o, "last_notice_at")) ? text_of(o, "last_notice_at_local") :
 	     ja							    ? "まだありません" : "not yet");
@@ -165,7 +183,7 @@ static void show_stored(const char *lang, const json_t *stored)
 		puts(ja ? "なし(直近の記録は、封をするまでここに含まれません)" : "nothing (but what is not sealed yet)");
 		return;
 	}
-	printf(ja ? "最も古い日 %s、%zu 日分、%lld バイト\n" : "oldest day %s, %zu days, %lld bytes\n",
+	printf(ja ? "最も古い日 %s、%zu 日分、%lld バイト\n" : "oldest day %s; days: %zu, bytes: %lld\n",
 	       text_of(stored, "oldest_day"), json_array_size(days), number(stored, "bytes"));
 	json_array_foreach((json_t *)days, i, day) {
 		printf("%*s%s  ", LABEL, "", text_of(day, "day"));

@@ -92,8 +92,8 @@ static void say_rest(const struct consent_call *call, const json_t *stored, bool
 		printf("Past records are erased: nothing of this tenant is stored any more.\n"
 		       "これまでの記録は消去されました。このご契約の記録は残っていません。\n");
 	else
-		printf("Of the past records %zu days (%lld bytes) are still stored: under a hold, or not erased yet.\n"
-		       "これまでの記録のうち %zu 日分(%lld バイト)が残っています(保全中、または消去の途中)。\n",
+		printf("Of the past records %zu day(s), %lld bytes, are still stored: under a hold, or not erased yet.\n"
+		       "これまでの記録のうち %zu 日分、%lld バイトが残っています(保全中、または消去の途中)。\n",
 		       json_array_size(json_object_get(stored, "days")), number(stored, "bytes"),
 		       json_array_size(json_object_get(stored, "days")), number(stored, "bytes"));
 }

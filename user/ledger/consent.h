@@ -22,6 +22,7 @@
 #define CONSENT_LANG_MAX 35
 #define CONSENT_SHA256_HEX 64 /* digits */
 #define CONSENT_WORD_MAX 200 /* bytes of actor, method and the like */
+#define CONSENT_LOCAL_USER_ONLY "local user only: " /* actor_auth begins so where nobody else was authenticated */
 
 /* What was granted by one act, GRANT or MODIFY. "Grant" is either. */
 struct consent {

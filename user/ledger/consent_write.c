@@ -121,7 +121,7 @@ static json_t *who_json(const struct consent_act *act)
 
 	anchor_sample(&clock);
 	snprintf(uid, sizeof(uid), "uid %u", act->uid);
-	snprintf(auth, sizeof(auth), "local user only: uid %u (%.100s)", act->uid,
+	snprintf(auth, sizeof(auth), CONSENT_LOCAL_USER_ONLY "uid %u (%.100s)", act->uid,
 		 act->user ? act->user : "no name");
 	return json_pack("{s:s, s:s, s:s, s:{s:I, s:s?, s:s, s:s?}, s:s?, s:I}", "actor",
 			 act->actor ? act->actor : act->user ? act->user : uid, "actor_auth",
