@@ -326,6 +326,7 @@ static void after_the_end_only_erasure(void)
 	CHECK(c.list[1].erase && c.list[1].withdrawn);
 	CHECK_INT(c.list[1].until_ns, a_time("2026-02-04T00:00:00Z"));
 	CHECK_INT(c.list[1].withdrawn_ns, a_time("2026-02-05T00:00:00Z"));
+	CHECK_INT(c.list[1].withdrawn_seq, 5);
 	CHECK_INT(read_text(&c, LINE(6, "2026-02-06T00:00:00Z", "'event':'WITHDRAW','withdraw_mode':'STOP_AND_ERASE'"), &p),
 		  -EBADMSG);
 	consents_done(&c);

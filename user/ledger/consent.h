@@ -36,6 +36,7 @@ struct consent {
 	bool withdrawn;
 	bool erase; /* withdrawn with STOP_AND_ERASE: what the tenant has here from before is to go, but for holds */
 	int64_t withdrawn_ns; /* when it was; when erasure was asked for after STOP_ONLY, then */
+	uint32_t withdrawn_seq; /* line of that withdrawal */
 	int64_t last_act_ns; /* of the tenant, while this is its last grant */
 	int64_t last_notice_ns; /* when the tenant was last reminded, under this grant or an earlier one; 0: never */
 	uint32_t fields; /* enum sekisho_field */

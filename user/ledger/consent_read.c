@@ -363,7 +363,7 @@ static int read_grant(struct consents *c, const json_t *line, int64_t t_ns, cons
 	return error;
 }
 
-static int read_withdraw(const json_t *line, int64_t t_ns, struct consent *g, struct problem *p)
+static int read_withdraw(const json_t *line, uint32_t seq, int64_t t_ns, struct consent *g, struct problem *p)
 {
 	const json_t *value;
 	const char *mode;
@@ -382,6 +382,7 @@ static int read_withdraw(const json_t *line, int64_t t_ns, struct consent *g, st
 	end_at(g, t_ns);
 	g->erase = erase;
 	g->withdrawn_ns = t_ns;
+	g->withdrawn_seq = seq;
 	g->withdrawn = true;
 	return 0;
 }
@@ -394,7 +395,7 @@ static int read_ended(const char *event, const json_t *line, int64_t t_ns, struc
 	if (!g)
 		return problem(p, -EBADMSG, "not a valid consent act: %s of a tenant that never consented", event);
 	if (strcmp(event, "WITHDRAW") == 0)
-		error = read_withdraw(line, t_ns, g, p);
+		error = read_withdraw(line, c->last_seq, t_ns, g, p);
 	else if (t_ns >= g->until_ns)
 		return problem(p, -EBADMSG, "not a valid consent act: %s of a tenant without a consent in force", event);
 	else if (strcmp(event, "MODIFY") == 0)
