@@ -131,6 +131,9 @@ build/bpf/%.skel.h: build/bpf/%.bpf.o
 	$(SAY) SKEL $@
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >$@
 
+# The templates become part of it (.incbin, which -MD does not see).
+$(B)/user/ledger/consent_text.o: user/texts/consent.ja.txt user/texts/consent.en.txt
+
 # For the first build; afterwards -MD (which also lists -isystem headers) knows.
 $(B)/user/capture/capture.o $(B)/user/capture/ladder.o: build/bpf/accept.skel.h
 

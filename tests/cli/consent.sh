@@ -67,6 +67,26 @@ done
 for days in 0 367 30d 1.5 ''; do
 	with "retention_${days//[^0-9a-z]/_}" --retention "$days" "--retention \"$days\": expected 1 to 366 days"
 done
+also() { # NAME STATUS TEXT OPTION...: the whole, and besides
+	local name=$1 want=$2 text=$3
+	shift 3
+	refuses "$name" "$want" "sekisho: error: $text" "${GRANT[@]}" web "${WHOLE[@]}" "$@"
+	no_ledger
+}
+also AC-05_from_the_past 4 "--from $PAST lies in the past: a consent is never retroactive" --from "$PAST"
+also from_the_future 2 "--from $UNTIL: a consent counts from the moment it is recorded; grant it then" --from "$UNTIL"
+also from_without_zone 2 '--from: "2020-01-01T00:00:00" has no zone; write 2020-01-01T00:00:00+09:00 or …Z' \
+	--from 2020-01-01T00:00:00
+also unknown_purpose 2 'unknown purpose "P9": expected P1, P2, P3' --purposes P1,P9
+also no_purpose 2 'unknown purpose "": expected P1, P2, P3' --purposes ''
+also unknown_recipient 2 \
+	'unknown recipient "press": expected court, access_provider, applicant, investigator, tenant' --recipients press
+also bad_language 2 '--lang "日本語": expected a language tag such as ja' --lang 日本語
+also bad_text_id 2 $'--text-id "a b": expected letters, digits, \'.\', \'_\' and \'-\'' --text-id 'a b'
+also no_shipped_text 2 "--text $TMP/text: it is not the shipped text sekisho-consent" --text-id sekisho-consent
+also actor_of_two_lines 2 '--actor "a?b": expected one line of text of at most 200 bytes' --actor $'a\nb'
+also empty_ticket 2 '--ticket "": expected one line of text of at most 200 bytes' --ticket ''
+with orig_dst_is_not_grantable --fields "$BASE_FIELDS,orig_dst" "unknown field \"orig_dst\": $KNOWN"
 refuses unknown_tenant 2 "sekisho: error: tenant \"other\" is not in $CONF" "${GRANT[@]}" other "${WHOLE[@]}"
 no_ledger
 refuses bad_tenant_id 2 'sekisho: error: consent grant "../web": expected a tenant id' "${GRANT[@]}" ../web "${WHOLE[@]}"
@@ -86,10 +106,18 @@ import json, sys
 path, digest, net, until = sys.argv[1:]
 lines = open(path).read().splitlines()
 act = json.loads(lines[0])
-want = {"event": "GRANT", "seq": 1, "tenant": "web", "actor": "Yamada, board", "uid": 0, "text_sha256": digest,
-        "fields": "src_addr,src_port,dst_addr,dst_port,t_accept", "retention_days": 30, "same_terms": True,
-        "revocable": True, "scope": [net + ".1", net + ".2:443"], "effective_to": until[:-1] + ".000000000Z"}
 time = act.pop("t")
+want = {"event": "GRANT", "seq": 1, "tenant": "web", "effective_from": time, "effective_to": until[:-1] + ".000000000Z",
+        "scope": [net + ".1", net + ".2:443"], "resolved": [None, None], "separability": "EXACT",
+        "fields": "src_addr,src_port,dst_addr,dst_port,t_accept", "purposes": ["P1", "P3"],
+        "recipients": ["court", "access_provider", "applicant", "investigator", "tenant"], "retention_days": 30,
+        "text_id": "custom", "text_version": "not stated", "text_sha256": digest, "lang": "und", "same_terms": True,
+        "revocable": True, "bundled": False, "actor": "Yamada, board",
+        "actor_auth": "local user only: uid 0 (root)", "method": "command line",
+        "origin": {"uid": 0, "user": "root", "via": "command line", "from": None}, "ticket": None}
+clock = act.pop("clock_err_ns")
+if type(clock) is not int or clock < 0:
+    sys.exit("clock_err_ns is %s" % clock)
 chain = [act.pop(k) for k in ("prev", "key", "sig")]
 if act != want or len(lines) != 1 or len(time) != 30 or [len(c) for c in chain] != [64, 16, 128]:
     sys.exit("%s at %s" % (act, time))
@@ -145,7 +173,8 @@ begin withdraw
 run "${SEKISHO[@]}" consent withdraw web --actor Yamada
 status 0
 err ''
-out_has '^consent of tenant web withdrawn at 20[0-9T:.-]+Z; nothing later is recorded$'
+out_has '^consent of tenant web withdrawn at 20[0-9T:.-]+\+09:00 \(20[0-9T:.-]+Z\); nothing later is recorded$'
+out_has '^ご契約 web の接続記録への同意は、20[0-9T:.-]+\+09:00\(協定世界時 20[0-9T:.-]+Z\)に撤回されました。$'
 connect "$TMP/list" --count 4 "$NET.1:80" "$NET.3:25"
 [ "$(rows web)" -eq 7 ] || bad "$(rows web) rows instead of 7: recorded after the withdrawal"
 [ "$(rows mail)" -eq 4 ] || bad "$(rows mail) rows of mail instead of 4: the neighbour is not recorded"
@@ -236,22 +265,31 @@ damaged empty_line 2 '1G'
 damaged key_twice 1 '1s/^{/{"seq":1,/'
 
 # Signed and chained, so that only what the line says is wrong: no act of this program, but one who has its key.
-forged() { # NAME LINE SED-SCRIPT
+forged() { # NAME LINE SED-SCRIPT WHY
 	begin "AC-13_forged_$1"
 	sed "$3" "$TMP/whole.log" | "$BIN/forge" "$STATE" consent || bad "cannot forge"
-	local text="ledger/consent.log line $2: not a valid consent act"
+	local text="ledger/consent.log line $2: not a valid consent act: $4"
 	run "${SEKISHOD[@]}" -f
 	status 5
 	err "sekishod: error: $text"
 	run "${SEKISHO[@]}" verify
 	status 5
-	out_has "^DAMAGED:   1, the first: $text\$"
+	grep -qxF "DAMAGED:   1, the first: $text" "$TMP/out" || bad "verify says $(first "$TMP/out")"
 	whole
 }
-forged not_revocable 1 '1s/"revocable":true/"revocable":false/'
-forged tenant_with_a_slash 1 '1s/"tenant":"web"/"tenant":"w\/b"/'
-forged unknown_event 2 '2s/GRANT/GIVEN/'
-forged scope_removed 1 '1s/"scope":\[[^]]*\]/"scope":[]/'
+forged not_revocable 1 '1s/"revocable":true/"revocable":false/' '"revocable" is not true'
+forged AC-04_no_same_terms 1 '1s/"same_terms":true,//' '"same_terms" is missing'
+forged AC-04_no_revocable 1 '1s/"revocable":true,//' '"revocable" is missing'
+forged AC-04_no_text_sha256 1 '1s/"text_sha256":"[^"]*",//' '"text_sha256" is missing'
+forged AC-04_no_effective_to 1 '1s/"effective_to":"[^"]*",//' '"effective_to" is missing'
+forged AC-12_no_separability 1 '1s/"separability":"[^"]*",//' '"separability" is missing'
+forged AC-05_retroactive 1 '1s/"effective_from":"20../"effective_from":"1999/' \
+	'"effective_from" lies before the act: no consent is for the past'
+forged bundled 1 '1s/"bundled":false/"bundled":true/' '"bundled" is not false'
+forged nobody_says_who 1 '1s/"actor_auth":"[^"]*",//' '"actor_auth" is missing'
+forged tenant_with_a_slash 1 '1s/"tenant":"web"/"tenant":"w\/b"/' '"tenant" is not a tenant id'
+forged unknown_event 2 '2s/GRANT/GIVEN/' 'unknown event'
+forged scope_removed 1 '1s/"scope":\[[^]]*\]/"scope":[]/' '"scope" is not a list of selectors'
 
 # The other chains count as well: what was done must be what is written.
 begin AC-13_access_log_cut

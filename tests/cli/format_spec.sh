@@ -142,6 +142,49 @@ begin ledgers_read_by_the_format_alone
 run python3 "${LEDGERS[@]}" "$STATE"
 status 0
 out_has '^custody [1-9][0-9]* consent [1-9][0-9]* access [1-9][0-9]*$'
+# Acts that both must refuse (3.8, rule 10): signed and chained, so that what they say is all that is wrong. Each line: a
+# name and a change to the Python object `a` of a MODIFY, behind a GRANT, which both accept as it is.
+begin acts_read_by_the_format_alone
+cp -a "$STATE" "$TMP/acts"
+python3 - "$TMP" <<'END'
+import copy, json, sys
+who = {"actor": "a", "actor_auth": "b", "method": "m", "origin": {"uid": 0, "user": None, "via": "command line",
+       "from": None}, "ticket": None, "clock_err_ns": 5}
+terms = {"effective_from": "2026-02-01T00:00:00.000000000Z", "effective_to": "2026-03-01T00:00:00.000000000Z",
+         "scope": ["192.0.2.1:443", "2001:db8::/64"], "resolved": [None, None], "separability": "EXACT",
+         "fields": "src_addr,src_port,dst_addr,dst_port,t_accept,rtt", "purposes": ["P1", "P3"],
+         "recipients": ["court", "tenant"], "retention_days": 30, "text_id": "x", "text_version": "1",
+         "text_sha256": "ab" * 32, "lang": "ja", "same_terms": True, "revocable": True, "bundled": False}
+grant = dict(seq=1, t=terms["effective_from"], event="GRANT", tenant="t", **terms, **who)
+modify = dict(grant, seq=2, t="2026-02-02T00:00:00.000000000Z", event="MODIFY", text_seq=1)
+modify["effective_from"] = modify["t"]
+changes = ["", "a['unknown'] = 1", "a['text_seq'] = None; a['retention_days'] = 366", "a['retention_days'] = 29",
+           "a['scope'] = a['scope'][:1]; a['resolved'] = ['cgroup 7']", "a['purposes'] = ['P3']", "a['ticket'] = 'T'"]
+good = len(changes)
+changes += ["del a['%s']" % k for k in modify if k not in ("seq", "t", "event")]
+changes += ["a['text_seq'] = 2", "a['retention_days'] = 31", "a['purposes'] = ['P1', 'P2', 'P3']", "a['purposes'] = []",
+            "a['recipients'] = ['tenant', 'court']", "a['recipients'] = ['applicant', 'tenant']",
+            "a['fields'] += ',t_close'", "a['fields'] = 'src_addr'", "a['scope'][0] = '192.0.2.1'", "a['resolved'] = [None]",
+            "a['resolved'][0] = 5", "a['separability'] = 'NONE'", "a['effective_to'] = '2026-03-01T00:00:00.000000001Z'",
+            "a['effective_to'] = a['t']", "a['effective_from'] = '2026-02-01T00:00:00.000000000Z'", "a['bundled'] = True",
+            "a['revocable'] = 1", "a['same_terms'] = False", "a['text_sha256'] = 'AB' * 32", "a['lang'] = 'en'",
+            "a['text_id'] = 'y' * 65", "a['clock_err_ns'] = -1", "a['origin']['via'] = 'panel'", "del a['origin']['from']",
+            "a['origin']['uid'] = None", "a['actor'] = ''", "a['method'] = 'a\\x7fb'", "a['tenant'] = '../t'",
+            "a['tenant'] = 'other'", "a['event'] = 'SUSPEND'", "a['event'] = 'WITHDRAW'", "a['t'] = '2026-01-01T00:00:00Z'"]
+for i, change in enumerate(changes):
+    a = copy.deepcopy(modify)
+    exec(change)
+    open("%s/act.%d" % (sys.argv[1], i), "w").write(json.dumps(grant) + "\n" + json.dumps(a) + "\n")
+    open("%s/act.%d.want" % (sys.argv[1], i), "w").write("%d %s" % (i >= good, change))
+END
+for file in "$TMP"/act.*[0-9]; do
+	read -r want change <"$file.want"
+	"$BIN/forge" "$TMP/acts" consent <"$file" || bad "cannot forge"
+	python3 "${LEDGERS[@]}" "$TMP/acts" >"$TMP/out" 2>&1 && reader=0 || reader=1
+	"$BIN/sekisho" --store "$TMP/acts" consent log t >"$TMP/out" 2>&1 && ours=0 || ours=1
+	[ "$reader $ours" = "$want $want" ] || bad "after '$change' the reader says $reader, sekisho $ours instead of $want: $(first "$TMP/out")"
+done
+[ "$(ls "$TMP"/act.*[0-9] | wc -l)" -gt 60 ] || bad "only $(ls "$TMP"/act.*[0-9] | wc -l) acts"
 begin a_key_that_was_handed_over
 cp -a "$STATE" "$TMP/rotated"
 run "$BIN/sekisho" --store "$TMP/rotated" ledger rotate-key

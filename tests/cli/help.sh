@@ -35,10 +35,14 @@ for option in case basis from to tenant src src-port dst dst-port csv json; do
 done
 help_page consent 'usage: sekisho consent grant TENANT --until TIME --text FILE --fields LIST' \
 	"$BIN/sekisho" consent --help
-help_page consent_grant 'usage: sekisho consent grant TENANT --until TIME --text FILE --fields LIST' \
-	"$BIN/sekisho" consent grant --help
-help_page consent_withdraw 'usage: sekisho consent grant TENANT --until TIME --text FILE --fields LIST' \
-	"$BIN/sekisho" consent withdraw --help
+for act in grant modify withdraw notice show log text; do
+	out_has "^  $act "
+done
+for act in grant modify withdraw notice show log text; do
+	usage=$("$BIN/sekisho" consent --help | sed -n "s/^\(usage:\|      \) sekisho consent $act /usage: sekisho consent $act /p")
+	help_page "consent_$act" "$usage" "$BIN/sekisho" consent $act --help
+	out_has '^  --help '
+done
 help_page import 'usage: sekisho import [--store DIR] --csv FILE|- --reason TEXT [--json]' "$BIN/sekisho" import --help
 for option in csv reason store json; do
 	out_has "^  --$option "
@@ -103,10 +107,10 @@ for act in '' give; do
 		"${SEKISHO[@]}" ledger $act
 done
 refuses consent_unknown_act 2 \
-	'sekisho: error: consent "give": expected grant or withdraw; see sekisho consent --help' \
+	'sekisho: error: consent "give": expected grant, modify, withdraw, notice, show, log or text; see sekisho consent --help' \
 	"${SEKISHO[@]}" consent give web
 refuses consent_without_act 2 \
-	'sekisho: error: consent "": expected grant or withdraw; see sekisho consent --help' "${SEKISHO[@]}" consent
+	'sekisho: error: consent "": expected grant, modify, withdraw, notice, show, log or text; see sekisho consent --help' "${SEKISHO[@]}" consent
 refuses consent_without_tenant 2 'sekisho: error: consent grant "": expected a tenant id' \
 	"${SEKISHO[@]}" consent grant
 refuses consent_of_two_tenants 2 'sekisho: error: unexpected argument "b"; see --help' \

@@ -40,8 +40,10 @@ if command -v man >/dev/null && command -v col >/dev/null && [ -n "$(plain sekis
 	conf
 	begin options_of_sekisho
 	# shellcheck disable=SC2046 # words
-	has_all sekisho.8 $(options "$BIN/sekisho") $(for verb in search consent import; do options "$BIN/sekisho" $verb; done) \
-		status search 'consent grant' 'consent withdraw' import seal verify
+	has_all sekisho.8 $(options "$BIN/sekisho") $(for verb in search import; do options "$BIN/sekisho" $verb; done) \
+		$(for act in grant modify withdraw notice show log text; do options "$BIN/sekisho" consent $act; done) \
+		status search 'consent grant' 'consent modify' 'consent withdraw' 'consent notice' 'consent show' \
+		'consent log' 'consent text' import seal verify
 	begin bases
 	# shellcheck disable=SC2046
 	has_all sekisho.8 $("$BIN/sekisho" search --help | sed -n '/^Bases:/,/\.$/p' | grep -oE '[A-Z][A-Z0-9_]{4,}')

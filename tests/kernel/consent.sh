@@ -121,12 +121,15 @@ withdrawn() {
 
 # Under load: t < t_withdraw for every record, and traffic goes on behind it (AC-06).
 withdrawn_under_load() {
-	local said when last
+	local said when last begun took
 	simple_world
 	serve "$NET4.1:443"
 	load "$W/list" --count 1000000 --rate 2000 "$NET4.1:443"
 	sleep 0.5
+	begun=$(date +%s%N)
 	said=$(sekisho consent withdraw web 2>&1) || die "withdraw: $said"
+	took=$((($(date +%s%N) - begun) / 1000000))
+	[ "$took" -le $((SLOW ? 5000 : 1000)) ] || die "the withdrawal took $took ms"
 	when=$(grep -oE '[0-9]{4}-[^ ]*Z' <<<"$said" | head -n 1)
 	[ -n "$when" ] || die "withdraw does not say when: $said"
 	search "$W/then" --tenant web
@@ -140,6 +143,71 @@ withdrawn_under_load() {
 	tuples "$W/rows" | sort >"$W/got"
 	sort "$W/list" | comm -13 - "$W/got" >"$W/extra"
 	[ ! -s "$W/extra" ] || die "a row that the client did not make: $(head -n 1 "$W/extra")"
+}
+
+# The consent is changed under load: every connection is recorded, under one of the two numbers, without a hole (AC-10).
+modified_under_load() {
+	simple_world
+	serve "$NET4.1:443"
+	load "$W/list" --count 6000 --rate 2000 "$NET4.1:443"
+	sleep 0.5
+	sekisho consent modify web --retention 20 >>"$LOG" 2>&1 || die "modify: $(tail -n 1 "$LOG")"
+	load_end
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "over a change"
+	[[ $(column $CONSENT "$W/rows") =~ ^1=[1-9][0-9]*\ 2=[1-9][0-9]*$ ]] ||
+		die "consent numbers: $(column $CONSENT "$W/rows")"
+	no_gap --tenant web
+	[ "$(status_value recorder refused)" = 0 ] || die "the second lock refused events"
+}
+
+# What a change leaves out ends with it: addresses, and the times at which connections end (AC-11).
+modified_to_less() {
+	local fields=src_addr,src_port,dst_addr,dst_port,t_accept
+	world
+	conf "hook = $RUNG"
+	conf_tenant web "$NET4.1" "$NET4.2"
+	OPTIONAL_FIELDS=t_close
+	grant web
+	daemon_start
+	serve "$NET4.1:443" "$NET4.2:443"
+	connect "$W/list" --count 20 "$NET4.1:443" "$NET4.2:443"
+	wait_until 5 closes_are 20 || die "$(lines "$W/closed") of 20 ends are recorded"
+	sed -i "/^address = $NET4.2\$/d" "$CONF"
+	sekisho consent modify web --fields "$fields" >>"$LOG" 2>&1 || die "modify: $(tail -n 1 "$LOG")"
+	connect "$W/more" --count 20 "$NET4.1:443"
+	connect "$W/elsewhere" --count 20 --from "$NET4.101" "$NET4.2:443"
+	sleep 0.5
+	closes_are 20 || die "$(lines "$W/closed") ends are recorded instead of the 20 that were agreed"
+	cat "$W/more" >>"$W/list"
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "before and after"
+	sekisho consent modify web --fields "$fields,t_close" >>"$LOG" 2>&1 && die "widened without a text"
+	seal
+	verify
+	closes_are 20 || die "$(lines "$W/closed") ends are sealed"
+}
+
+closes_are() { # COUNT: rows that have their end
+	search "$W/rows" --tenant web
+	cut -d, -f17 "$W/rows" | grep . >"$W/closed"
+	[ "$(lines "$W/closed")" -eq "$1" ]
+}
+
+# Of a tenant that is no longer in the configuration: its consent can be ended all the same.
+withdrawn_when_not_configured() {
+	two_tenants
+	grant other
+	daemon_start
+	serve '[::]:443'
+	connect "$W/before" --count 20 --from "$NET4.102" "$NET4.4:443"
+	sed -i '/^\[tenant other\]$/,/^$/d' "$CONF"
+	sekisho consent withdraw other >>"$LOG" 2>&1 || die "withdraw: $(tail -n 1 "$LOG")"
+	elsewhere "$NET4.4" "$NET6:4"
+	search "$W/rows" --tenant other
+	same_rows "$W/before" "$W/rows" "before the withdrawal"
+	search "$W/rows" --src "$NET4.101"
+	[ ! -s "$W/rows" ] || die "a row after the withdrawal"
 }
 
 # A withdrawal while no daemon runs reaches the kernel all the same.
@@ -213,6 +281,9 @@ run_case AC-01,03_no_grant_at_all no_grant_at_all
 run_case AC-03,06_withdrawn withdrawn
 run_case AC-06_withdrawn_under_load withdrawn_under_load
 run_case_once AC-06_withdrawn_without_daemon withdrawn_without_daemon
+run_case_once AC-06_withdrawn_when_not_configured withdrawn_when_not_configured
+run_case_once AC-10_modified_under_load modified_under_load
+run_case_once AC-11_modified_to_less modified_to_less
 run_case_once AC-08_expires_while_running expires running
 run_case AC-08_expires_while_stopped expires stopped
 run_case_once AC-08_expires_after_SIGTERM expires terminated

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Checks the ledgers of a store by schema/FORMAT.md 3.16 alone: hashes, numbers, heads and every signature.
+"""Checks the ledgers of a store by schema/FORMAT.md alone: 3.16, hashes, numbers, heads and every signature; 3.8 and
+reader rule 10, each act of consent.
 
 usage: check_ledger.py STATE_DIR
 
@@ -9,7 +10,9 @@ Prints how many lines each chain has; the first thing that is wrong, and status 
 import hashlib
 import json
 import os
+import re
 import sys
+from datetime import datetime
 
 P = 2 ** 255 - 19
 L = 2 ** 252 + 27742317777372353535851937790883648493
@@ -120,11 +123,109 @@ def check_chain(state, name, keys):
     return entries, hashes
 
 
+BASE_FIELDS = ["src_addr", "src_port", "dst_addr", "dst_port", "t_accept"]
+PURPOSES = ["P1", "P2", "P3"]
+RECIPIENTS = ["court", "access_provider", "applicant", "investigator", "tenant"]
+TEXT = ("text_id", "text_version", "text_sha256", "lang")
+
+
+def is_number(value, low, high=2 ** 63 - 1):
+    return type(value) is int and low <= value <= high
+
+
+def is_line(value, most=200):
+    return isinstance(value, str) and 1 <= len(value.encode()) <= most and \
+        not any(ord(c) < 0x20 or 0x7f <= ord(c) < 0xa0 for c in value)
+
+
+def is_list(value, words):
+    return isinstance(value, list) and value and value == [w for w in words if w in value]
+
+
+def instant(text):
+    """Nanoseconds: RFC 3339 in any zone."""
+    match = re.fullmatch(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", text)
+    zone = "+00:00" if match[4] in "Zz" else match[4]
+    seconds = int(datetime.fromisoformat(match[1] + "T" + match[2] + zone).timestamp())
+    return seconds * 10 ** 9 + int((match[3] or "").ljust(9, "0"))
+
+
+def check_who(act):
+    origin = act["origin"]
+    return all(is_line(act[k]) for k in ("actor", "actor_auth", "method")) and \
+        (act["ticket"] is None or is_line(act["ticket"])) and is_number(act["clock_err_ns"], 0) and \
+        is_number(origin["uid"], 0, 2 ** 32 - 1) and origin["via"] in ("command line", "control socket") and \
+        all(origin[k] is None or is_line(origin[k]) for k in ("user", "from"))
+
+
+def check_terms(act):
+    fields = act["fields"].split(",")
+    begin, end = instant(act["effective_from"]), instant(act["effective_to"])
+    return begin == instant(act["t"]) < end and act["scope"] and \
+        all(isinstance(s, str) and s for s in act["scope"]) and len(act["resolved"]) == len(act["scope"]) and \
+        all(r is None or is_line(r, 2 ** 20) for r in act["resolved"]) and \
+        act["separability"] in ("EXACT", "SHARED") and set(BASE_FIELDS) <= set(fields) and \
+        set(fields) <= set(BASE_FIELDS + ["rtt", "t_close"]) and is_list(act["purposes"], PURPOSES) and \
+        is_list(act["recipients"], RECIPIENTS) and is_number(act["retention_days"], 1, 366) and \
+        is_line(act["text_id"], 64) and is_line(act["text_version"], 64) and \
+        re.fullmatch("[0-9a-f]{64}", act["text_sha256"]) and is_line(act["lang"], 35) and \
+        act["same_terms"] is True and act["revocable"] is True and act["bundled"] is False
+
+
+def widens(before, act):
+    lists = [(before[k], act[k]) for k in ("purposes", "recipients", "scope")]
+    lists.append((before["fields"].split(","), act["fields"].split(",")))
+    return any(set(new) - set(old) for old, new in lists) or act["retention_days"] > before["retention_days"] or \
+        instant(act["effective_to"]) > instant(before["effective_to"])
+
+
+def check_change(before, act):
+    shown = before["seq"] if before.get("text_seq") is None else before["text_seq"]
+    return act["text_seq"] is None or (is_number(act["text_seq"], 1) and act["text_seq"] == shown and
+                                       not widens(before, act) and all(act[k] == before[k] for k in TEXT))
+
+
+def check_act(tenants, act):
+    """tenants: by id its last grant, the time of its last act, when it was withdrawn, whether with erasure."""
+    if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9._-]{0,63}", act["tenant"]) or not check_who(act):
+        return False
+    last, now, event = tenants.get(act["tenant"]), instant(act["t"]), act["event"]
+    if last and now <= last["act"]:
+        return False
+    covered = last and not last["withdrawn"] and now < instant(last["grant"]["effective_to"])
+    if event == "GRANT" or (event == "MODIFY" and covered):
+        good = check_terms(act) and (event == "GRANT" or check_change(last["grant"], act))
+        tenants[act["tenant"]] = {"grant": act, "act": now, "withdrawn": False, "erase": False}
+        return good
+    if event == "WITHDRAW" and last:
+        erase = act["withdraw_mode"] == "STOP_AND_ERASE"
+        good = act["withdraw_mode"] in ("STOP_ONLY", "STOP_AND_ERASE") and \
+            (not last["withdrawn"] or (erase and not last["erase"]))
+        last.update(act=now, withdrawn=True, erase=erase)
+        return good
+    if event == "NOTICE" and covered:
+        last["act"] = now
+        return True
+    return False
+
+
+def check_consents(entries):
+    tenants = {}
+    for act in entries:
+        try:
+            good = check_act(tenants, act)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            good = False
+        if not good:
+            fail("ledger/consent.log line %d: not a valid act" % act["seq"])
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     state, keys = sys.argv[1], []
     chains = {name: check_chain(state, name, keys) for name in CHAINS}
+    check_consents(chains["consent"][0])
     heads_path = os.path.join(state, "keys", "heads")
     if os.path.exists(heads_path):
         line = open(heads_path, "rb").read()

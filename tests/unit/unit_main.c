@@ -28,6 +28,8 @@
 	X(cmdline)        \
 	X(conf)           \
 	X(consent)        \
+	X(consent_acts)   \
+	X(consent_text)   \
 	X(cursor)         \
 	X(day_closer)     \
 	X(event)          \

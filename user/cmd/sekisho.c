@@ -13,7 +13,7 @@
 static const struct verb verbs[] = {
 	{ "status", "", "is it recording, for whom, what was lost (the default)", verb_status },
 	{ "search", "--case N --basis CODE ...", "find connections", verb_search },
-	{ "consent", "grant|withdraw TENANT ...", "record a tenant's permission, or its end", verb_consent },
+	{ "consent", "grant|withdraw|show ...", "record a tenant's permission, or its end", verb_consent },
 	{ "import", "--csv FILE --reason TEXT", "store rows that were recorded elsewhere", verb_import },
 	{ "seal", "", "move the journal's rows to the segments now", verb_seal },
 	{ "ledger", "show|verify|head|rotate-key", "what was consented to, searched, kept: signed chains", verb_ledger },

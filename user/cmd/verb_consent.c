@@ -1,304 +1,203 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* sekisho consent grant|withdraw: the acts of the consent ledger. */
-#include <errno.h>
-#include <fcntl.h>
-#include <jansson.h>
+/* sekisho consent: its acts and their options. */
 #include <pwd.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "base/fs.h"
-#include "base/utc.h"
-#include "capture/capture.h"
-#include "command.h"
-#include "control/client.h"
-#include "ledger/consent.h"
-
-/* A grant is renewed, not given for ever (DOMAIN 2.4). */
-#define GRANT_MAX_NS (5 * 366 * NS_PER_DAY)
-#define TEXT_BYTES_MAX (1 << 20)
-
-struct consent_options {
-	const char *until, *text, *fields, *retention, *actor;
-	unsigned int same_terms, revocable, help;
-};
+#include "base/text.h"
+#include "verb_consent.h"
 
 #define VALUE(name_, metavar_, field_, help_) \
 	CMD_VALUE(name_, metavar_, struct consent_options, field_, help_)
+#define SWITCH(name_, field_, help_) CMD_SWITCH(name_, struct consent_options, field_, help_)
+
+#define FIELDS_HELP "src_addr,src_port,dst_addr,dst_port,t_accept[,rtt][,t_close]"
+#define TERMS                                                                                       \
+	VALUE("until", "TIME", until, "end of the permission, RFC 3339 with a zone"),                \
+		VALUE("fields", "LIST", fields, FIELDS_HELP),                                         \
+		VALUE("retention", "DAYS", retention, "how long records are kept, 1 to 366"),         \
+		VALUE("purposes", "LIST", purposes,                                                   \
+		      "P1 disclosure, P2 own analysis, P3 orders, warrants (P1,P3)"),                 \
+		VALUE("recipients", "LIST", recipients,                                               \
+		      "court,access_provider,applicant,investigator,tenant")
+#define SHOWN                                                                                       \
+	VALUE("text", "FILE", text, "the explanation that the tenant was shown"),                    \
+		SWITCH("same-terms", same_terms, "asserts: all other terms are the same without it"), \
+		SWITCH("revocable", revocable, "asserts: the tenant was told that it can withdraw"),  \
+		VALUE("lang", "TAG", lang, "language of that text (und; the shipped ones are known)"), \
+		VALUE("text-id", "ID", text_id, "name of that text (custom)"),                        \
+		VALUE("text-version", "TEXT", text_version, "version of that text (not stated)")
+#define WHO                                                                                         \
+	VALUE("actor", "NAME", actor, "who decided it for the tenant (the user running this)"),      \
+		VALUE("actor-auth", "TEXT", actor_auth, "how that was made sure of (local user only)"), \
+		VALUE("origin", "TEXT", origin, "where it came from, such as an address"),            \
+		VALUE("ticket", "TEXT", ticket, "reference of yours")
+#define METHOD VALUE("method", "TEXT", method, "how: panel, signed form (command line)")
+#define OUTPUT                                                                  \
+	SWITCH("json", json, "the answer as one JSON object"), SWITCH("help", help, "this text"), {}
 
 static const struct cmd_option grant_table[] = {
-	VALUE("until", "TIME", until, "end of the permission, RFC 3339 with a zone"),
-	VALUE("text", "FILE", text, "the explanation that the tenant was shown (its SHA-256 is kept)"),
-	VALUE("fields", "LIST", fields, "src_addr,src_port,dst_addr,dst_port,t_accept[,rtt][,t_close]"),
-	VALUE("retention", "DAYS", retention, "how long records are kept, 1 to 366"),
-	CMD_SWITCH("same-terms", struct consent_options, same_terms,
-		   "asserts: all other terms are the same without this permission"),
-	CMD_SWITCH("revocable", struct consent_options, revocable,
-		   "asserts: the tenant was told that it can withdraw at any time"),
-	VALUE("actor", "NAME", actor, "who gave the permission (default: the user running this)"),
-	CMD_SWITCH("help", struct consent_options, help, "this text"),
-	{},
+	TERMS, SHOWN, VALUE("from", "TIME", from, "now, and nothing else: no consent is for the past"), METHOD, WHO,
+	OUTPUT,
 };
-
+static const struct cmd_option modify_table[] = { TERMS, SHOWN, METHOD, WHO, OUTPUT };
 static const struct cmd_option withdraw_table[] = {
-	VALUE("actor", "NAME", actor, "who withdrew it (default: the user running this)"),
-	CMD_SWITCH("help", struct consent_options, help, "this text"),
-	{},
+	SWITCH("stop-only", stop_only, "past records stay for their retention (the default)"),
+	SWITCH("stop-and-erase", stop_and_erase, "past records are erased, but for those under a hold"),
+	METHOD, WHO, OUTPUT,
+};
+static const struct cmd_option notice_table[] = {
+	VALUE("method", "TEXT", method, "how the tenant was reminded: mail, letter"), WHO, OUTPUT,
+};
+static const struct cmd_option log_table[] = { OUTPUT };
+static const struct cmd_option show_table[] = {
+	VALUE("lang", "ja|en", lang, "language (that of the locale)"), OUTPUT,
+};
+static const struct cmd_option text_table[] = {
+	TERMS, VALUE("lang", "ja|en", lang, "language (that of the locale)"), SWITCH("help", help, "this text"), {},
 };
 
-static void usage(void)
+static const struct act {
+	const char *name, *usage, *summary;
+	const struct cmd_option *table;
+	int (*run)(struct consent_call *call);
+	bool any_tenant; /* none may be given */
+	bool any_store; /* needs no configuration */
+} acts[] = {
+	{ "grant",
+	  "TENANT --until TIME --text FILE --fields LIST\n"
+	  "                       --retention DAYS --same-terms --revocable [OPTION...]",
+	  "TENANT permits the recording of its connections from now on", grant_table, verb_consent_grant, false,
+	  false },
+	{ "modify", "TENANT [OPTION...]", "change it: what widens needs the text and the assertions again",
+	  modify_table, verb_consent_modify, false, false },
+	{ "withdraw", "TENANT [--stop-only | --stop-and-erase] [OPTION...]", "end it: recording stops within a second",
+	  withdraw_table, verb_consent_withdraw, false, false },
+	{ "notice", "TENANT --method TEXT [OPTION...]", "the tenant was reminded of it", notice_table,
+	  verb_consent_notice, false, false },
+	{ "show", "[TENANT] [--json] [--lang ja|en]", "how it stands, what is stored, who searched it", show_table,
+	  verb_consent_show, true, false },
+	{ "log", "TENANT [--json]", "every act, with time and person", log_table, verb_consent_log, false, true },
+	{ "text", "TENANT [--lang ja|en] [OPTION...]", "the explanation to be shown, filled in for TENANT", text_table,
+	  verb_consent_text, false, false },
+};
+#define ACTS (sizeof(acts) / sizeof(acts[0]))
+
+static int usage(void)
 {
-	printf("usage: sekisho consent grant TENANT --until TIME --text FILE --fields LIST\n"
-	       "                       --retention DAYS --same-terms --revocable [--actor NAME]\n"
-	       "       sekisho consent withdraw TENANT [--actor NAME]\n\n"
-	       "grant: records that TENANT permits the recording of its connections from now on,\n"
-	       "for the addresses that the configuration gives it at this moment.\n");
-	cmdline_print_options(stdout, grant_table);
-	printf("\nwithdraw: recording stops at once; what was recorded stays for its retention.\n");
-	cmdline_print_options(stdout, withdraw_table);
+	for (size_t i = 0; i < ACTS; i++)
+		printf("%s sekisho consent %s %s\n", i ? "      " : "usage:", acts[i].name, acts[i].usage);
+	putchar('\n');
+	for (size_t i = 0; i < ACTS; i++)
+		printf("  %-9s %s\n", acts[i].name, acts[i].summary);
+	printf("\nA consent is for the addresses that the configuration gives TENANT at that moment.\n"
+	       "sekisho consent ACT --help lists the options of ACT.\n"
+	       "\nExit status: 0 done, 1 no consent in force, 2 bad input, 4 refused by policy.\n");
+	return EXIT_YES;
+}
+
+static int act_usage(const struct act *a)
+{
+	printf("usage: sekisho consent %s %s\n\n%s.\n\n", a->name, a->usage, a->summary);
+	cmdline_print_options(stdout, a->table);
 	printf("\nExit status: 0 done, 1 no consent in force, 2 bad input, 4 refused by policy.\n");
+	return EXIT_YES;
 }
 
-/* What the law asks of a grant (AC-04), one message each. */
-static const char *refusal(const struct consent_options *o)
+int verb_consent_print(json_t *object)
 {
-	if (!o->until)
-		return "a consent needs an end: --until TIME";
-	if (!o->text)
-		return "a consent needs the text that was shown: --text FILE";
-	if (!o->fields)
-		return "a consent names what is recorded: --fields LIST";
-	if (!o->retention)
-		return "a consent names how long records are kept: --retention DAYS";
-	if (!o->same_terms)
-		return "a consent is not valid unless all other terms are the same: --same-terms";
-	if (!o->revocable)
-		return "a consent is not valid unless it can be withdrawn at any time: --revocable";
-	return NULL;
-}
+	int status = object && json_dumpf(object, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER) == 0 ? EXIT_YES : EXIT_NO;
 
-static int hash_text(const char *path, char ret_hex[static crypto_hash_sha256_BYTES * 2 + 1],
-		     struct problem *p)
-{
-	unsigned char hash[crypto_hash_sha256_BYTES];
-	struct mapped_file file;
-	int error = fs_map(AT_FDCWD, path, TEXT_BYTES_MAX, &file);
-
-	if (error)
-		return problem(p, -EINVAL, "--text %s: %s", path, strerror(-error));
-	if (!file.size)
-		error = problem(p, -EINVAL, "--text %s: the file is empty", path);
-	else
-		crypto_hash_sha256(hash, file.data, file.size);
-	fs_unmap(&file);
-	if (!error)
-		sodium_bin2hex(ret_hex, crypto_hash_sha256_BYTES * 2 + 1, hash, sizeof(hash));
-	return error;
-}
-
-static int parse_until(const char *text, int64_t *ret_ns, struct problem *p)
-{
-	int64_t now = utc_now_ns(), until;
-	struct problem why;
-
-	if (utc_parse(text, &until, &why))
-		return problem(p, -EINVAL, "--until: %s", why.text);
-	if (until <= now)
-		return problem(p, -EINVAL, "--until %s is not in the future", text);
-	if (until - now > GRANT_MAX_NS)
-		return problem(p, -EINVAL, "--until %s is more than five years away; a consent is to be renewed",
-			       text);
-	*ret_ns = until;
-	return 0;
-}
-
-static int fill_grant(const struct command *c, const struct consent_options *o, const char *tenant,
-		      struct consent_act *act, struct problem *p)
-{
-	const struct conf_tenant *t = conf_find_tenant(&c->conf, tenant);
-	uint64_t days;
-	int error;
-
-	if (!t)
-		return problem(p, -EINVAL, "tenant \"%s\" is not in %s", tenant, c->conf_path);
-	act->scope = t->selectors;
-	act->scope_count = t->selector_count;
-	error = conf_check_separable(&c->conf, tenant, p);
-	if (!error)
-		error = parse_until(o->until, &act->until_ns, p);
-	if (!error)
-		error = consent_parse_fields(o->fields, &act->fields, p);
-	if (!error && parse_u64(o->retention, 1, CONSENT_RETENTION_MAX_DAYS, &days))
-		error = problem(p, -EINVAL, "--retention \"%s\": expected 1 to %d days", o->retention,
-				CONSENT_RETENTION_MAX_DAYS);
-	if (!error)
-		act->retention_days = (uint32_t)days;
-	return error;
-}
-
-/* Tells a running daemon. Without one the ledger counts at its next start. */
-static int tell_daemon(const struct command *c, const char *done)
-{
-	struct problem p;
-	json_t *answer;
-	int status = client_call(c->conf.run_dir, json_pack("{s:s}", "verb", "reload"), &answer, &p);
-
-	if (status == -ECONNREFUSED) {
-		printf("%s; sekishod is not running: recording begins when it starts\n", done);
-		return EXIT_YES;
-	}
-	if (status)
-		return command_fail(EXIT_NO, &p);
-	status = command_answer_status(answer);
-	json_decref(answer);
-	if (status == EXIT_YES)
-		printf("%s; recording\n", done);
-	else
-		log_error("the consent is in the ledger, but sekishod could not apply it");
+	putchar('\n');
+	json_decref(object);
 	return status;
 }
 
-static int grant(struct command *c, const struct consent_options *o, struct consent_act *act)
+/* Words that are kept for years and printed anywhere. */
+static int check_words(const struct consent_options *o, struct problem *p)
 {
-	char hash[crypto_hash_sha256_BYTES * 2 + 1], done[256], from[UTC_TEXT_MAX], until[UTC_TEXT_MAX];
-	struct store_dir store;
-	struct problem p;
-	uint32_t seq;
-	int64_t when;
-	int error = fill_grant(c, o, act->tenant_id, act, &p);
+	const struct {
+		const char *name, *value;
+	} words[] = {
+		{ "actor", o->actor }, { "actor-auth", o->actor_auth }, { "method", o->method },
+		{ "origin", o->origin }, { "ticket", o->ticket },
+	};
 
-	if (!error)
-		error = hash_text(o->text, hash, &p);
-	if (error) {
-		command_fail(EXIT_USAGE, &p);
-		if (error != -EPERM)
-			return EXIT_USAGE;
-		fputs(conf_separable_options(), stderr);
-		return EXIT_REFUSED;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		size_t size = words[i].value ? strlen(words[i].value) : 1;
+
+		if (!size || size > CONSENT_WORD_MAX || (words[i].value && !text_is_plain(words[i].value, size)))
+			return problem(p, -1, "--%s \"%s\": expected one line of text of at most %d bytes",
+				       words[i].name, words[i].value, CONSENT_WORD_MAX);
 	}
-	act->text_sha256 = hash;
-	/* The first consent may come before the first start: the store is made here. */
-	error = store_open(c->conf.state_dir, 1, &store, &p);
-	if (!error) {
-		error = consent_grant(&store, act, &seq, &when, &p);
-		store_close(&store);
-	}
-	if (error)
-		return command_fail(command_status_of(error), &p);
-	snprintf(done, sizeof(done), "consent %u of tenant %s: from %s until %s, %zu address%s", seq,
-		 act->tenant_id, utc_format_local(when, from), utc_format_local(act->until_ns, until),
-		 act->scope_count, act->scope_count == 1 ? "" : "es");
-	return tell_daemon(c, done);
+	return 0;
 }
 
-/* Without a daemon: the kernel may still be recording into the ring, so it is told first. */
-static int withdraw_alone(struct command *c, const struct consent_act *act, int64_t *ret_when,
-			  struct problem *p)
+static const char *locale_language(void)
 {
-	struct consents consents = {};
-	const struct consent *g;
-	struct store_dir store;
-	int lock, error = command_open_store(c, &store, p);
+	static const char *const names[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
+	const char *value = NULL;
 
-	if (error)
-		return error;
-	lock = fs_lock(store.root, "lock", 2000);
-	if (lock < 0) {
-		store_close(&store);
-		return problem(p, lock, "sekishod is starting or stopping; try again");
-	}
-	error = consents_load(&store, &consents, p);
-	g = error ? NULL : consents_at(&consents, act->tenant_id, utc_now_ns());
-	if (g) {
-		error = capture_revoke_pinned(c->conf.pin_dir, g->tenant);
-		if (error)
-			problem(p, error, "cannot end the recording in the kernel: %s",
-				strerror(-error));
-	}
-	consents_done(&consents);
-	if (!error)
-		error = consent_withdraw(&store, act, ret_when, p);
-	close(lock);
-	store_close(&store);
-	return error;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !(value && *value); i++)
+		value = getenv(names[i]);
+	return value && strncmp(value, "ja", 2) == 0 ? "ja" : "en";
 }
 
-static int withdraw(struct command *c, const struct consent_act *act)
+static int run(struct command *c, const struct act *a, const struct consent_options *o, const char *tenant)
 {
-	char text[UTC_TEXT_MAX];
-	const char *when_text = text;
+	const struct passwd *user = getpwuid(getuid());
+	struct consent_call call = { .c = c, .o = o, .tenant = tenant, .lang = locale_language() };
 	struct problem p;
-	json_t *answer = NULL;
-	int64_t when;
-	int status = EXIT_YES, error;
+	int status;
 
-	error = client_call(c->conf.run_dir,
-			    json_pack("{s:s, s:s, s:s?}", "verb", "withdraw", "tenant",
-				      act->tenant_id, "actor", act->actor), &answer, &p);
-	if (error == -ECONNREFUSED) {
-		error = withdraw_alone(c, act, &when, &p);
-		if (!error)
-			utc_format(when, text);
-	} else if (!error) {
-		status = command_answer_status(answer);
-		when_text = json_string_value(json_object_get(answer, "time"));
+	if (c->store_path && !a->any_store) {
+		log_error("consent needs a configuration (-c FILE), not --store");
+		return EXIT_USAGE;
 	}
-	if (error)
-		status = command_fail(command_status_of(error), &p);
-	else if (status == EXIT_YES)
-		printf("consent of tenant %s withdrawn at %s; nothing later is recorded\n",
-		       act->tenant_id, when_text ? when_text : "?");
-	json_decref(answer);
+	if ((!tenant && !a->any_tenant) || (tenant && parse_tenant_id(tenant))) {
+		log_error("consent %s \"%s\": expected a tenant id", a->name, tenant ? tenant : "");
+		return EXIT_USAGE;
+	}
+	if (check_words(o, &p))
+		return command_fail(EXIT_USAGE, &p);
+	if (sodium_init() < 0) {
+		log_error("libsodium does not start");
+		return EXIT_NO;
+	}
+	if (o->lang && !o->text)
+		call.lang = o->lang;
+	call.act = (struct consent_act){
+		.tenant_id = tenant, .actor = o->actor, .actor_auth = o->actor_auth, .method = o->method,
+		.from = o->origin, .ticket = o->ticket, .uid = getuid(), .user = user ? user->pw_name : NULL,
+	};
+	status = a->run(&call);
+	for (size_t i = 0; call.resolved && i < call.act.scope_count; i++)
+		free(call.resolved[i]);
+	free(call.resolved);
 	return status;
 }
 
 int verb_consent(struct command *c, int argc, char **argv)
 {
-	const char *act_name = argc > 1 ? argv[1] : "";
-	bool is_grant = strcmp(act_name, "grant") == 0;
+	const char *name = argc > 1 ? argv[1] : "";
+	const struct act *a = acts;
 	struct consent_options o = {};
-	const struct passwd *user = getpwuid(getuid());
-	struct consent_act act = { .uid = getuid() };
-	const char *refused;
 	char *tenant = NULL;
 	struct problem p;
 	size_t operands;
 
-	if (strcmp(act_name, "--help") == 0) {
-		usage();
-		return EXIT_YES;
-	}
-	if (!is_grant && strcmp(act_name, "withdraw") != 0) {
-		log_error("consent \"%s\": expected grant or withdraw; see sekisho consent --help",
-			  act_name);
+	if (strcmp(name, "--help") == 0)
+		return usage();
+	while (a < acts + ACTS && strcmp(a->name, name) != 0)
+		a++;
+	if (a == acts + ACTS) {
+		log_error("consent \"%s\": expected grant, modify, withdraw, notice, show, log or text; see sekisho "
+			  "consent --help", name);
 		return EXIT_USAGE;
 	}
-	if (cmdline_parse(argc - 1, argv + 1, is_grant ? grant_table : withdraw_table, &o, false,
-			  &tenant, 1, &operands, &p))
+	if (cmdline_parse(argc - 1, argv + 1, a->table, &o, false, &tenant, 1, &operands, &p))
 		return command_fail(EXIT_USAGE, &p);
-	if (o.help) {
-		usage();
-		return EXIT_YES;
-	}
-	if (c->store_path) {
-		log_error("consent needs a configuration (-c FILE), not --store");
-		return EXIT_USAGE;
-	}
-	if (!tenant || parse_tenant_id(tenant)) {
-		log_error("consent %s \"%s\": expected a tenant id", act_name, tenant ? tenant : "");
-		return EXIT_USAGE;
-	}
-	refused = is_grant ? refusal(&o) : NULL;
-	if (refused) {
-		log_error("%s", refused);
-		return EXIT_REFUSED;
-	}
-	if (sodium_init() < 0) {
-		log_error("libsodium does not start");
-		return EXIT_NO;
-	}
-	act.tenant_id = tenant;
-	act.actor = o.actor ? o.actor : user ? user->pw_name : NULL;
-	return is_grant ? grant(c, &o, &act) : withdraw(c, &act);
+	return o.help ? act_usage(a) : run(c, a, &o, tenant);
 }

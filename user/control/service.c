@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What the daemon answers on its control socket. */
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/utc.h"
 #include "recorder/node.h"
 #include "service.h"
+
+#define USER_BYTES_MAX 4096
 
 static json_t *done(json_t *answer)
 {
@@ -65,18 +68,46 @@ static json_t *reload(struct node *n, const json_t *request, unsigned int uid)
 	return error ? failed(error, &p) : done(json_object());
 }
 
+static const char *text_of(const json_t *request, const char *key)
+{
+	return json_string_value(json_object_get(request, key));
+}
+
+/* The name of the peer's user, which the kernel told us; NULL without one. */
+static const char *name_of(unsigned int uid, char buf[static USER_BYTES_MAX])
+{
+	struct passwd entry, *found = NULL;
+
+	return getpwuid_r(uid, &entry, buf, USER_BYTES_MAX, &found) == 0 && found ? found->pw_name : NULL;
+}
+
 static json_t *withdraw(struct node *n, const json_t *request, unsigned int uid)
 {
-	const char *tenant = json_string_value(json_object_get(request, "tenant"));
-	const char *actor = json_string_value(json_object_get(request, "actor"));
-	char text[UTC_TEXT_MAX];
+	char time_text[UTC_TEXT_MAX], buf[USER_BYTES_MAX];
+	const char *mode = text_of(request, "withdraw_mode");
+	const struct consent_act act = {
+		.tenant_id = text_of(request, "tenant"),
+		.actor = text_of(request, "actor"),
+		.actor_auth = text_of(request, "actor_auth"),
+		.method = text_of(request, "method"),
+		.from = text_of(request, "from"),
+		.ticket = text_of(request, "ticket"),
+		.uid = uid,
+		.user = name_of(uid, buf),
+		.by_socket = true,
+		.erase = mode && strcmp(mode, "STOP_AND_ERASE") == 0,
+	};
 	int64_t when;
 	struct problem p;
-	int error = tenant ? node_withdraw(n, tenant, actor, uid, &when, &p) :
-			     problem(&p, -EINVAL, "withdraw needs a tenant");
+	int error;
 
-	return error ? failed(error, &p) :
-		       done(json_pack("{s:s}", "time", utc_format(when, text)));
+	if (!act.tenant_id || parse_tenant_id(act.tenant_id))
+		error = problem(&p, -EINVAL, "withdraw needs a tenant");
+	else if (mode && !act.erase && strcmp(mode, "STOP_ONLY") != 0)
+		error = problem(&p, -EINVAL, "withdraw_mode \"%s\": expected STOP_ONLY or STOP_AND_ERASE", mode);
+	else
+		error = node_withdraw(n, &act, &when, &p);
+	return error ? failed(error, &p) : done(json_pack("{s:s}", "time", utc_format(when, time_text)));
 }
 
 static const struct {

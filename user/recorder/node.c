@@ -343,22 +343,34 @@ int node_seal(struct node *n, struct seal_result *ret_result, struct problem *p)
 	return error;
 }
 
-int node_withdraw(struct node *n, const char *tenant, const char *actor, unsigned int uid,
-		  int64_t *ret_time_ns, struct problem *p)
+/* With n->lock held. Without a grant in force there may still be something to erase: the ledger decides. */
+static int end_consent(struct node *n, const struct consent_act *act, int64_t *ret_time_ns, struct problem *p)
 {
-	const struct consent_act act = { .tenant_id = tenant, .actor = actor, .uid = uid };
-	const struct consent *grant;
+	const struct consent *grant = consents_at(&n->consents, act->tenant_id, utc_now_ns());
+	int error = 0;
+
+	/* A grant that was written just now, of which we were not told yet. */
+	if (!grant && !(error = apply(n, &n->conf, p)))
+		grant = consents_at(&n->consents, act->tenant_id, utc_now_ns());
+	if (!error && grant)
+		error = recorder_revoke(n->recorder, grant->tenant, p);
+	if (!error)
+		error = consent_withdraw(&n->store, act, ret_time_ns, p);
+	if (!error)
+		error = apply(n, &n->conf, p);
+	return error;
+}
+
+int node_withdraw(struct node *n, const struct consent_act *act, int64_t *ret_time_ns, struct problem *p)
+{
+	struct problem later;
 	int error;
 
 	pthread_mutex_lock(&n->lock);
-	grant = consents_at(&n->consents, tenant, utc_now_ns());
-	error = grant ? recorder_revoke(n->recorder, grant->tenant, p) :
-			problem(p, -ESRCH, "tenant %s has no consent in force", tenant);
-	if (!error)
-		error = consent_withdraw(&n->store, &act, ret_time_ns, p);
-	if (!error)
-		error = apply(n, &n->conf, p);
+	error = end_consent(n, act, ret_time_ns, p);
 	pthread_mutex_unlock(&n->lock);
+	if (!error && act->erase && recorder_rotate(n->recorder, &later))
+		log_warn("%s; what tenant %s has here is erased at the next sealing run", later.text, act->tenant_id);
 	return error;
 }
 

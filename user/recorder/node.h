@@ -10,6 +10,7 @@
 #include <signal.h>
 #include "base/conf.h"
 #include "base/problem.h"
+#include "ledger/consent.h"
 #include "seal/seal.h"
 
 struct node;
@@ -36,9 +37,12 @@ int node_refresh(struct node *n, struct problem *p);
 int node_refresh_due_ms(struct node *n);
 int node_drain(struct node *n, struct problem *p);
 int node_seal(struct node *n, struct seal_result *ret_result, struct problem *p);
-/* Ends a tenant's consent: kernel first, then the ring, then the ledger. -ESRCH: none in force. */
-int node_withdraw(struct node *n, const char *tenant, const char *actor, unsigned int uid,
-		  int64_t *ret_time_ns, struct problem *p);
+/*
+ * Ends a tenant's consent: kernel first, then the ring, then the ledger; the tenant need not be in the configuration
+ * any more. With act->erase what waits in the journal is rotated out and a sealing run begins, which erases: not waited
+ * for. Errors as consent_withdraw().
+ */
+int node_withdraw(struct node *n, const struct consent_act *act, int64_t *ret_time_ns, struct problem *p);
 /* What `sekisho status` shows. */
 json_t *node_status(struct node *n);
 
