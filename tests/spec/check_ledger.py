@@ -7,12 +7,12 @@ usage: check_ledger.py STATE_DIR
 
 Prints how many lines each chain has; the first thing that is wrong, and status 1. The signatures are RFC 8032, 5.1.7.
 """
+import datetime
 import hashlib
 import json
 import os
 import re
 import sys
-from datetime import datetime
 
 P = 2 ** 255 - 19
 L = 2 ** 252 + 27742317777372353535851937790883648493
@@ -146,7 +146,7 @@ def instant(text):
     """Nanoseconds: RFC 3339 in any zone."""
     match = re.fullmatch(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", text)
     zone = "+00:00" if match[4] in "Zz" else match[4]
-    seconds = int(datetime.fromisoformat(match[1] + "T" + match[2] + zone).timestamp())
+    seconds = int(datetime.datetime.fromisoformat(match[1] + "T" + match[2] + zone).timestamp())
     return seconds * 10 ** 9 + int((match[3] or "").ljust(9, "0"))
 
 

@@ -14,28 +14,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/fs.h"
+#include "consent_lines.h"
 #include "fixture.h"
 #include "forge.h"
 #include "schema/event.h"
 #include "unit.h"
 
-#define SHA "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-#define ALL_FIELDS "src_addr,src_port,dst_addr,dst_port,t_accept"
+#define SHA LINE_SHA
+#define ALL_FIELDS LINE_FIELDS
 #define DAYS NS_PER_DAY
 
-#define WHO                                                                                       \
-	"\"actor\":\"a\",\"actor_auth\":\"b\",\"method\":\"m\",\"origin\":{\"uid\":0,\"user\":\"root\",\"via\":" \
-	"\"command line\",\"from\":null},\"ticket\":null,\"clock_err_ns\":1000"
-#define GRANT(seq, tenant, t, until)                                                              \
-	"{" WHO ",\"effective_from\":\"" t "\",\"effective_to\":\"" until "\",\"event\":\"GRANT\",\"fields\":\""    \
-	ALL_FIELDS "\",\"purposes\":[\"P1\",\"P3\"],\"recipients\":[\"court\",\"tenant\"],"       \
-	"\"retention_days\":30,\"revocable\":true,\"same_terms\":true,\"bundled\":false,\"scope\":" \
-	"[\"192.0.2.1:443\",\"2001:db8::/64\"],\"resolved\":[null,null],\"separability\":\"EXACT\"," \
-	"\"seq\":" #seq ",\"t\":\"" t "\",\"tenant\":\"" tenant                                        \
-	"\",\"text_id\":\"x\",\"text_version\":\"1\",\"lang\":\"ja\",\"text_sha256\":\"" SHA "\"}\n"
-#define WITHDRAW(seq, tenant, t)                                                                  \
-	"{" WHO ",\"event\":\"WITHDRAW\",\"seq\":" #seq ",\"t\":\"" t "\",\"tenant\":\"" tenant      \
-	"\",\"withdraw_mode\":\"STOP_ONLY\"}\n"
+#define GRANT(seq, tenant, t, until) \
+	LINE_GRANT(seq, tenant, t, until, 30, "[\"192.0.2.1:443\",\"2001:db8::/64\"]", "[null,null]")
+#define WITHDRAW(seq, tenant, t) LINE_WITHDRAW(seq, tenant, t, "STOP_ONLY")
 
 /* The test's directory is root and ledger/ in one. */
 static const struct store_dir *the_store(void)

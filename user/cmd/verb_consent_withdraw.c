@@ -71,15 +71,24 @@ static void wait_for_erasure(const struct consent_call *call)
 	json_decref(answer);
 }
 
-static long long number(const json_t *object, const char *key)
+/* Days of which records are still here: statements of gaps are none. Where custody does not know, all that is there. */
+static size_t days_left(const json_t *stored)
 {
-	return json_integer_value(json_object_get(object, key));
+	size_t left = 0, i;
+	json_t *day;
+
+	json_array_foreach(json_object_get(stored, "days"), i, day) {
+		const json_t *rows = json_object_get(day, "rows");
+
+		left += !json_is_integer(rows) || json_integer_value(rows) > 0;
+	}
+	return left;
 }
 
 /* What becomes of the records from before, in both languages: the customer reads it. */
 static void say_rest(const struct consent_call *call, const json_t *stored, bool daemon, const char *last_day)
 {
-	bool any = json_array_size(json_object_get(stored, "days")) > 0;
+	size_t left = days_left(stored);
 
 	if (!call->act.erase)
 		printf("Past records stay for the retention that was agreed, the last of them until %s.\n"
@@ -88,14 +97,12 @@ static void say_rest(const struct consent_call *call, const json_t *stored, bool
 	else if (!daemon)
 		printf("Past records are erased when sekishod starts, but for those under a hold.\n"
 		       "これまでの記録は、保全中のものを除き、sekishod の次の起動時に消去されます。\n");
-	else if (!any)
-		printf("Past records are erased: nothing of this tenant is stored any more.\n"
+	else if (!left)
+		printf("Past records are erased: no record of this tenant is stored any more.\n"
 		       "これまでの記録は消去されました。このご契約の記録は残っていません。\n");
 	else
-		printf("Of the past records %zu day(s), %lld bytes, are still stored: under a hold, or not erased yet.\n"
-		       "これまでの記録のうち %zu 日分、%lld バイトが残っています(保全中、または消去の途中)。\n",
-		       json_array_size(json_object_get(stored, "days")), number(stored, "bytes"),
-		       json_array_size(json_object_get(stored, "days")), number(stored, "bytes"));
+		printf("Of the past records those of %zu day(s) are still stored: under a hold, or not erased yet.\n"
+		       "これまでの記録のうち %zu 日分が残っています(保全中、または消去の途中)。\n", left, left);
 }
 
 /* The exact time, local and UTC (DOMAIN 6.5). */

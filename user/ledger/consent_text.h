@@ -6,10 +6,7 @@
 #ifndef SEKISHO_CONSENT_TEXT_H
 #define SEKISHO_CONSENT_TEXT_H
 
-#include <stddef.h>
-#include <stdint.h>
-#include "base/selector.h"
-#include "base/problem.h"
+#include "consent.h"
 
 struct consent_terms {
 	const char *tenant_id;
