@@ -418,6 +418,27 @@ gone_at_the_kill() {
 	same_rows "$W/list" "$W/rows" "after it"
 }
 
+# Nobody has mounted cgroup2: the daemon has a mount of its own, which nobody else sees.
+without_a_mount() {
+	begin_world
+	container web "$NET4.1"
+	tenant web "cgroup=$CGP/web"
+	grant web
+	# shellcheck disable=SC2016 # for the inner shell
+	unshare --mount --propagation private sh -c '
+		for dir in $(awk "\$3 == \"cgroup2\" { print \$2 }" /proc/self/mounts); do umount -l "$dir"; done
+		! grep -q " cgroup2 " /proc/self/mounts || exit 9
+		exec "$@"' sh "$BIN/sekishod" -c "$CONF" -f >>"$LOG" 2>&1 &
+	DAEMON=$!
+	wait_until "$LIVE_SECONDS" daemon_up && daemon_live || die "sekishod is not live: $(tail -n 1 "$LOG")"
+	await "cgroup:$CGP/web" covered
+	! grep -q ' cgroup2 ' "/proc/$DAEMON/mounts" || die "the mount has a place: $(grep ' cgroup2 ' "/proc/$DAEMON/mounts")"
+	listen web web "$NET4.1:80"
+	connect "$W/list" --count 30 "$NET4.1:80"
+	all_rows "$W/rows"
+	same_rows "$W/list" "$W/rows" "a mount of its own"
+}
+
 # What no hook can tell is said, in status and in every answer.
 interface() {
 	begin_world
@@ -473,6 +494,7 @@ run_case AC-64_child_has_the_listeners_cgroup never_accepted
 run_case_once AC-64_made_anew_after_sigterm while_stopped TERM
 run_case_once AC-64_made_anew_after_sigkill while_stopped KILL
 run_case_once AC-64_gone_at_the_kill gone_at_the_kill
+run_case_once AC-64_cgroup2_not_mounted without_a_mount
 run_case_once AC-64_interface_not_covered interface
 run_case_once AC-12_two_names_of_one_namespace two_names
 finish

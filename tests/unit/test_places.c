@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "capture/resolve.h"
 #include "fixture.h"
 #include "schema/store.h"
 #include "unit.h"
@@ -188,5 +189,26 @@ static void what_happened_meanwhile(void)
 	}
 }
 
-UNIT_SUITE(places, TEST(addresses_are_no_places), TEST(what_is_not_there_is_said_piece_by_piece),
+static void what_selectors_mean(void)
+{
+	static const char *const rows[][2] = {
+		{ "192.0.2.0/24:443", "192.0.2.0/24:443" },
+		{ "interface:lo", "ifindex 1" },
+		{ "interface:sekishounit0", "unresolved" },
+		{ NOWHERE, "unresolved" },
+		{ "netns:/run/netns/sekisho-unit-test-that-is-not-there", "unresolved" },
+		{ "netns:/dev/null", "unresolved" }, /* a file, and no namespace */
+	};
+	char text[SELECTOR_TEXT_MAX];
+	struct selector s;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		REQUIRE(selector_parse(rows[i][0], &s) == 0);
+		CHECK_STR(selector_resolve_text(&s, text), rows[i][1]);
+	}
+	CHECK_STR(resolver_format(SELECTOR_CGROUP, UINT64_C(0x1000000000000), text), "cgroup id 281474976710656");
+	CHECK_STR(resolver_format(SELECTOR_NETNS, 17, text), "netns cookie 17");
+}
+
+UNIT_SUITE(places, TEST(what_selectors_mean), TEST(addresses_are_no_places), TEST(what_is_not_there_is_said_piece_by_piece),
 	   TEST(what_a_hook_cannot_tell), TEST(closed_ones_have_no_gaps), TEST(what_happened_meanwhile));

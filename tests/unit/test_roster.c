@@ -209,6 +209,39 @@ static void dropping_one_of_several(void)
 	roster_done(&r);
 }
 
+/* An event from just before the kernel heard of a renewal: by its address, or by where its socket lives. */
+static void a_renewal_keeps_places(void)
+{
+	static const struct {
+		const char *before, *after, *local;
+		bool kept;
+	} rows[] = {
+		{ "cgroup:/a", "cgroup:/a", "192.0.2.1", true },
+		{ "cgroup:/a", "cgroup:/b", "192.0.2.1", false },
+		{ "cgroup:/a", "::/0", "2001:db8::1", true },
+		{ "cgroup:/a", "192.0.2.2", "192.0.2.1", false },
+		{ "192.0.2.1", "cgroup:/a", "192.0.2.1", false },
+		{ "192.0.2.1", "192.0.2.0/24", "192.0.2.1", true },
+		{ "netns:/run/netns/a", "netns:/run/netns/a", "2001:db8::1", true },
+		{ "netns:/run/netns/a", "cgroup:/run/netns/a", "2001:db8::1", false },
+	};
+	static struct consent list[2];
+	const struct consents c = { .list = list, .count = 2 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct selector before = a_selector(rows[i].before), after = a_selector(rows[i].after);
+		struct consent_local local = { .port = 80 };
+
+		REQUIRE(addr_parse(rows[i].local, &local.addr) == 0);
+		list[0] = (struct consent){ .seq = 1, .tenant = 1, .from_ns = NOW - 9, .until_ns = NOW,
+					    .scope = &before, .scope_count = 1 };
+		list[1] = (struct consent){ .seq = 2, .tenant = 1, .from_ns = NOW, .until_ns = NOW + 9,
+					    .scope = &after, .scope_count = 1 };
+		CHECK_ROW(consents_covering(&c, 1, 1, NOW - 1, &local) == 1, "row %zu", i);
+		CHECK_ROW(consents_covering(&c, 1, 1, NOW + 1, &local) == (rows[i].kept ? 2u : 0u), "row %zu", i);
+	}
+}
+
 /* Declared shared after the grant: closed, and so is the listener itself. */
 static void shared_listeners_are_nobodys(void)
 {
@@ -230,4 +263,5 @@ UNIT_SUITE(roster, TEST(nobody_without_a_grant), TEST(nobody_who_is_not_configur
 	   TEST(selectors_that_are_configured_and_granted),
 	   TEST(withdrawn_expired_and_future_grants_count_nothing),
 	   TEST(names_say_who_is_recorded), TEST(ends_follow_the_clock),
-	   TEST(dropping_one_of_several), TEST(shared_listeners_are_nobodys));
+	   TEST(dropping_one_of_several), TEST(shared_listeners_are_nobodys),
+	   TEST(a_renewal_keeps_places));

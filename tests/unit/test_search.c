@@ -377,6 +377,58 @@ static void gaps_come_with_the_answer(void)
 	store_close(&store);
 }
 
+/* What goes on is stated piece by piece, and cut where a day ends; the answer has it in one. */
+static void pieces_of_a_gap_are_one(void)
+{
+	const struct gap gaps[] = {
+		a_gap(10, 20, 0, 1, STORE_GAP_UNRESOLVED),
+		a_gap(15, 25, 0, 2, STORE_GAP_UNRESOLVED),
+		a_gap(20, 30, 0, 1, STORE_GAP_UNRESOLVED),
+		a_gap(20, 30, 0, 1, STORE_GAP_NOT_EVALUATED),
+		a_gap(31, 40, 0, 1, STORE_GAP_UNRESOLVED),
+		a_gap(42, 50, 0, 1, STORE_GAP_UNRESOLVED), /* a nanosecond is between: another one */
+		a_gap(60, 70, 1, 1, STORE_GAP_RING_FULL),
+		a_gap(70, 80, 1, 1, STORE_GAP_RING_FULL), /* counted: each stays what it is */
+		a_gap(NS_PER_DAY - 5, NS_PER_DAY + 5, 0, 1, STORE_GAP_UNRESOLVED),
+	};
+	static const struct {
+		int64_t from, to;
+		const char *tenant;
+		uint32_t reason;
+	} want[] = {
+		{ 10, 40, "t1", STORE_GAP_UNRESOLVED }, { 15, 25, "t2", STORE_GAP_UNRESOLVED },
+		{ 20, 30, "t1", STORE_GAP_NOT_EVALUATED }, { 42, 50, "t1", STORE_GAP_UNRESOLVED },
+		{ 60, 70, "t1", STORE_GAP_RING_FULL }, { 70, 80, "t1", STORE_GAP_RING_FULL },
+		{ NS_PER_DAY - 5, NS_PER_DAY + 5, "t1", STORE_GAP_UNRESOLVED },
+	};
+	const struct query q = { .from_ns = DAY_NS, .to_ns = DAY_NS + 2 * NS_PER_DAY };
+	struct store_dir store = a_store();
+	struct journal *j = a_journal(store.journal);
+	struct record row = plain_row(DAY_NS + 5, 1);
+	char name[64];
+
+	put_rows(j, &row, 1, 2000);
+	REQUIRE(journal_append_gaps(j, gaps, ARRAY_SIZE(gaps)) == 0);
+	end_journal(store.journal, j, name);
+	for (int sealed = 0; sealed < 2; sealed++) {
+		struct search_result r = run(&store, &q);
+
+		REQUIRE(r.gaps.count == ARRAY_SIZE(want));
+		for (size_t i = 0; i < r.gaps.count; i++) {
+			const struct gap *g = &r.gaps.list[i];
+
+			CHECK_ROW(g->first_utc_ns == DAY_NS + want[i].from &&
+				  g->last_utc_ns == DAY_NS + want[i].to && g->reason == want[i].reason &&
+				  strcmp(r.tenants[g->tenant], want[i].tenant) == 0, "%s %zu: %lld to %lld",
+				  sealed ? "sealed" : "journal", i, (long long)(g->first_utc_ns - DAY_NS),
+				  (long long)(g->last_utc_ns - DAY_NS));
+		}
+		search_result_done(&r);
+		seal(&store);
+	}
+	store_close(&store);
+}
+
 static void hook_and_clock_come_with_the_answer(void)
 {
 	/* AC-27 in part */
@@ -761,7 +813,7 @@ static void a_store_that_cannot_be_read_is_an_error(void)
 UNIT_SUITE(search, TEST(answers_equal_a_full_scan), TEST(each_row_once_from_journal_and_segment),
 	   TEST(windows_are_half_open), TEST(windows_cross_midnight),
 	   TEST(both_spellings_of_a_mapped_address), TEST(every_field_narrows),
-	   TEST(a_segment_in_the_wrong_directory_is_not_answered), TEST(gaps_come_with_the_answer),
+	   TEST(a_segment_in_the_wrong_directory_is_not_answered), TEST(gaps_come_with_the_answer), TEST(pieces_of_a_gap_are_one),
 	   TEST(hook_and_clock_come_with_the_answer), TEST(a_clock_that_was_set_back_hides_no_row),
 	   TEST(damage_is_told_and_the_rest_answered),
 	   TEST(a_cut_off_segment_misses_rows_only_without_its_journal),

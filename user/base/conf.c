@@ -304,6 +304,9 @@ static int add_shared(struct reader *r, const struct selector *s)
 {
 	struct conf *c = r->conf;
 
+	for (size_t i = 0; i < c->shared_count; i++)
+		if (selector_equal(&c->shared[i], s))
+			return 0;
 	if (c->shared_count >= CONF_SHARED_MAX)
 		return FAIL(r, "more than %d shared listeners", CONF_SHARED_MAX);
 	if (ARRAY_RESERVE(c->shared, c->shared_count, c->shared_capacity))
