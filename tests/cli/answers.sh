@@ -323,7 +323,7 @@ run "${SEKISHO[@]}" status --json
 status 3
 out ''
 err "sekisho: error: sekishod is not running ($RUN/control.sock: Connection refused)
-sekisho: error: its program is still pinned in $PINS: the kernel records into the ring for at most 120 s after the last heartbeat"
+sekisho: error: its program is still pinned in $PINS: the kernel records into the ring for at most 2m after the last heartbeat"
 
 begin disarm
 run "${SEKISHOD[@]}" --disarm
