@@ -198,6 +198,7 @@ static int read_act(struct consents *c, const json_t *line)
 		return -EBADMSG;
 	end_at(g, t_ns);
 	g->withdrawn_ns = t_ns;
+	g->withdrawn_seq = (uint32_t)seq;
 	g->withdrawn = true;
 	return 0;
 }

@@ -28,6 +28,7 @@ struct consent {
 	bool withdrawn;
 	bool erase; /* withdrawn with STOP_AND_ERASE: what the tenant has here from before is to go, but for holds */
 	int64_t withdrawn_ns; /* when it was */
+	uint32_t withdrawn_seq; /* line of that withdrawal */
 	uint32_t fields; /* enum sekisho_field */
 	uint32_t retention_days;
 	struct selector *scope; /* selectors at the time of the grant */

@@ -41,8 +41,10 @@ struct holds {
  * read: then nothing may be deleted. Undo with holds_done(). */
 int holds_load(const struct store_dir *store, struct holds *ret_holds, struct problem *p);
 void holds_done(struct holds *h);
-/* Reads again if custody has other lines than *h knows. On failure *h is empty and of no use. */
+/* Reads again if custody has other lines than *h knows. On failure *h is as it was, and not to be relied upon. */
 int holds_refresh(const struct store_dir *store, struct holds *h, struct problem *p);
+/* The caller appended to custody itself, with the ledgers' lock since the last refresh: no hold was set. */
+int holds_skip_own(const struct store_dir *store, struct holds *h, struct problem *p);
 
 /* A time before the end of every hold, for a clock that is not trusted: none has ended by itself. */
 #define HOLDS_NO_CLOCK INT64_MIN
@@ -66,10 +68,9 @@ int hold_set(const struct store_dir *store, const struct hold_act *act, uint64_t
 int hold_release(const struct store_dir *store, const struct hold_act *act, size_t *ret_count, struct problem *p);
 
 /*
- * STOP_AND_ERASE as a pure function of consents and holds: rows of this tenant's day with a time before the result
- * are to go; INT64_MIN: none. (The last erasing withdrawal of the tenant, bent into the day; a held day has none.)
+ * STOP_AND_ERASE as a pure function of consents: rows of this tenant with a time before the result are to go, but for
+ * held days. INT64_MIN: none. ret_seq: the line of that withdrawal in the consent ledger.
  */
-int64_t holds_erase_before(const struct consents *c, const struct holds *h, const char *tenant_id, int32_t day,
-			   int64_t now_ns, uint32_t *ret_withdrawn_seq);
+int64_t consents_erase_before(const struct consents *c, const char *tenant_id, uint32_t *ret_seq);
 
 #endif
