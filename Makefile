@@ -26,7 +26,7 @@ BPF_CFLAGS := -g -O2 -target bpf -D__TARGET_ARCH_$(ARCH) -std=gnu11 -Wall -Wextr
 	-Wno-unused-parameter -I. $(if $(MULTIARCH),-idirafter /usr/include/$(MULTIARCH))
 
 LIB_SRC := $(sort $(wildcard user/base/*.c user/capture/*.c user/journal/*.c user/segment/*.c \
-	user/catalog/*.c user/seal/*.c user/ledger/*.c user/import/*.c user/query/*.c user/output/*.c \
+	user/catalog/*.c user/seal/*.c user/ledger/*.c user/retention/*.c user/import/*.c user/query/*.c user/output/*.c \
 	user/control/*.c \
 	user/recorder/*.c))
 VERB_SRC := $(sort $(wildcard user/cmd/verb_*.c))
