@@ -24,6 +24,7 @@ struct verify_facts {
 	uint64_t sources, lookups; /* distinct in each section; asked of its index, absent ones too */
 
 	uint64_t sealed; /* sections that are there as custody states them */
+	uint64_t deleted; /* sections that are not there since retention or an erasure took them, as it states */
 	bool no_custody; /* it states none: a copy of segments alone; what was removed cannot be told */
 
 	uint64_t torn; /* files that end in an unfinished append, set aside by its writer */
