@@ -72,6 +72,19 @@ static void show_recording(const json_t *s)
 		printf("           LAST RUN FAILED: %s\n", text(sealed, "error"));
 }
 
+static void show_retention(const json_t *r)
+{
+	printf("Deleted:   %lld tenant-days expired, %lld erased since the start, %lld rows; last run %s\n",
+	       number(r, "expired_days"), number(r, "erased_days"), number(r, "rows"), text(r, "last_run"));
+	if (number(r, "held_days"))
+		printf("           %lld tenant-days are due and stay: they are held (sekisho hold list)\n",
+		       number(r, "held_days"));
+	if (json_is_string(json_object_get(r, "error")))
+		printf("           NOT ALL THAT IS DUE WAS DELETED: %s\n", text(r, "error"));
+	if (json_is_string(json_object_get(r, "clock")))
+		printf("           EXPIRY WAITS: %s\n", text(r, "clock"));
+}
+
 static void show(const json_t *s)
 {
 	const json_t *clock = json_object_get(s, "clock");
@@ -88,6 +101,7 @@ static void show(const json_t *s)
 	printf("Store:     %s, %.1f MiB on disk\n", text(s, "state_dir"),
 	       (double)number(s, "disk_bytes") / (1 << 20));
 	show_recording(s);
+	show_retention(json_object_get(s, "retention"));
 	if (json_is_true(json_object_get(clock, "synchronised")))
 		printf("Clock:     synchronised, error at most %.3f ms\n",
 		       (double)number(clock, "max_error_ns") / 1e6);

@@ -152,7 +152,7 @@ int retention_clock_now(const struct store_dir *store, const struct retention_sa
 	now = reach < sample->utc_ns ? reach : sample->utc_ns;
 	note->text[0] = '\0';
 	if (sample->utc_ns - now > AHEAD_NS)
-		problem(note, 0, "the clock is not synchronised, and ahead of what is certain: nothing expires after %s",
+		problem(note, 0, "the clock is not synchronised, and ahead of what is certain: days expire as of %s",
 			utc_format(now, text));
 	error = keep(store, sample, now, p);
 	if (!error)
