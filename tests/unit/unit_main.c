@@ -33,6 +33,7 @@
 	X(event)          \
 	X(fs)             \
 	X(gap)            \
+	X(holds)          \
 	X(import)         \
 	X(import_line)    \
 	X(intake)         \
@@ -46,6 +47,7 @@
 	X(query)          \
 	X(record)         \
 	X(recovery)       \
+	X(retention)      \
 	X(ring)           \
 	X(roster)         \
 	X(rung)           \
