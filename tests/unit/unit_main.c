@@ -45,6 +45,7 @@
 	X(port_set)       \
 	X(problem)        \
 	X(query)          \
+	X(reasons)        \
 	X(record)         \
 	X(recovery)       \
 	X(retention)      \
