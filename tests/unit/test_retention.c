@@ -625,6 +625,50 @@ static void a_day_that_cannot_have_a_catalog_goes_without(void)
 	store_close(&store);
 }
 
+/* A journal that was set aside has the rows as well: it goes when the first of its tenants has a right to that. */
+static void journals_that_were_set_aside_go_too(void)
+{
+	struct store_dir store = a_store();
+	struct retention_result r;
+	struct problem p;
+	char name[64];
+	int aside;
+
+	put_consents(&store, GRANTS);
+	add_rows(&store, DAY_NS + HOUR);
+	only_name(store.journal, ".skj", name);
+	aside = fs_open_dir(store.journal, "damaged", 1);
+	REQUIRE(aside >= 0);
+	CHECK_INT(renameat(store.journal, name, aside, name), 0);
+	/* The journal spoke of no more than that day. */
+	CHECK_INT(run(&store, DUE_30 - 1).files, 0);
+	CHECK_INT(try_run(&store, false, DUE_30, &r, &p), 0);
+	CHECK_INT(count_files(aside, ".skj"), 1);
+	set_hold(&store, "t2", DAY_NUMBER, DAY_NUMBER, utc_now_ns() + NS_PER_DAY);
+	CHECK_INT(run(&store, DUE_30).files, 0);
+	release_hold(&store);
+	set_hold(&store, "t2", DAY_NUMBER + 2, DAY_NUMBER + 2, utc_now_ns() + NS_PER_DAY);
+	r = run(&store, DUE_30);
+	CHECK_INT(r.files, 1);
+	CHECK(r.bytes > 0);
+	CHECK_INT(count_files(aside, ".skj"), 0);
+	release_hold(&store);
+	/* Erasure; and one that nobody can read, by its age. */
+	add_rows(&store, DAY_NS + HOUR);
+	only_name(store.journal, ".skj", name);
+	CHECK_INT(renameat(store.journal, name, aside, name), 0);
+	write_file(aside, "x.skj", "nonsense", 8);
+	put_consents(&store, ERASED);
+	CHECK_INT(try_run(&store, false, 0, &r, &p), 0);
+	CHECK_INT(r.files, 1);
+	CHECK_INT(run(&store, utc_now_ns() + 180 * NS_PER_DAY - NS_PER_DAY).files, 0);
+	CHECK_INT(run(&store, utc_now_ns() + 181 * NS_PER_DAY).files, 1);
+	CHECK_INT(count_files(aside, ".skj"), 0);
+	CHECK_INT(verify(&store).bad, 0);
+	close(aside);
+	store_close(&store);
+}
+
 /* --- The clock --- */
 
 static struct retention_sample at(int64_t utc_ns, int64_t boot_ns, const char *boot_id, bool synchronised)
@@ -696,4 +740,4 @@ UNIT_SUITE(retention, TEST(a_day_goes_when_it_is_due), TEST(the_shortest_promise
 	   TEST(a_hold_stops_what_is_left_out), TEST(without_a_clock_nothing_expires),
 	   TEST(a_damaged_ledger_deletes_nothing), TEST(a_tombstone_without_its_act_is_finished),
 	   TEST(damaged_and_unpublished_files_go_too), TEST(a_day_that_cannot_have_a_catalog_goes_without),
-	   TEST(a_clock_that_jumps_is_not_believed));
+	   TEST(journals_that_were_set_aside_go_too), TEST(a_clock_that_jumps_is_not_believed));

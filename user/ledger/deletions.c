@@ -79,6 +79,18 @@ int deletion_append_left_out(struct ledger_writer *w, uint64_t journal_id, const
 				   because_json(days->because), "days", list), t_ns, p);
 }
 
+int deletion_append_journal(struct ledger_writer *w, const struct deletion_journal *d, int64_t t_ns,
+			    struct problem *p)
+{
+	char hash[2 * LEDGER_HASH_BYTES + 1], id[ID_TEXT];
+
+	hex_format(d->hash, LEDGER_HASH_BYTES, hash);
+	snprintf(id, sizeof(id), "%016" PRIx64, d->journal_id);
+	return append(w, json_pack("{s:s, s:s, s:s, s:o, s:I, s:s}", "event", "DELETED_JOURNAL", "journal", id,
+				   "reason", reasons[d->reason], "because", because_json(d->because), "bytes",
+				   (json_int_t)d->bytes, "hash", hash), t_ns, p);
+}
+
 /* --- Reading --- */
 
 static bool read_number(const json_t *value, int64_t low, int64_t high, int64_t *ret_number)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Tombstones: what custody says of rows that are gone. DELETED: the files of a tenant's day, before they are unlinked;
- * LEFT_OUT: rows of a journal that were not sealed, before it is unlinked. FORMAT.md 3.16 has the lines.
+ * LEFT_OUT: rows of a journal that were not sealed, before it is unlinked; DELETED_JOURNAL: a damaged one. FORMAT.md 3.16 has the lines.
  */
 #ifndef SEKISHO_DELETIONS_H
 #define SEKISHO_DELETIONS_H
@@ -31,11 +31,24 @@ struct deletion {
 	uint64_t rows; /* of all parts, or left out */
 };
 
+/* A journal that had been set aside for its damage. */
+struct deletion_journal {
+	uint64_t journal_id; /* 0: its header does not read */
+	enum deletion_reason reason;
+	uint32_t because;
+	uint64_t bytes;
+	uint8_t hash[LEDGER_HASH_BYTES];
+};
+
 /* Appends DELETED; durable on return. Errors as ledger_writer_append(). */
 int deletion_append(struct ledger_writer *w, const struct deletion *d, int64_t t_ns, struct problem *p);
 /* Appends LEFT_OUT for one tenant: its days, all with the same reason and cause. */
 int deletion_append_left_out(struct ledger_writer *w, uint64_t journal_id, const struct deletion *days,
 			     size_t count, int64_t t_ns, struct problem *p);
+
+/* Appends DELETED_JOURNAL. */
+int deletion_append_journal(struct ledger_writer *w, const struct deletion_journal *d, int64_t t_ns,
+			    struct problem *p);
 
 typedef int (*deletion_fn)(void *ctx, uint64_t seq, const struct deletion *d);
 /*

@@ -2,6 +2,7 @@
 /* One run over all that is due. */
 #include <stdlib.h>
 #include <string.h>
+#include "aside.h"
 #include "due.h"
 #include "retention_day.h"
 
@@ -17,12 +18,14 @@ static int run_list(struct retention_job *job, const struct due_list *due)
 }
 
 /* Fail closed: without holds and tombstones nothing goes. */
-static int run_due(struct retention_job *job, const struct due_list *due)
+static int run_due(struct retention_job *job, const struct due_list *due, struct aside_list *aside)
 {
 	int error = holds_load(job->store, &job->holds, job->p);
 
 	if (!error)
 		error = tombstones_load(job->store, &job->tombstones, job->p);
+	if (!error && aside->count)
+		aside_run(job, aside);
 	if (!error)
 		error = run_list(job, due);
 	holds_done(&job->holds);
@@ -36,12 +39,16 @@ int retention_run(const struct store_dir *store, const struct retention_request 
 	struct retention_job job = { .store = store, .request = request, .result = result, .p = p };
 	struct consents consents = {};
 	struct due_list due = {};
+	struct aside_list aside = {};
 	int error = consents_load(store, &consents, p);
 
 	if (!error)
 		error = due_list_make(store, &consents, request, &due, p);
-	if (!error && due.count)
-		error = run_due(&job, &due);
+	if (!error)
+		error = aside_list_make(store, &consents, request, &aside, p);
+	if (!error && (due.count || aside.count))
+		error = run_due(&job, &due, &aside);
+	aside_list_done(&aside);
 	due_list_done(&due);
 	consents_done(&consents);
 	return error;
