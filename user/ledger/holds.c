@@ -264,6 +264,17 @@ static json_t *act_json(const char *event, const struct hold_act *act)
 			 (json_int_t)act->uid);
 }
 
+/* A hold behind holds that do not read would be none: nothing is deleted then, and this must be known. */
+static int append_set(const struct store_dir *store, const json_t *line, int64_t now, uint64_t *ret_seq,
+		      struct problem *p)
+{
+	struct holds before = {};
+	int error = holds_load(store, &before, p);
+
+	holds_done(&before);
+	return error ? error : ledger_append(store, LEDGER_CUSTODY, line, now, ret_seq, p);
+}
+
 int hold_set(const struct store_dir *store, const struct hold_act *act, uint64_t *ret_seq, struct problem *p)
 {
 	char until[UTC_TEXT_MAX];
@@ -283,7 +294,7 @@ int hold_set(const struct store_dir *store, const struct hold_act *act, uint64_t
 	    json_object_set_new(line, "until", json_string(utc_format(act->until_ns, until))))
 		error = problem(p, -ENOMEM, "out of memory");
 	if (!error)
-		error = ledger_append(store, LEDGER_CUSTODY, line, now, ret_seq, p);
+		error = append_set(store, line, now, ret_seq, p);
 	json_decref(line);
 	return error;
 }
