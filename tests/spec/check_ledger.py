@@ -121,6 +121,7 @@ def check_chain(state, name, keys):
     return entries, hashes
 
 
+CAUSES = {"EXPIRED": ("GRANT", "MODIFY"), "ERASED": ("WITHDRAW",)}  # acts of consent.log
 SHAPES = {  # members of an event between "event" and "prev"
     "DELETED": {"tenant", "day", "reason", "because", "parts"},
     "LEFT_OUT": {"journal", "tenant", "reason", "because", "days"},
@@ -150,7 +151,7 @@ def check_deletions(state, custody, consents):
                 sealed[tenant, day_text(day), part, file_id] = number
         if event in ("DELETED", "LEFT_OUT") and entry["because"] is not None:
             act = consents[entry["because"] - 1]
-            if act["tenant"] != entry["tenant"] or act["event"] != {"EXPIRED": "GRANT", "ERASED": "WITHDRAW"}[entry["reason"]]:
+            if act["tenant"] != entry["tenant"] or act["event"] not in CAUSES[entry["reason"]]:
                 fail("%s: consent line %d is no reason" % (where, entry["because"]))
         if event == "DELETED":
             for part, file_id, size, rows, digest in entry["parts"]:

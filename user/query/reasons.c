@@ -34,7 +34,7 @@ static uint32_t consent_state(const struct consents *c, const char *tenant, int6
 			return 0;
 		}
 		/* The last one before it tells how it ended. */
-		state = g->withdrawn && g->until_ns == g->withdrawn_ns ? REASON_WITHDRAWN : REASON_NO_CONSENT;
+		state = g->withdrawn && g->until_ns < g->agreed_until_ns ? REASON_WITHDRAWN : REASON_NO_CONSENT;
 	}
 	*ret_until = until;
 	return state;
