@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "actors.h"
+#include "acts.h"
 #include "base/fs.h"
 #include "catalog/catalog.h"
 #include "fixture.h"
@@ -24,18 +25,10 @@
 #include "world.h"
 
 #define STRIDE 5
-#define HOUR (3600 * NS_PER_SEC)
-#define SHA "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-#define GRANT(seq, tenant)                                                                                \
-	"{\"seq\":" #seq ",\"t\":\"2026-03-09T00:00:00Z\",\"event\":\"GRANT\",\"actor\":\"a\",\"effective_to\":" \
-	"\"2027-03-01T00:00:00Z\",\"fields\":\"src_addr,src_port,dst_addr,dst_port,t_accept\","            \
-	"\"retention_days\":30,\"revocable\":true,\"same_terms\":true,\"scope\":[\"192.0.2.1\"],"          \
-	"\"tenant\":\"" tenant "\",\"text_sha256\":\"" SHA "\",\"uid\":0}\n"
-#define GRANTS GRANT(1, "t1") GRANT(2, "t2")
+#define GRANTS ACT_GRANT(1, "t1", "2026-03-09T00:00:00Z", "2027-03-01T00:00:00Z", 30) \
+	       ACT_GRANT(2, "t2", "2026-03-09T00:00:00Z", "2027-03-01T00:00:00Z", 30)
 /* t1 erases all up to noon of the second day; its first day is held. Of t2 the first day expires. */
-#define WITHDRAWAL                                                                                        \
-	"{\"seq\":3,\"t\":\"2026-03-11T12:00:00Z\",\"event\":\"WITHDRAW\",\"actor\":\"a\",\"tenant\":\"t1\","  \
-	"\"uid\":0,\"withdraw_mode\":\"STOP_AND_ERASE\"}\n"
+#define WITHDRAWAL ACT_WITHDRAW(3, "t1", "2026-03-11T12:00:00Z", "STOP_AND_ERASE")
 
 static const char *const modes[] = { "eio", "enospc", "short", "half-kill", "kill-before", "kill-after", "eio-on" };
 

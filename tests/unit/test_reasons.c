@@ -6,21 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "acts.h"
 #include "fixture.h"
 #include "forge.h"
 #include "ledger/deletions.h"
 #include "schema/store.h"
 #include "unit.h"
 
-#define SHA "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-#define GRANT(seq, tenant, t, until)                                                                      \
-	"{\"seq\":" #seq ",\"t\":\"" t "\",\"event\":\"GRANT\",\"actor\":\"a\",\"effective_to\":\"" until    \
-	"\",\"fields\":\"src_addr,src_port,dst_addr,dst_port,t_accept\",\"retention_days\":30,"            \
-	"\"revocable\":true,\"same_terms\":true,\"scope\":[\"192.0.2.1\"],\"tenant\":\"" tenant "\","       \
-	"\"text_sha256\":\"" SHA "\",\"uid\":0}\n"
-#define WITHDRAW(seq, tenant, t)                                                                          \
-	"{\"seq\":" #seq ",\"t\":\"" t "\",\"event\":\"WITHDRAW\",\"actor\":\"a\",\"tenant\":\"" tenant      \
-	"\",\"uid\":0,\"withdraw_mode\":\"STOP_ONLY\"}\n"
+#define GRANT(seq, tenant, t, until) ACT_GRANT(seq, tenant, t, until, 30)
+#define WITHDRAW(seq, tenant, t) ACT_WITHDRAW(seq, tenant, t, "STOP_ONLY")
 
 static struct query a_query(const char *tenant, const char *from, const char *to)
 {

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include "base/fs.h"
 #include "catalog/catalog.h"
+#include "acts.h"
 #include "fixture.h"
 #include "forge.h"
 #include "ledger/custody.h"
@@ -28,15 +29,8 @@
 #include "unit.h"
 
 #define HOUR (3600 * NS_PER_SEC)
-#define SHA "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-#define GRANT(seq, tenant, t, days)                                                                       \
-	"{\"seq\":" #seq ",\"t\":\"" t "\",\"event\":\"GRANT\",\"actor\":\"a\",\"effective_to\":"            \
-	"\"2027-03-01T00:00:00Z\",\"fields\":\"src_addr,src_port,dst_addr,dst_port,t_accept\","            \
-	"\"retention_days\":" #days ",\"revocable\":true,\"same_terms\":true,\"scope\":[\"192.0.2.1\"],"  \
-	"\"tenant\":\"" tenant "\",\"text_sha256\":\"" SHA "\",\"uid\":0}\n"
-#define WITHDRAW(seq, tenant, t, mode)                                                                    \
-	"{\"seq\":" #seq ",\"t\":\"" t "\",\"event\":\"WITHDRAW\",\"actor\":\"a\",\"tenant\":\"" tenant      \
-	"\",\"uid\":0,\"withdraw_mode\":\"" mode "\"}\n"
+#define GRANT(seq, tenant, t, days) ACT_GRANT(seq, tenant, t, "2027-03-01T00:00:00Z", days)
+#define WITHDRAW ACT_WITHDRAW
 /* t1 is kept for 30 days, t2 for 180, from the first day on. */
 #define GRANTS GRANT(1, "t1", "2026-03-09T00:00:00Z", 30) GRANT(2, "t2", "2026-03-09T00:00:00Z", 180)
 
