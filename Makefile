@@ -26,12 +26,12 @@ BPF_CFLAGS := -g -O2 -target bpf -D__TARGET_ARCH_$(ARCH) -std=gnu11 -Wall -Wextr
 	-Wno-unused-parameter -I. $(if $(MULTIARCH),-idirafter /usr/include/$(MULTIARCH))
 
 LIB_SRC := $(sort $(wildcard user/base/*.c user/capture/*.c user/journal/*.c user/segment/*.c \
-	user/catalog/*.c user/seal/*.c user/ledger/*.c user/import/*.c user/query/*.c user/output/*.c \
+	user/catalog/*.c user/seal/*.c user/ledger/*.c user/retention/*.c user/import/*.c user/query/*.c user/output/*.c \
 	user/control/*.c \
 	user/recorder/*.c))
 VERB_SRC := $(sort $(wildcard user/cmd/verb_*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
-PROOF_SRC := $(filter-out tests/proof/fault.c tests/proof/seal_memory.c,$(sort $(wildcard tests/proof/*.c))) tests/unit/fixture.c
+PROOF_SRC := $(filter-out tests/proof/fault.c tests/proof/seal_memory.c,$(sort $(wildcard tests/proof/*.c))) tests/unit/fixture.c tests/unit/forge.c
 CONNS_SRC := $(sort $(wildcard tests/kernel/*.c))
 SEAL_MEMORY_SRC := tests/proof/seal_memory.c
 BENCH_SRC := $(filter-out tests/bench/catalog_probe.c,$(sort $(wildcard tests/bench/*.c)))

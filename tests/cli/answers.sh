@@ -71,7 +71,7 @@ if [{k: text(v) for k, v in r.items()} for r in answer["rows"]] != rows or not r
     sys.exit("rows differ")
 if list(answer["rows"][0]) != list(rows[0]) or answer["count"] != len(rows):
     sys.exit("columns or count differ")
-keys = "rows count rows_shown from to gaps hooks clock complete_to_now damaged imported".split()
+keys = "rows count rows_shown from to gaps hooks clock complete_to_now damaged imported class reasons".split()
 if list(answer) != keys:
     sys.exit("members: %s" % list(answer))
 if answer["damaged"] is not None or not answer["complete_to_now"] or not answer["rows_shown"]:
@@ -136,7 +136,7 @@ query --src 192.0.2.1
 status 1
 err ''
 out_has "^$NOTHING\$"
-out_has '通信が存在しなかったことを意味しません'
+out_has '合致する記録は存在しなかった。このことは、当該通信が存在しなかったことを意味しない。'
 out_has '^Records:  0$'
 query --src 192.0.2.1 --json
 status 1
@@ -298,7 +298,7 @@ status 0
 python3 -c '
 import json, sys
 s = json.load(sys.stdin)
-keys = "live hook cannot_see started state_dir record_loopback recorder ring journal sealed disk clock tenants".split()
+keys = "live hook cannot_see started state_dir record_loopback recorder ring journal sealed disk clock tenants retention".split()
 assert list(s) == keys, list(s)
 assert s["live"] is True and s["recorder"]["rows"] == 45 and s["recorder"]["lost"] == 0, s
 assert [t["tenant"] for t in s["tenants"]] == ["web", "mail"] and all(t["recording"] for t in s["tenants"]), s

@@ -16,6 +16,7 @@
 #include "schema/event.h"
 #include "schema/store.h"
 #include "recorder/syncer.h"
+#include "retention/retention.h"
 #include "seal/seal.h"
 #include "world.h"
 
@@ -56,6 +57,36 @@ static int seal(const char *path)
 		error = actor_close_days(&store);
 	store_close(&store);
 	return error ? 1 : 0;
+}
+
+/* --- Deletions --- */
+
+int actor_erase(const struct store_dir *store)
+{
+	struct retention_request request = { .erase_only = true, .clock_trusted = true,
+					     .now_ns = DAY_NS + 31 * NS_PER_DAY };
+	struct retention_result result = {};
+	struct seal_result sealed = {};
+	struct problem p;
+	int error = retention_run(store, &request, &result, &p), later;
+
+	later = seal_all(store, NULL, &sealed, &p);
+	request.erase_only = false;
+	/* A run that failed is repeated; what failed before is not made good by this one's success. */
+	return retention_run(store, &request, &result, &p) || error || later;
+}
+
+static int erase(const char *path)
+{
+	struct store_dir store;
+	struct problem p;
+	int failed;
+
+	if (store_open(path, 1, &store, &p))
+		return 1;
+	failed = actor_erase(&store);
+	store_close(&store);
+	return failed;
 }
 
 /* --- Journals --- */
@@ -250,5 +281,7 @@ int actor_main(int argc, char **argv)
 		return write_journals(argv[2], argv[3]);
 	if (argc == 3 && strcmp(argv[1], "rotate") == 0)
 		return rotate_with_syncer(argv[2]);
+	if (argc == 3 && strcmp(argv[1], "erase") == 0)
+		return erase(argv[2]);
 	return 2;
 }

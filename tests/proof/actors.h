@@ -19,6 +19,9 @@
 /* Row `serial` of the journal actor, UTC. */
 struct record actor_row(unsigned int serial);
 
+/* `actor erase DIR`: as sekishod's sealer, with the day after DAY_NUMBER's retention of 30 days as the time. 0 or 1. */
+int actor_erase(const struct store_dir *store);
+
 /* Trailers for all segments of DAY_NUMBER. 0 or negative errno. */
 int actor_close_days(const struct store_dir *store);
 

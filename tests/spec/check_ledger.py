@@ -5,7 +5,7 @@ reader rule 10, each act of consent.
 
 usage: check_ledger.py STATE_DIR
 
-Prints how many lines each chain has; the first thing that is wrong, and status 1. The signatures are RFC 8032, 5.1.7.
+Prints how many lines each chain has, how many files custody calls deleted and how many holds were not released; the first thing that is wrong, and status 1. The signatures are RFC 8032, 5.1.7.
 """
 import datetime
 import hashlib
@@ -218,6 +218,58 @@ def check_consents(entries):
             good = False
         if not good:
             fail("ledger/consent.log line %d: not a valid act" % act["seq"])
+CAUSES = {"EXPIRED": ("GRANT", "MODIFY"), "ERASED": ("WITHDRAW",)}  # acts of consent.log
+SHAPES = {  # members of an event between "event" and "prev"
+    "DELETED": {"tenant", "day", "reason", "because", "parts"},
+    "LEFT_OUT": {"journal", "tenant", "reason", "because", "days"},
+    "DELETED_JOURNAL": {"journal", "reason", "because", "bytes", "hash"},
+    "HOLD_SET": {"number", "tenant", "first_day", "last_day", "until", "reason", "actor", "uid"},
+    "HOLD_RELEASE": {"number", "tenant", "holds", "reason", "actor", "uid"},
+}
+
+
+def part_path(state, tenant, day, part):
+    return os.path.join(state, "segments", tenant, day + (".sks" if part == 1 else ".%d.sks" % part))
+
+
+def day_text(number):
+    return (datetime.date(1970, 1, 1) + datetime.timedelta(days=number)).isoformat()
+
+
+def check_deletions(state, custody, consents):
+    """Shapes of the lines; what was sealed is there or was deleted; causes are acts of that kind and tenant."""
+    holds, sealed, deleted = {}, {}, 0
+    for number, entry in enumerate(custody, 1):
+        where, event = "ledger/custody.log line %d" % number, entry["event"]
+        if event in SHAPES and set(entry) != SHAPES[event] | {"seq", "t", "event", "prev", "key", "sig"}:
+            fail("%s: members %s" % (where, list(entry)))
+        if event == "SEALED":
+            for tenant, day, part, file_id, *_ in entry["sections"]:
+                sealed[tenant, day_text(day), part, file_id] = number
+        if event in ("DELETED", "LEFT_OUT") and entry["because"] is not None:
+            act = consents[entry["because"] - 1]
+            if act["tenant"] != entry["tenant"] or act["event"] not in CAUSES[entry["reason"]]:
+                fail("%s: consent line %d is no reason" % (where, entry["because"]))
+        if event == "DELETED":
+            for part, file_id, size, rows, digest in entry["parts"]:
+                sealed.pop((entry["tenant"], entry["day"], part, file_id), None)
+                deleted += 1
+                path = part_path(state, entry["tenant"], entry["day"], part)
+                if os.path.exists(path) and blake2b(open(path, "rb").read()) == digest:
+                    fail("%s: %s is there" % (where, path))
+                if len(digest) != 64 or size < 0 or rows < 0:
+                    fail("%s: part %d" % (where, part))
+        if event == "HOLD_SET":
+            holds[number] = entry
+        if event == "HOLD_RELEASE":
+            for seq in entry["holds"]:
+                if holds.pop(seq, None) is None:
+                    fail("%s: line %s is no hold in force" % (where, seq))
+    for tenant, day, part, file_id in sealed:
+        path = part_path(state, tenant, day, part)
+        if not os.path.exists(path) or open(path, "rb").read(32)[24:][::-1].hex() != file_id:
+            fail("%s: was sealed, and neither is there nor was deleted" % path)
+    return deleted, len(holds)
 
 
 def main():
@@ -240,6 +292,9 @@ def main():
             fail("keys/node.pub is not the first key")
     elif sum(len(entries) for entries, _ in chains.values()) > 1:
         fail("keys/heads is not there")
+    deleted, holds = check_deletions(state, chains["custody"][0], chains["consent"][0])
+    if deleted or holds:
+        print("deleted %d, not released %d" % (deleted, holds))
     print(" ".join("%s %d" % (name, len(chains[name][0])) for name in CHAINS))
 
 

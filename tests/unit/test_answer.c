@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "fixture.h"
+#include "query/reasons.h"
 #include "output/words.h"
 #include "schema/event.h"
 #include "schema/store.h"
@@ -214,7 +215,8 @@ static void json(void)
 		"\"reason\":\"not recording\",\"lost\":null}],\n"
 		"\"hooks\":[\"set_state\",\"fexit\"],\n"
 		"\"clock\":{\"synchronised\":true,\"max_error_ns\":250000},\n"
-		"\"complete_to_now\":true,\n\"damaged\":null,\n\"imported\":false}\n");
+		"\"complete_to_now\":true,\n\"damaged\":null,\n\"imported\":false,\n"
+		"\"class\":null,\n\"reasons\":[]}\n");
 
 	fill(&f);
 	strcpy(f.result.damage.text, "a \"quoted\" name");
@@ -303,16 +305,19 @@ static void none_says_what_it_does_not_mean(void)
 	struct fixed f;
 
 	fill(&f);
-	f.result = (struct search_result){ 0 };
+	f.result = (struct search_result){ .reasons = REASON_NO_CONSENT | REASON_ERASED };
 	check_text(answer_table, &f.answer,
 		"Records:  0\n"
 		"Window:   from 2026-03-10T00:00:00.000000000Z to before 2026-03-11T00:00:00.000000000Z\n"
 		"Gaps:     none recorded in this window\n"
 		"Hook:     nothing known about this window\n"
 		"Clock:    nothing known about this window\n"
+		"Class:    N (no record)\n"
+		"Reasons:  NO_CONSENT  not all of the time, or not all tenants of this node, with a consent to record\n"
+		"          ERASED      days of the window were erased: the tenant withdrew and asked for it\n"
 		"\n"
 		"No record matches. This does not mean that there was no connection.\n"
-		"該当する記録はありません。通信が存在しなかったことを意味しません。\n");
+		"合致する記録は存在しなかった。このことは、当該通信が存在しなかったことを意味しない。\n");
 }
 
 static void notes_tell_clock_damage_and_what_may_be_missing(void)

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "fixture.h"
+#include "ledger/holds.h"
 #include "schema/journal.h"
 #include "unit.h"
 
@@ -20,6 +21,16 @@ static void add_journal(const struct store_dir *store, unsigned int n)
 	end_journal(store->journal, j, name);
 }
 
+/* The rows are of a day long past: what is sealed would be deleted by the same run. */
+static void hold_everything(const struct store_dir *store)
+{
+	const struct hold_act act = { .number = "1", .first_day = HOLD_FROM_EVER, .last_day = HOLD_FOR_EVER,
+				      .until_ns = utc_now_ns() + NS_PER_DAY };
+	struct problem p = { "" };
+
+	CHECK_ROW(hold_set(store, &act, NULL, &p) == 0, "%s", p.text);
+}
+
 static void seals_all_but_the_live_one(void)
 {
 	struct store_dir store = a_store();
@@ -28,6 +39,7 @@ static void seals_all_but_the_live_one(void)
 	struct problem p = { "" };
 	struct journal *live = a_journal(store.journal);
 
+	hold_everything(&store);
 	set_created(store.journal, journal_name(live), DAY_NS + NS_PER_DAY - 1);
 	add_journal(&store, 1);
 	add_journal(&store, 2);
@@ -105,5 +117,43 @@ static void a_failure_is_told_and_the_next_run_repeats(void)
 	store_close(&store);
 }
 
-UNIT_SUITE(sealer, TEST(seals_all_but_the_live_one), TEST(finishes_before_it_ends),
+/* AC-36: what is due goes with the run, and what a hold keeps is told. */
+static void deletes_what_is_due(void)
+{
+	struct store_dir store = a_store();
+	struct seal_result result;
+	struct keeper_state kept;
+	struct sealer *s = NULL;
+	struct problem p = { "" };
+	size_t released = 0;
+	const struct hold_act release = { .number = "1" };
+	int err = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	(void)dup2(null, STDERR_FILENO); /* it logs */
+	hold_everything(&store);
+	add_journal(&store, 1);
+	REQUIRE(sealer_start(&store, &s, &p) == 0);
+	sealer_kick(s, "none.skj");
+	CHECK_INT(sealer_wait(s, &result, &p), 0);
+	sealer_kept(s, &kept);
+	CHECK_INT(kept.total.held_days, 1);
+	CHECK_INT(kept.total.files, 0);
+	CHECK(kept.last_run_ns > 0);
+	CHECK(faccessat(store.segments, "t1/2026-03-10.sks", F_OK, 0) == 0);
+	CHECK_INT(hold_release(&store, &release, &released, &p), 0);
+	CHECK_INT(sealer_wait(s, &result, &p), 0);
+	sealer_kept(s, &kept);
+	CHECK_INT(kept.total.held_days, 0);
+	CHECK_INT(kept.total.expired_days, 1);
+	CHECK_INT(kept.total.rows, 1);
+	CHECK_STR(kept.failure.text, "");
+	CHECK(faccessat(store.segments, "t1", F_OK, 0) != 0);
+	sealer_stop(s);
+	(void)dup2(err, STDERR_FILENO);
+	close(err);
+	close(null);
+	store_close(&store);
+}
+
+UNIT_SUITE(sealer, TEST(deletes_what_is_due), TEST(seals_all_but_the_live_one), TEST(finishes_before_it_ends),
 	   TEST(a_failure_is_told_and_the_next_run_repeats));

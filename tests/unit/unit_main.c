@@ -35,6 +35,7 @@
 	X(event)          \
 	X(fs)             \
 	X(gap)            \
+	X(holds)          \
 	X(import)         \
 	X(import_line)    \
 	X(intake)         \
@@ -47,8 +48,10 @@
 	X(port_set)       \
 	X(problem)        \
 	X(query)          \
+	X(reasons)        \
 	X(record)         \
 	X(recovery)       \
+	X(retention)      \
 	X(ring)           \
 	X(room)           \
 	X(roster)         \

@@ -28,6 +28,7 @@ int verb_search(struct command *c, int argc, char **argv);
 int verb_consent(struct command *c, int argc, char **argv);
 int verb_seal(struct command *c, int argc, char **argv);
 int verb_import(struct command *c, int argc, char **argv);
+int verb_hold(struct command *c, int argc, char **argv);
 int verb_ledger(struct command *c, int argc, char **argv);
 int verb_verify(struct command *c, int argc, char **argv);
 

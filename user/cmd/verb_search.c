@@ -12,6 +12,7 @@
 #include "control/client.h"
 #include "ledger/access.h"
 #include "output/answer.h"
+#include "query/reasons.h"
 
 struct search_options {
 	const char *tenant, *src, *src_port, *dst, *dst_port, *from, *to, *at, *case_number, *basis;
@@ -303,6 +304,15 @@ static int show(const struct search_options *o, const struct answer *a)
 	return a->result->count ? EXIT_YES : EXIT_NO;
 }
 
+/* A ledger that does not read is damage of the store; the answer goes without what it would say. */
+static void find_reasons(const struct store_dir *store, const struct request *request, struct search_result *result)
+{
+	struct problem why;
+
+	if (reasons_find(store, &request->q, utc_now_ns(), result, &why) && result->damaged++ == 0)
+		result->damage = why;
+}
+
 static int search_store(const struct store_dir *store, struct request *request, bool drained)
 {
 	struct progress progress = { .begun_ns = boot_now_ns() };
@@ -322,6 +332,7 @@ static int search_store(const struct store_dir *store, struct request *request, 
 		fputs("\r\033[K", stderr);
 	if (error)
 		return command_fail(command_status_of(error), &p);
+	find_reasons(store, request, &result);
 	error = write_access(store, request, &result, &p);
 	status = error ? command_fail(command_status_of(error), &p) : show(request->o, &answer);
 	search_result_done(&result);

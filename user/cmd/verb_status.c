@@ -109,6 +109,19 @@ static void show_disk(const json_t *disk)
 		       (double)number(disk, "min_free") / (1 << 20));
 }
 
+static void show_retention(const json_t *r)
+{
+	printf("Deleted:   %lld tenant-days expired, %lld erased since the start, %lld rows; last run %s\n",
+	       number(r, "expired_days"), number(r, "erased_days"), number(r, "rows"), text(r, "last_run"));
+	if (number(r, "held_days"))
+		printf("           %lld tenant-days are due and stay: they are held (sekisho hold list)\n",
+		       number(r, "held_days"));
+	if (json_is_string(json_object_get(r, "error")))
+		printf("           NOT ALL THAT IS DUE WAS DELETED: %s\n", text(r, "error"));
+	if (json_is_string(json_object_get(r, "clock")))
+		printf("           EXPIRY WAITS: %s\n", text(r, "clock"));
+}
+
 static void show(const json_t *s)
 {
 	const json_t *clock = json_object_get(s, "clock");
@@ -127,6 +140,7 @@ static void show(const json_t *s)
 	       (double)number(disk, "used") / (1 << 20));
 	show_disk(disk);
 	show_recording(s);
+	show_retention(json_object_get(s, "retention"));
 	if (json_is_true(json_object_get(clock, "synchronised")))
 		printf("Clock:     synchronised, error at most %.3f ms\n",
 		       (double)number(clock, "max_error_ns") / 1e6);

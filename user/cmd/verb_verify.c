@@ -56,6 +56,9 @@ static void show(const struct verify_facts *f, bool full)
 		printf("Custody:   no custody ledger: removal cannot be told\n");
 	else if (f->sealed)
 		printf("Custody:   %llu sections as they were sealed\n", (unsigned long long)f->sealed);
+	if (f->deleted)
+		printf("Deleted:   %llu sections by retention or erasure, as custody states\n",
+		       (unsigned long long)f->deleted);
 	if (full)
 		printf("Rows:      %llu decoded, %llu Merkle roots derived; %llu addresses looked up for %llu "
 		       "sources\n", (unsigned long long)f->decoded_rows, (unsigned long long)f->roots,
@@ -113,6 +116,7 @@ static void show_json(const struct verify_facts *f, bool full)
 		set(o, "imported", f->imported);
 	}
 	set(o, "sealed", f->sealed);
+	set(o, "deleted", f->deleted);
 	json_object_set_new(o, "no_custody", json_boolean(f->no_custody));
 	set(o, "uncovered", f->uncovered);
 	json_object_set_new(o, "first_uncovered", text_or_null(&f->first_uncovered, f->uncovered));

@@ -4,6 +4,7 @@
 #include "answer.h"
 #include "base/rung.h"
 #include "base/utc.h"
+#include "query/reasons.h"
 #include "words.h"
 
 static json_t *time_json(int64_t ns)
@@ -147,6 +148,16 @@ static json_t *clock_json(const struct search_result *r)
 					 "max_error_ns", (json_int_t)r->clock_error_ns) : json_null();
 }
 
+static json_t *reasons_json(uint32_t reasons)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < REASONS; i++)
+		if (reasons & 1u << i)
+			json_array_append_new(list, json_string(reason_code(1u << i)));
+	return list;
+}
+
 int answer_json(const struct answer *a, FILE *out)
 {
 	const struct search_result *r = a->result;
@@ -172,6 +183,8 @@ int answer_json(const struct answer *a, FILE *out)
 		put_member(out, "question_rows", questions_json(a), ",\n");
 	if (a->explain)
 		put_member(out, "explain", explain_json(&r->explain), ",\n");
-	put_member(out, "imported", json_boolean(r->imported), "}\n");
+	put_member(out, "imported", json_boolean(r->imported), ",\n");
+	put_member(out, "class", r->count ? json_null() : json_string("N"), ",\n");
+	put_member(out, "reasons", reasons_json(r->reasons), "}\n");
 	return error;
 }

@@ -5,6 +5,7 @@
 #include "base/rung.h"
 #include "base/utc.h"
 #include "schema/store.h"
+#include "query/reasons.h"
 #include "words.h"
 
 #define END_TEXT_MAX (ADDR_TEXT_MAX + 8)
@@ -177,6 +178,21 @@ static void put_clock(const struct search_result *r, FILE *out)
 			(double)r->clock_error_ns / 1e6);
 }
 
+/* Why there are no records, or not all of them. */
+static void put_reasons(const struct search_result *r, FILE *out)
+{
+	const char *label = "Reasons:";
+
+	if (!r->count)
+		fputs("Class:    N (no record)\n", out);
+	for (unsigned int i = 0; i < REASONS; i++) {
+		if (!(r->reasons & 1u << i))
+			continue;
+		fprintf(out, "%-9s %-10s  %s\n", label, reason_code(1u << i), reason_text(1u << i));
+		label = "";
+	}
+}
+
 void answer_notes(const struct answer *a, FILE *out)
 {
 	char from[UTC_TEXT_MAX], to[UTC_TEXT_MAX];
@@ -186,6 +202,7 @@ void answer_notes(const struct answer *a, FILE *out)
 	put_gaps(a->result, out);
 	put_hooks(a->result, out);
 	put_clock(a->result, out);
+	put_reasons(a->result, out);
 	if (a->result->imported)
 		fputs("Imported: records in this window may be imported ones (flag imported)\n", out);
 	if (a->query->open_at_end)
@@ -257,6 +274,6 @@ int answer_table(const struct answer *a, FILE *out)
 	answer_notes(a, out);
 	if (!count)
 		fputs("\nNo record matches. This does not mean that there was no connection.\n"
-		      "該当する記録はありません。通信が存在しなかったことを意味しません。\n", out);
+		      "合致する記録は存在しなかった。このことは、当該通信が存在しなかったことを意味しない。\n", out);
 	return error;
 }

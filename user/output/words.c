@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include "query/reasons.h"
 #include "schema/event.h"
 #include "words.h"
 
@@ -49,4 +50,33 @@ const char *flags_text(uint32_t flags, char buf[static FLAGS_TEXT_MAX])
 	if (flags)
 		snprintf(buf + n, FLAGS_TEXT_MAX - n, "%s%#x", n ? "+" : "", flags);
 	return buf;
+}
+
+static const struct {
+	uint32_t reason;
+	const char *code, *text;
+} reasons[REASONS] = {
+	{ REASON_NO_CONSENT, "NO_CONSENT", "not all of the time, or not all tenants of this node, with a consent to record" },
+	{ REASON_WITHDRAWN, "WITHDRAWN", "a consent was withdrawn before the end of the window" },
+	{ REASON_GAP, "GAP", "the collector was down or lost events in the window" },
+	{ REASON_EXPIRED, "EXPIRED", "days of the window were deleted: their retention was over" },
+	{ REASON_ERASED, "ERASED", "days of the window were erased: the tenant withdrew and asked for it" },
+	{ REASON_CLOCK, "CLOCK", "the clock was not synchronised: it may have been another time" },
+	{ REASON_TRUE_NONE, "TRUE_NONE", "recorded for the whole window, without a known loss" },
+};
+
+const char *reason_code(uint32_t reason)
+{
+	for (size_t i = 0; i < REASONS; i++)
+		if (reasons[i].reason == reason)
+			return reasons[i].code;
+	return "UNKNOWN";
+}
+
+const char *reason_text(uint32_t reason)
+{
+	for (size_t i = 0; i < REASONS; i++)
+		if (reasons[i].reason == reason)
+			return reasons[i].text;
+	return "";
 }

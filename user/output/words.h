@@ -11,5 +11,8 @@ const char *kind_text(uint8_t kind); /* "established", "accepted", "unknown" */
 const char *protocol_text(uint8_t protocol); /* "tcp", "unknown" */
 /* "v6_socket+loopback", or "" without flags; unknown bits as "0x10". Returns buf. */
 const char *flags_text(uint32_t flags, char buf[static FLAGS_TEXT_MAX]);
+/* "NO_CONSENT", and what it means; of one bit of enum query_reason. */
+const char *reason_code(uint32_t reason);
+const char *reason_text(uint32_t reason);
 
 #endif

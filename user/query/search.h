@@ -88,6 +88,7 @@ struct search_result {
 	bool imported; /* rows of the window may have been imported */
 	bool clock_seen, clock_unsynchronised; /* by the anchors of the window */
 	uint64_t clock_error_ns; /* worst of them */
+	uint32_t reasons; /* why records may be missing: see reasons.h, which fills it */
 	unsigned int damaged; /* objects that could not be read; the answer is without them */
 	struct problem damage; /* the first of them */
 	struct top_source *top; /* QUERY_TOP: most rows first */

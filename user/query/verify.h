@@ -25,6 +25,7 @@ struct verify_facts {
 	uint64_t covered, imported; /* rows that a grant covers, and those that need none */
 
 	uint64_t sealed; /* sections that are there as custody states them */
+	uint64_t deleted; /* sections that are not there since retention or an erasure took them, as it states */
 	bool no_custody; /* it states none: a copy of segments alone; what was removed cannot be told */
 
 	uint64_t uncovered; /* by no grant: rows (full) or sections */

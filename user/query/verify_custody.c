@@ -6,8 +6,11 @@
 #include <string.h>
 #include "base/array.h"
 #include "base/fs.h"
+#include "base/utc.h"
 #include "journal/journal_reader.h"
+#include "gone.h"
 #include "ledger/custody.h"
+#include "ledger/holds.h"
 #include "schema/journal.h"
 #include "verify_custody.h"
 
@@ -99,6 +102,9 @@ struct checking {
 	struct verify_custody *c;
 	struct verify_facts *facts;
 	uint64_t lines; /* sections that custody speaks of */
+	struct gone gone;
+	struct holds holds;
+	int64_t now_ns;
 };
 
 static bool is_skipped(const struct verify_custody *c, const char *path)
@@ -117,6 +123,18 @@ static void report(struct verify_facts *facts, const char *path, uint64_t offset
 			(unsigned long long)seq);
 }
 
+/* A hold that was set between the tombstone of a killed run and the next one keeps what is still there. */
+static void check_undeleted(const struct checking *k, const struct custody_section *s, uint64_t seq)
+{
+	uint64_t gone = gone_find(&k->gone, s->tenant_id, s->day, s->part, s->file_id, seq);
+	char path[160];
+
+	if (!gone || gone > k->c->from_seq || holds_find(&k->holds, s->tenant_id, s->day, k->now_ns))
+		return;
+	path_of(s->tenant_id, s->day, s->part, path);
+	report(k->facts, path, s->offset, "was deleted, and is there", gone);
+}
+
 static int compare_line(void *ctx, uint64_t seq, const struct custody_section *s)
 {
 	struct checking *k = ctx;
@@ -130,8 +148,14 @@ static int compare_line(void *ctx, uint64_t seq, const struct custody_section *s
 	same = seen && seen->bytes == s->bytes && seen->day == s->day && seen->part == s->part &&
 	       strcmp(seen->tenant, s->tenant_id) == 0 && memcmp(seen->hash, s->hash, sizeof(s->hash)) == 0;
 	if (same) {
+		if (!seen->known)
+			check_undeleted(k, s, seq);
 		k->facts->sealed += !seen->known;
 		seen->known = true;
+		return 0;
+	}
+	if (!seen && gone_find(&k->gone, s->tenant_id, s->day, s->part, s->file_id, seq)) {
+		k->facts->deleted++;
 		return 0;
 	}
 	path_of(s->tenant_id, s->day, s->part, path);
@@ -191,7 +215,7 @@ static void report_unknown(const struct verify_custody *c, const uint64_t *ids, 
 int verify_custody_check(struct verify_custody *c, const struct store_dir *store, struct verify_facts *facts,
 			 struct problem *p)
 {
-	struct checking k = { .c = c, .facts = facts };
+	struct checking k = { .c = c, .facts = facts, .now_ns = utc_now_ns() };
 	struct verify_facts before = *facts;
 	uint64_t *ids = NULL;
 	size_t id_count;
@@ -202,7 +226,13 @@ int verify_custody_check(struct verify_custody *c, const struct store_dir *store
 		return problem(p, error, "cannot list journal/: %s", strerror(-error));
 	if (c->count)
 		qsort(c->seen, c->count, sizeof(*c->seen), compare_seen);
-	error = custody_walk(store, compare_line, &k, p);
+	error = gone_load(store, &k.gone, p);
+	if (!error)
+		error = holds_load(store, &k.holds, p);
+	if (!error)
+		error = custody_walk(store, compare_line, &k, p);
+	gone_done(&k.gone);
+	holds_done(&k.holds);
 	if (error)
 		*facts = before;
 	facts->no_custody = !error && !k.lines;

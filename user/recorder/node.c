@@ -476,6 +476,24 @@ static json_t *disk_json(const struct recorder_status *s, uint64_t used)
 			 "sealing_waits", s->seal_waits);
 }
 
+static json_t *text_json(const struct problem *p)
+{
+	return p->text[0] ? json_string(p->text) : json_null();
+}
+
+static json_t *retention_json(struct node *n)
+{
+	struct keeper_state k;
+
+	sealer_kept(n->sealer, &k);
+	return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "last_run", time_json(k.last_run_ns),
+			 "expired_days", (json_int_t)k.total.expired_days, "erased_days",
+			 (json_int_t)k.total.erased_days, "files", (json_int_t)k.total.files, "rows",
+			 (json_int_t)k.total.rows, "bytes", (json_int_t)k.total.bytes, "held_days",
+			 (json_int_t)k.total.held_days, "error", text_json(&k.failure), "clock",
+			 text_json(&k.clock));
+}
+
 json_t *node_status(struct node *n)
 {
 	struct recorder_status s;
@@ -495,7 +513,7 @@ json_t *node_status(struct node *n)
 	for (size_t i = 0; i < n->conf.tenant_count; i++)
 		json_array_append_new(tenants, tenant_json(n, &n->conf.tenants[i], &places, now));
 	status = json_pack(
-		"{s:b, s:s, s:s, s:o, s:s, s:b, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:o, s:{s:b, s:I}, s:o}",
+		"{s:b, s:s, s:s, s:o, s:s, s:b, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:o, s:{s:b, s:I}, s:o, s:o}",
 		"live", s.armed && !s.write_error && !sync.error && !s.room.stopped_ns, "hook",
 		rung_name(capture_rung(n->capture)), "cannot_see",
 		rung_blind_spot(capture_rung(n->capture)), "started", time_json(s.started_ns),
@@ -504,7 +522,7 @@ json_t *node_status(struct node *n)
 		(json_int_t)s.ring_waiting, "produced", (json_int_t)s.ring_produced, "journal",
 		journal_json(n, &s), "sealed", sealed_json(n), "disk", disk_json(&s, disk),
 		"clock", "synchronised", anchor_synchronised(&s.clock), "max_error_ns",
-		(json_int_t)s.clock.max_error_ns, "tenants", tenants);
+		(json_int_t)s.clock.max_error_ns, "tenants", tenants, "retention", retention_json(n));
 	pthread_mutex_unlock(&n->lock);
 	free(places.list);
 	return status;

@@ -27,7 +27,9 @@ struct sealer {
 	char live_name[64];
 	bool stop, failed;
 	uint64_t asked, begun, finished; /* numbers of runs */
-	struct day_closer closer; /* of the thread alone */
+	struct day_closer closer; /* of the thread alone, as is the keeper */
+	struct keeper keeper;
+	struct keeper_state kept; /* of it, for all */
 	struct seal_result total, last;
 	int last_error;
 	struct problem last_problem;
@@ -75,6 +77,7 @@ static void run_once(struct sealer *s)
 
 	memcpy(live, s->live_name, sizeof(live));
 	pthread_mutex_unlock(&s->lock);
+	keeper_erase(&s->keeper, s->store);
 	error = seal_all(s->store, live, &result, &p);
 	if (error)
 		log_error("sealing failed, the journal stays: %s", p.text);
@@ -89,7 +92,9 @@ static void run_once(struct sealer *s)
 	close_error = close_days(s, &result, error ? &later : &p);
 	if (!error)
 		error = close_error;
+	keeper_run(&s->keeper, s->store);
 	pthread_mutex_lock(&s->lock);
+	s->kept = s->keeper.state;
 	add(&s->total, &result);
 	s->last = result;
 	s->last_error = error;
@@ -108,7 +113,10 @@ static void close_while_idle(struct sealer *s)
 
 	pthread_mutex_unlock(&s->lock);
 	error = close_days(s, &result, &p);
+	if (keeper_is_due(&s->keeper))
+		keeper_run(&s->keeper, s->store);
 	pthread_mutex_lock(&s->lock);
+	s->kept = s->keeper.state;
 	add(&s->total, &result);
 	if (error)
 		s->last_problem = p;
@@ -219,5 +227,12 @@ void sealer_totals(struct sealer *s, struct seal_result *ret_result, struct prob
 	pthread_mutex_lock(&s->lock);
 	*ret_result = s->total;
 	*ret_last = s->last_problem;
+	pthread_mutex_unlock(&s->lock);
+}
+
+void sealer_kept(struct sealer *s, struct keeper_state *ret_state)
+{
+	pthread_mutex_lock(&s->lock);
+	*ret_state = s->kept;
 	pthread_mutex_unlock(&s->lock);
 }

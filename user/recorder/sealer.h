@@ -5,6 +5,7 @@
 
 #include "base/problem.h"
 #include "base/store_dir.h"
+#include "keeper.h"
 #include "seal/seal.h"
 
 struct sealer;
@@ -14,11 +15,13 @@ int sealer_start(const struct store_dir *store, struct sealer **ret_sealer, stru
 /* Finishes what was asked for, then ends. */
 void sealer_stop(struct sealer *s);
 
-/* Everything except this journal may be sealed; starts a run. */
+/* Everything except this journal may be sealed; starts a run, which also deletes what is due. */
 void sealer_kick(struct sealer *s, const char *live_name);
 /* Waits until a run begun after this call is over; its result, or negative errno and *p. */
 int sealer_wait(struct sealer *s, struct seal_result *ret_result, struct problem *p);
 /* What all runs of this process did, and the last failure (empty when the last run was fine). */
 void sealer_totals(struct sealer *s, struct seal_result *ret_result, struct problem *ret_last);
+/* What was deleted: after each run, and hourly. */
+void sealer_kept(struct sealer *s, struct keeper_state *ret_state);
 
 #endif

@@ -20,6 +20,7 @@
 
 struct harvest {
 	struct journal_reader *reader;
+	const struct leave_out *leave_out; /* may be NULL */
 	size_t rows_max, next_frame;
 	struct record *frame; /* JOURNAL_FRAME_ROWS_MAX */
 	struct row *rows;
@@ -64,6 +65,11 @@ struct harvest *harvest_new(struct journal_reader *r, size_t rows_max)
 		return NULL;
 	}
 	return h;
+}
+
+void harvest_leave_out(struct harvest *h, const struct leave_out *leave_out)
+{
+	h->leave_out = leave_out;
 }
 
 void harvest_free(struct harvest *h)
@@ -203,7 +209,10 @@ static int find_group(struct harvest *h, uint32_t tenant, int32_t day, uint32_t 
 		return -ENOENT;
 	if (ARRAY_RESERVE(h->groups, h->group_count, h->group_capacity))
 		return -ENOMEM;
-	h->groups[h->group_count] = (struct harvest_group){ .tenant = tenant, .day = day };
+	h->groups[h->group_count] = (struct harvest_group){
+		.tenant = tenant, .day = day, .left_before_ns = h->leave_out ?
+			leave_out_before(h->leave_out, journal_reader_tenant(h->reader, tenant), day) : INT64_MIN,
+	};
 	*ret_group = h->last_group = (uint32_t)h->group_count++;
 	h->group_slots[at] = h->last_group + 1;
 	return 0;
@@ -267,6 +276,10 @@ static int take_row(struct harvest *h, struct record *record, struct problem *p)
 	if (!row_is_sound(row, &endpoint))
 		row->lasted_ns = 0;
 	error = find_group(h, record->tenant, utc_day(record->time_ns), &group);
+	if (!error && record->time_ns < h->groups[group].left_before_ns) {
+		h->groups[group].left_out++;
+		return 0;
+	}
 	if (error == -ENOENT && r->damaged_bytes)
 		return 0;
 	if (error == -ENOENT)

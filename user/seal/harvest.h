@@ -10,6 +10,7 @@
 
 #include "base/problem.h"
 #include "journal/journal_reader.h"
+#include "leave_out.h"
 #include "segment/row.h"
 
 /*
@@ -25,6 +26,8 @@ struct harvest_group {
 	int32_t day;
 	uint32_t rows; /* in the present range */
 	uint32_t runs; /* sections made of it so far; the caller counts */
+	int64_t left_before_ns; /* rows with an earlier time are left out */
+	uint64_t left_out; /* so many were, in all ranges */
 	uint32_t first; /* private: where its rows begin */
 	uint32_t last_endpoint; /* private: a guess at the next row's */
 };
@@ -35,6 +38,8 @@ struct harvest;
  * memory. */
 struct harvest *harvest_new(struct journal_reader *r, size_t rows_max);
 void harvest_free(struct harvest *h);
+/* Before the first range; borrowed. Without this nothing is left out. */
+void harvest_leave_out(struct harvest *h, const struct leave_out *leave_out);
 
 /*
  * Loads the next range. 1; 0 when the journal is at its end; negative errno and *p. Rows of a tenant that

@@ -32,6 +32,7 @@ struct job {
 	struct gaps gaps; /* of the journal, with damage added */
 	struct segment_batch *batch;
 	struct custody_sealing custody; /* what the ledger is told of its sections */
+	struct leave_out leave_out;
 	struct catalog_add *catalog; /* of the days that it touches */
 	int64_t span_from_ns, span_to_ns; /* what the journal speaks of */
 	struct seal_result done;
@@ -386,6 +387,29 @@ static int seal_gaps(struct job *job)
 	return error;
 }
 
+/* The ledger is told what the journal held and no segment has. */
+static int state_left_out(struct job *job)
+{
+	size_t groups = harvest_group_count(job->harvest), count = 0;
+	struct leave_out_day *days = calloc(groups + 1, sizeof(*days));
+	int error;
+
+	if (!days)
+		return problem(job->p, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < groups; i++) {
+		const struct harvest_group *g = harvest_group(job->harvest, i);
+
+		if (g->left_out)
+			days[count++] = (struct leave_out_day){
+				.tenant_id = journal_reader_tenant(&job->reader, g->tenant), .day = g->day,
+				.rows = g->left_out,
+			};
+	}
+	error = leave_out_state(&job->leave_out, job->store, job->reader.file_id, days, count, job->p);
+	free(days);
+	return error;
+}
+
 /* The journal goes: unlinked, or set aside when some of its bytes could not be read. */
 static int retire(struct job *job)
 {
@@ -420,6 +444,8 @@ static int seal_opened(struct job *job)
 		error = job->harvest && job->batch && job->catalog ? load_gaps(job) : -ENOMEM;
 	if (error)
 		return problem(job->p, error, "journal/%s: out of memory", job->reader.name);
+	leave_out_open(job->store, &job->leave_out);
+	harvest_leave_out(job->harvest, &job->leave_out);
 	catalog_add_before_commit(job->catalog, make_durable, job);
 	error = seal_rows(job);
 	if (!error)
@@ -435,6 +461,8 @@ static int seal_opened(struct job *job)
 	/* All sections are durable; the journal goes only when custody has them too. */
 	if (!error)
 		error = custody_sealing_write(&job->custody, job->store, job->reader.file_id, job->p);
+	if (!error)
+		error = state_left_out(job);
 	if (error)
 		return error;
 	error = retire(job);
@@ -475,6 +503,7 @@ static int seal_one(const struct store_dir *store, const char *name, bool only_i
 	catalog_add_free(job.catalog);
 	segment_batch_free(job.batch);
 	custody_sealing_done(&job.custody);
+	leave_out_close(&job.leave_out);
 	clock_pieces_done(&job.clock);
 	gaps_done(&job.gaps);
 	journal_reader_close(&job.reader);

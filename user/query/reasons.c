@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* From ledgers and coverage to reason codes. */
+#include <string.h>
+#include "base/utc.h"
+#include "ledger/consent.h"
+#include "ledger/deletions.h"
+#include "reasons.h"
+#include "schema/store.h"
+
+/* --- Consent --- */
+
+static bool is_of(const struct consent *g, const char *tenant)
+{
+	return strcmp(g->tenant_id, tenant) == 0 && g->from_ns < g->until_ns;
+}
+
+/* What the tenant's consent was at an instant: 0 in force, or the reason; *ret_until: until when at least. */
+static uint32_t consent_state(const struct consents *c, const char *tenant, int64_t t, int64_t *ret_until)
+{
+	uint32_t state = REASON_NO_CONSENT;
+	int64_t until = INT64_MAX;
+
+	for (size_t i = 0; i < c->count; i++) {
+		const struct consent *g = &c->list[i];
+
+		if (!is_of(g, tenant))
+			continue;
+		if (g->from_ns > t) {
+			until = g->from_ns < until ? g->from_ns : until;
+			continue;
+		}
+		if (t < g->until_ns) {
+			*ret_until = g->until_ns;
+			return 0;
+		}
+		/* The last one before it tells how it ended. */
+		state = g->withdrawn && g->until_ns < g->agreed_until_ns ? REASON_WITHDRAWN : REASON_NO_CONSENT;
+	}
+	*ret_until = until;
+	return state;
+}
+
+static uint32_t consent_reasons(const struct consents *c, const char *tenant, int64_t from_ns, int64_t to_ns)
+{
+	uint32_t reasons = 0;
+
+	for (int64_t t = from_ns, until; t < to_ns; t = until)
+		reasons |= consent_state(c, tenant, t, &until);
+	return reasons;
+}
+
+static int add_consent(const struct store_dir *store, const struct query *q, int64_t to_ns, uint32_t *reasons,
+		       struct problem *p)
+{
+	struct consents c = {};
+	int error = consents_load(store, &c, p);
+
+	if (error)
+		return error;
+	if (q->tenant)
+		*reasons |= consent_reasons(&c, q->tenant, q->from_ns, to_ns);
+	else
+		*reasons |= REASON_NO_CONSENT;
+	/* Each tenant once: at its first grant. */
+	for (size_t i = 0; !q->tenant && i < c.count; i++)
+		if (c.list[i].seq == c.list[i].tenant)
+			*reasons |= consent_reasons(&c, c.list[i].tenant_id, q->from_ns, to_ns);
+	consents_done(&c);
+	return 0;
+}
+
+/* --- Deletions --- */
+
+struct deleting {
+	const struct query *q;
+	uint32_t reasons;
+};
+
+static int take_deletion(void *ctx, uint64_t seq, const struct deletion *d)
+{
+	struct deleting *k = ctx;
+
+	(void)seq;
+	if (d->day < utc_day(k->q->from_ns) || d->day > utc_day(k->q->to_ns - 1) ||
+	    (k->q->tenant && strcmp(k->q->tenant, d->tenant_id) != 0))
+		return 0;
+	k->reasons |= d->reason == DELETION_EXPIRED ? REASON_EXPIRED : REASON_ERASED;
+	return 0;
+}
+
+static bool events_were_lost(const struct search_result *r)
+{
+	for (size_t i = 0; i < r->gaps.count; i++)
+		if (r->gaps.list[i].reason != STORE_GAP_CLOSE_LOST)
+			return true;
+	return false;
+}
+
+int reasons_find(const struct store_dir *store, const struct query *q, int64_t now_ns, struct search_result *result,
+		 struct problem *p)
+{
+	struct deleting k = { .q = q };
+	uint32_t reasons = 0;
+	int error = add_consent(store, q, q->to_ns < now_ns ? q->to_ns : now_ns, &reasons, p);
+
+	if (!error)
+		error = deletions_skim(store, take_deletion, &k, p);
+	reasons |= k.reasons;
+	if (events_were_lost(result))
+		reasons |= REASON_GAP;
+	if (result->clock_unsynchronised)
+		reasons |= REASON_CLOCK;
+	/* Nothing spoke of this time, and nothing above says why. */
+	if (!reasons && !result->rungs && !result->count)
+		reasons |= REASON_GAP;
+	if (!reasons && !error && !result->count)
+		reasons |= REASON_TRUE_NONE;
+	result->reasons = reasons;
+	return error;
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* One run over all that is due. */
+#include <stdlib.h>
+#include <string.h>
+#include "aside.h"
+#include "due.h"
+#include "retention_day.h"
+
+static int run_list(struct retention_job *job, const struct due_list *due)
+{
+	for (size_t i = 0, n; i < due->count; i += n) {
+		n = 1;
+		while (i + n < due->count && due->list[i + n].day == due->list[i].day)
+			n++;
+		retention_day_run(job, &due->list[i], n);
+	}
+	return job->first_error;
+}
+
+/* Fail closed: without holds and tombstones nothing goes. */
+static int run_due(struct retention_job *job, const struct due_list *due, struct aside_list *aside)
+{
+	int error = holds_load(job->store, &job->holds, job->p);
+
+	if (!error)
+		error = tombstones_load(job->store, &job->tombstones, job->p);
+	if (!error && aside->count)
+		aside_run(job, aside);
+	if (!error)
+		error = run_list(job, due);
+	holds_done(&job->holds);
+	free(job->tombstones.list);
+	return error;
+}
+
+int retention_run(const struct store_dir *store, const struct retention_request *request,
+		  struct retention_result *result, struct problem *p)
+{
+	struct retention_job job = { .store = store, .request = request, .result = result, .p = p };
+	struct consents consents = {};
+	struct due_list due = {};
+	struct aside_list aside = {};
+	int error = consents_load(store, &consents, p);
+
+	if (!error)
+		error = due_list_make(store, &consents, request, &due, p);
+	if (!error)
+		error = aside_list_make(store, &consents, request, &aside, p);
+	if (!error && (due.count || aside.count))
+		error = run_due(&job, &due, &aside);
+	aside_list_done(&aside);
+	due_list_done(&due);
+	consents_done(&consents);
+	return error;
+}
