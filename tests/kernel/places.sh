@@ -177,6 +177,9 @@ restart_by_cgroup() {
 	all_rows "$W/rows"
 	same_rows "$W/list" "$W/rows" "the container that came back"
 	check_gap "$gone" "$back" "$new"
+	grep -q "tenant web: cgroup:$CGP/web is unresolved: not recorded\$" "$LOG" || die "the log does not say that it is gone"
+	[ "$(grep -c "tenant web: cgroup:$CGP/web is cgroup id [1-9][0-9]*\$" "$LOG")" -eq 2 ] || die "the log does not say what it is"
+	! grep -q 'tenant mute: \|tenant ?' "$LOG" || die "the log tells of who did not consent"
 	seal
 	all_rows "$W/rows"
 	same_rows "$W/list" "$W/rows" "sealed"

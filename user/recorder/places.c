@@ -139,6 +139,7 @@ static bool update(struct place *at, uint64_t id, enum place_state state, int64_
 	if (changed && !at->since_ns)
 		at->since_ns = at->good_ns;
 	at->begun &= !changed;
+	at->told &= !changed;
 	at->id = id;
 	at->state = state;
 	if (state == PLACE_COVERED)

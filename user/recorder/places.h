@@ -28,6 +28,7 @@ struct place {
 	int64_t good_ns; /* UTC: when it was last seen to be in force; 0 = not yet */
 	int64_t since_ns; /* UTC: from here on it was not, and no gap says so yet; 0 = all is said */
 	bool begun; /* a gap says that it began */
+	bool told; /* the log has state and id as they are */
 };
 
 struct places {
@@ -60,13 +61,15 @@ void places_state(struct places *p, int64_t utc_now, bool open,
 /*
  * With the kernel. The first takes what an earlier run left there into account (see places_recall) and
  * comes before places_apply(), which makes the kernel's maps say what the roster and its places are.
- * places_refresh() looks again: 1 when the kernel has something new, 0 when not. Negative errno and *p.
+ * places_refresh() looks again: 1 when the kernel has something new, 0 when not. Negative errno and *p. What
+ * has changed is logged.
  */
 int places_begin(struct places *p, struct capture *capture, const struct roster *roster,
 		 const struct recovery *stated, struct problem *ret_problem);
 int places_apply(struct places *p, struct capture *capture, const struct roster *roster,
 		 struct problem *ret_problem);
-int places_refresh(struct places *p, struct capture *capture, struct problem *ret_problem);
+int places_refresh(struct places *p, struct capture *capture, const struct roster *roster,
+		   struct problem *ret_problem);
 
 const char *place_state_text(enum place_state state); /* "covered", ... */
 

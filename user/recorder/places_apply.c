@@ -3,8 +3,39 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/log.h"
 #include "base/utc.h"
+#include "capture/resolve.h"
 #include "places.h"
+
+static const char *name_of(const struct roster *r, uint32_t tenant)
+{
+	for (size_t i = 0; i < r->name_count; i++)
+		if (r->names[i].number == tenant)
+			return r->names[i].id;
+	return "?";
+}
+
+/* Only of those who are recorded: nothing is said of others. */
+static void tell(struct places *p, const struct roster *r)
+{
+	char text[SELECTOR_TEXT_MAX], resolved[SELECTOR_TEXT_MAX];
+
+	for (size_t i = 0; i < p->count; i++) {
+		struct place *at = &p->list[i];
+
+		if (!at->tenant || at->told)
+			continue;
+		at->told = true;
+		selector_format(&at->selector, text);
+		if (at->state == PLACE_COVERED)
+			log_info("tenant %s: %s is %s", name_of(r, at->tenant), text,
+				 resolver_format(at->selector.kind, at->id, resolved));
+		else
+			log_warn("tenant %s: %s is %s: not recorded", name_of(r, at->tenant), text,
+				 place_state_text(at->state));
+	}
+}
 
 int places_begin(struct places *p, struct capture *capture, const struct roster *roster,
 		 const struct recovery *stated, struct problem *ret_problem)
@@ -41,10 +72,12 @@ int places_apply(struct places *p, struct capture *capture, const struct roster 
 	wanted.place_count = p->wanted_count;
 	error = capture_set_tenants(capture, &wanted, ret_problem);
 	p->pending = error != 0;
+	tell(p, roster);
 	return error;
 }
 
-int places_refresh(struct places *p, struct capture *capture, struct problem *ret_problem)
+int places_refresh(struct places *p, struct capture *capture, const struct roster *roster,
+		   struct problem *ret_problem)
 {
 	int changed = p->count ? places_check(p, capture_rung(capture), utc_now_ns()) : 0, error;
 
@@ -54,5 +87,6 @@ int places_refresh(struct places *p, struct capture *capture, struct problem *re
 		return 0;
 	error = capture_set_places(capture, p->wanted, p->wanted_count, ret_problem);
 	p->pending = error != 0;
+	tell(p, roster);
 	return error ? error : 1;
 }

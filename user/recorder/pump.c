@@ -150,7 +150,7 @@ static int apply_roster(struct pump *pump, struct problem *p)
 void pump_places(struct pump *pump)
 {
 	struct problem p;
-	int changed = places_refresh(&pump->places, pump->parts->capture, &p);
+	int changed = places_refresh(&pump->places, pump->parts->capture, &pump->roster, &p);
 
 	if (changed < 0)
 		log_error("%s", p.text);
