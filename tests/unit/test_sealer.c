@@ -3,6 +3,7 @@
 #include "recorder/sealer.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -155,5 +156,40 @@ static void deletes_what_is_due(void)
 	store_close(&store);
 }
 
-UNIT_SUITE(sealer, TEST(deletes_what_is_due), TEST(seals_all_but_the_live_one), TEST(finishes_before_it_ends),
+static void *wait_for_a_run(void *sealer)
+{
+	struct seal_result result;
+	struct problem p;
+
+	(void)sealer_wait(sealer, &result, &p);
+	return NULL;
+}
+
+/* A journal that was just made is not taken for one that was left behind, though nobody could name it yet. */
+static void waits_for_the_name_of_the_live_one(void)
+{
+	struct store_dir store = a_store();
+	struct sealer *s = NULL;
+	struct problem p = { "" };
+	struct journal *live;
+	pthread_t thread;
+
+	hold_everything(&store);
+	add_journal(&store, 1);
+	REQUIRE(sealer_start(&store, &s, &p) == 0);
+	sealer_rotation_begin(s);
+	live = a_journal(store.journal);
+	REQUIRE(pthread_create(&thread, NULL, wait_for_a_run, s) == 0);
+	usleep(100000);
+	CHECK_INT(count_files(store.journal, JOURNAL_SUFFIX), 2);
+	sealer_rotation_end(s, journal_name(live));
+	REQUIRE(pthread_join(thread, NULL) == 0);
+	CHECK_INT(count_files(store.journal, JOURNAL_SUFFIX), 1);
+	CHECK(faccessat(store.journal, journal_name(live), F_OK, 0) == 0);
+	sealer_stop(s);
+	journal_close(live);
+	store_close(&store);
+}
+
+UNIT_SUITE(sealer, TEST(waits_for_the_name_of_the_live_one), TEST(deletes_what_is_due), TEST(seals_all_but_the_live_one), TEST(finishes_before_it_ends),
 	   TEST(a_failure_is_told_and_the_next_run_repeats));

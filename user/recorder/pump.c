@@ -92,7 +92,7 @@ static const struct anchor *newest_anchor(const struct pump *pump)
 	return pump->anchors.count ? &pump->anchors.list[pump->anchors.count - 1] : NULL;
 }
 
-static int begin_journal(struct pump *pump, struct problem *p)
+static int make_journal(struct pump *pump, struct problem *p)
 {
 	const struct anchor *newest = newest_anchor(pump);
 	struct anchor carried = newest ? *newest : (struct anchor){}, now;
@@ -120,6 +120,18 @@ static int begin_journal(struct pump *pump, struct problem *p)
 		(void)anchors_add(&pump->anchors, &carried);
 	(void)anchors_add(&pump->anchors, &now);
 	return 0;
+}
+
+/* The sealer must know which one is live before it can take it for one that was left behind. */
+static int begin_journal(struct pump *pump, struct problem *p)
+{
+	struct sealer *sealer = pump->parts->sealer;
+	int error;
+
+	sealer_rotation_begin(sealer);
+	error = make_journal(pump, p);
+	sealer_rotation_end(sealer, error ? NULL : journal_name(pump->journal));
+	return error;
 }
 
 static int start_syncing(struct pump *pump, struct problem *p)

@@ -10,8 +10,10 @@
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/utc.h"
+#include "schema/journal.h"
 #include "seal/day_closer.h"
 #include "sealer.h"
 
@@ -21,6 +23,7 @@
 
 struct sealer {
 	pthread_t thread;
+	pthread_mutex_t rotation; /* held while a live journal is made, and while a run lists what it may seal; before lock */
 	pthread_mutex_t lock;
 	pthread_cond_t wake, done;
 	const struct store_dir *store;
@@ -67,18 +70,52 @@ static int close_days(struct sealer *s, struct seal_result *result, struct probl
 	return error;
 }
 
+/* The journals that may be sealed: those that are there, but for the live one. */
+static int list_journals(struct sealer *s, char ret_live[static sizeof(s->live_name)], char ***ret_names,
+			 size_t *ret_count)
+{
+	int error;
+
+	pthread_mutex_lock(&s->rotation);
+	pthread_mutex_lock(&s->lock);
+	memcpy(ret_live, s->live_name, sizeof(s->live_name));
+	pthread_mutex_unlock(&s->lock);
+	error = fs_list(s->store->journal, JOURNAL_SUFFIX, ret_names, ret_count);
+	pthread_mutex_unlock(&s->rotation);
+	return error;
+}
+
+/* Goes on past failures; the first one's errno and text are returned. */
+static int seal_journals(struct sealer *s, struct seal_result *result, struct problem *p)
+{
+	char live[sizeof(s->live_name)], **names;
+	struct problem later;
+	size_t count;
+	int error = list_journals(s, live, &names, &count), first = 0;
+
+	if (error)
+		return problem(p, error, "cannot list journal/: %s", strerror(-error));
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(names[i], live) == 0)
+			continue;
+		error = seal_journal(s->store, names[i], result, first ? &later : p);
+		if (error && !first)
+			first = error;
+	}
+	fs_free_names(names, count);
+	return first;
+}
+
 static void run_once(struct sealer *s)
 {
 	struct seal_result result = {};
 	struct problem p = {}, later;
-	char live[sizeof(s->live_name)];
 	uint64_t number = s->begun = s->asked;
 	int error, close_error;
 
-	memcpy(live, s->live_name, sizeof(live));
 	pthread_mutex_unlock(&s->lock);
 	keeper_erase(&s->keeper, s->store);
-	error = seal_all(s->store, live, &result, &p);
+	error = seal_journals(s, &result, &p);
 	if (error)
 		log_error("sealing failed, the journal stays: %s", p.text);
 	if (result.damaged_bytes)
@@ -168,6 +205,7 @@ int sealer_start(const struct store_dir *store, struct sealer **ret_sealer, stru
 	if (!s)
 		return problem(p, -ENOMEM, "out of memory");
 	s->store = store;
+	pthread_mutex_init(&s->rotation, NULL);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->wake, NULL);
 	pthread_cond_init(&s->done, NULL);
@@ -192,8 +230,24 @@ void sealer_stop(struct sealer *s)
 	pthread_cond_destroy(&s->wake);
 	pthread_cond_destroy(&s->done);
 	pthread_mutex_destroy(&s->lock);
+	pthread_mutex_destroy(&s->rotation);
 	day_closer_done(&s->closer);
 	free(s);
+}
+
+void sealer_rotation_begin(struct sealer *s)
+{
+	pthread_mutex_lock(&s->rotation);
+}
+
+void sealer_rotation_end(struct sealer *s, const char *live_name)
+{
+	if (live_name) {
+		pthread_mutex_lock(&s->lock);
+		snprintf(s->live_name, sizeof(s->live_name), "%s", live_name);
+		pthread_mutex_unlock(&s->lock);
+	}
+	pthread_mutex_unlock(&s->rotation);
 }
 
 void sealer_kick(struct sealer *s, const char *live_name)

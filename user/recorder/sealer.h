@@ -15,6 +15,12 @@ int sealer_start(const struct store_dir *store, struct sealer **ret_sealer, stru
 /* Finishes what was asked for, then ends. */
 void sealer_stop(struct sealer *s);
 
+/*
+ * Around the making of a journal that becomes the live one (a journal that is not there yet has no name): no run decides
+ * between the two what it may seal. live_name NULL: none was made.
+ */
+void sealer_rotation_begin(struct sealer *s);
+void sealer_rotation_end(struct sealer *s, const char *live_name);
 /* Everything except this journal may be sealed; starts a run, which also deletes what is due. */
 void sealer_kick(struct sealer *s, const char *live_name);
 /* Waits until a run begun after this call is over; its result, or negative errno and *p. */
