@@ -159,6 +159,17 @@ static int write_line(struct ledger_writer *w, enum ledger_chain chain, const st
 	return error;
 }
 
+/* Whether a line stands behind this end although it was to be taken back. */
+static bool is_behind(const struct ledger_writer *w, enum ledger_chain chain, const struct chain_end *end)
+{
+	struct chain_tail tail = {};
+	struct problem ignored;
+	bool stands = chain_tail(w->store->ledger, chain, &tail, &ignored) == 0 && tail.end.seq > end->seq;
+
+	chain_tail_done(&tail);
+	return stands;
+}
+
 int ledger_writer_append(struct ledger_writer *w, enum ledger_chain chain, const json_t *act, int64_t t_ns,
 			 uint64_t *ret_seq)
 {
@@ -178,8 +189,9 @@ int ledger_writer_append(struct ledger_writer *w, enum ledger_chain chain, const
 		if (!error)
 			error = write_line(w, chain, &tail.end, text);
 		if (error)
-			problem(w->p, error, "cannot write ledger/%s: %s", chain_file_name(chain),
-				strerror(-error));
+			problem(w->p, error, "cannot write ledger/%s: %s%s", chain_file_name(chain),
+				strerror(-error), is_behind(w, chain, &tail.end) ?
+				"; nor could the line be taken back: it counts, see sekisho ledger show" : "");
 	}
 	free(text);
 	chain_tail_done(&tail);

@@ -14,6 +14,7 @@
 #include "ledger/custody.h"
 #include "node.h"
 #include "recorder.h"
+#include "seal/adopt.h"
 
 #define LOCK_WAIT_MS 2000
 
@@ -41,11 +42,16 @@ static int open_store(struct node *n, struct problem *p)
 		return problem(p, n->lock_fd, "cannot lock %s: %s", n->conf.state_dir,
 			       n->lock_fd == -EBUSY ? "another sekishod or sekisho import uses it" :
 						      strerror(-n->lock_fd));
-	error = journal_sweep(n->store.journal);
-	if (error < 0)
-		log_warn("cannot remove what a killed import left in %s/journal: %s",
-			 n->conf.state_dir, strerror(-error));
 	return 0;
+}
+
+/* What killed imports left; behind the check of the ledgers, which it relies on. */
+static void clear_imports(const struct node *n)
+{
+	struct problem p;
+
+	if (adopt_imports(&n->store, &p))
+		log_warn("%s", p.text);
 }
 
 static int open_capture(struct node *n, struct problem *p)
@@ -150,6 +156,8 @@ static int bring_up(struct node *n, const char *version, struct problem *p)
 		capture_end_grants(n->conf.pin_dir);
 		return error;
 	}
+	if (!error)
+		clear_imports(n);
 	if (!error && version)
 		error = custody_software(&n->store, version, p);
 	if (!error)
