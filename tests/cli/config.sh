@@ -37,6 +37,7 @@ sync_interval = 1s
 rotate_interval = 1h
 rotate_size = 64M
 timezone = UTC
+head_command = 
 
 [tenant web]
 address = 192.0.2.1
@@ -66,12 +67,15 @@ ring_size = 16M
 sync_interval = 1s
 rotate_interval = 6h
 rotate_size = 64M
-timezone = Asia/Tokyo'
+timezone = Asia/Tokyo
+head_command = '
 
 # --- Keys ---
 
 conf 'colour = red'
 wrong unknown_key 4 'unknown key "colour"'
+conf 'head_command = /usr/bin/send "two words"'
+wrong head_command_with_quotes 4 'head_command = "/usr/bin/send "two words"": expected an absolute path'
 conf 'hook = auto' 'hook = auto'
 wrong key_twice 5 'hook is set already on line 4'
 conf 'state_dir = /somewhere'

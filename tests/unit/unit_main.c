@@ -29,6 +29,7 @@
 	X(conf)           \
 	X(consent)        \
 	X(cursor)         \
+	X(custody_files)  \
 	X(day_closer)     \
 	X(event)          \
 	X(fs)             \
@@ -38,6 +39,7 @@
 	X(intake)         \
 	X(journal)        \
 	X(journal_reader) \
+	X(head_sender)    \
 	X(ledger)         \
 	X(parse)          \
 	X(plan)           \

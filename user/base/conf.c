@@ -148,6 +148,22 @@ static void print_timezone(const struct conf *c, char *out, size_t size)
 	snprintf(out, size, "%s", c->timezone);
 }
 
+static int set_head_command(struct conf *c, const char *value)
+{
+	/* Run without a shell: what a shell would make something else of is refused. */
+	if (strpbrk(value, "\"'\\|&;<>()$`*?~#"))
+		return -EINVAL;
+	if (*value)
+		return set_path(c->head_command, value);
+	c->head_command[0] = '\0';
+	return 0;
+}
+
+static void print_head_command(const struct conf *c, char *out, size_t size)
+{
+	snprintf(out, size, "%s", c->head_command);
+}
+
 static const struct key keys[] = {
 	{ "state_dir", "an absolute path of less than 200 bytes", set_state_dir, print_state_dir },
 	{ "run_dir", "an absolute path of less than 200 bytes", set_run_dir, print_run_dir },
@@ -159,6 +175,7 @@ static const struct key keys[] = {
 	{ "rotate_interval", "1s to 24h", set_rotate_interval, print_rotate_interval },
 	{ "rotate_size", "1M to 1G", set_rotate_size, print_rotate_size },
 	{ "timezone", "a zone name such as Asia/Tokyo", set_timezone, print_timezone },
+	{ "head_command", "an absolute path and words apart by blanks, less than 200 bytes, without quotes and what else a shell reads", set_head_command, print_head_command },
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 

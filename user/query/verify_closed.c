@@ -158,7 +158,7 @@ int verify_closed_check(struct verify_closed *c, const struct store_dir *store, 
 		*facts = before;
 	custody_ids_sort(&k.imports);
 	/* Without any line of custody this is a copy of segments alone. */
-	for (size_t i = 0; i < c->import_count && !error && !facts->no_custody; i++)
+	for (size_t i = 0; i < c->import_count && !error && from_seq; i++)
 		if (!custody_ids_have(&k.imports, c->imports[i].id))
 			report(facts, &c->imports[i], "imported, and custody knows no such import");
 	custody_ids_done(&k.imports);

@@ -10,6 +10,7 @@
 #include "base/rung.h"
 #include "base/store_dir.h"
 #include "base/utc.h"
+#include "head_sender.h"
 #include "journal/journal.h"
 #include "ledger/custody.h"
 #include "node.h"
@@ -26,6 +27,7 @@ struct node {
 	struct syncer *syncer;
 	struct sealer *sealer;
 	struct recorder *recorder;
+	struct head_sender *heads; /* NULL: no thread for it */
 	pthread_mutex_t lock; /* one change at a time; guards conf and consents */
 	struct conf conf;
 	struct consents consents;
@@ -121,6 +123,7 @@ static void destroy(struct node *n)
 	recorder_stop(n->recorder);
 	sealer_stop(n->sealer);
 	syncer_stop(n->syncer);
+	head_sender_stop(n->heads); /* behind all who write ledgers */
 	capture_close(n->capture);
 	consents_done(&n->consents);
 	conf_done(&n->conf);
@@ -188,6 +191,8 @@ int node_start(const char *conf_path, struct conf *conf, const char *version, st
 		destroy(n);
 		return error;
 	}
+	if (head_sender_start(&n->store, n->conf.head_command, &n->heads, p))
+		log_error("the heads of the ledgers are not sent: %s", p->text);
 	log_info("recording with hook %s into %s", rung_name(capture_rung(n->capture)),
 		 n->conf.state_dir);
 	if (*rung_blind_spot(capture_rung(n->capture)))
@@ -258,6 +263,7 @@ static int apply(struct node *n, struct conf *conf, struct problem *p)
 	}
 	if (!error) {
 		syncer_set_interval(n->syncer, conf->sync_interval_ns);
+		head_sender_set_command(n->heads, conf->head_command);
 		error = recorder_set_roster(n->recorder, &roster, &for_recorder,
 					    conf->record_loopback, conf->rotate_interval_ns,
 					    conf->rotate_size, p);
@@ -436,7 +442,7 @@ json_t *node_status(struct node *n)
 	for (size_t i = 0; i < n->conf.tenant_count; i++)
 		json_array_append_new(tenants, tenant_json(n, &n->conf.tenants[i], now));
 	status = json_pack(
-		"{s:b, s:s, s:s, s:o, s:s, s:b, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:I, s:{s:b, s:I}, s:o}",
+		"{s:b, s:s, s:s, s:o, s:s, s:b, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:I, s:{s:b, s:I}, s:o, s:o}",
 		"live", s.armed && !s.write_error && !sync.error, "hook",
 		rung_name(capture_rung(n->capture)), "cannot_see",
 		rung_blind_spot(capture_rung(n->capture)), "started", time_json(s.started_ns),
@@ -445,7 +451,7 @@ json_t *node_status(struct node *n)
 		(json_int_t)s.ring_waiting, "produced", (json_int_t)s.ring_produced, "journal",
 		journal_json(n, &s), "sealed", sealed_json(n), "disk_bytes", (json_int_t)disk,
 		"clock", "synchronised", anchor_synchronised(&s.clock), "max_error_ns",
-		(json_int_t)s.clock.max_error_ns, "tenants", tenants);
+		(json_int_t)s.clock.max_error_ns, "heads", head_sender_json(n->heads), "tenants", tenants);
 	pthread_mutex_unlock(&n->lock);
 	return status;
 }
