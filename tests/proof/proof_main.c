@@ -29,6 +29,7 @@ static const struct {
 	{ "moved", moved_tests },
 	{ "faults", fault_tests },
 	{ "full", full_tests },
+	{ "ledger_faults", ledger_fault_tests },
 };
 
 static struct {

@@ -42,7 +42,7 @@ void ledger_writer_close(struct ledger_writer *w);
  * Appends an act ("event" and what belongs to it); number, time, hash, key and signature are added. It is durable on
  * return. An unfinished line before it is moved to NAME.log.torn. 0; -EBADMSG: the chain does not end as its head
  * says (then nothing is written); -EINVAL: longer than LEDGER_LINE_MAX; I/O errors: the chain is as it was, or *p says
- * that the line could not be taken back; and *p.
+ * that it is not certain that the line was taken back; and *p.
  */
 int ledger_writer_append(struct ledger_writer *w, enum ledger_chain chain, const json_t *act, int64_t t_ns,
 			 uint64_t *ret_seq);

@@ -1,0 +1,171 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Ledgers that were tampered with: sekishod does not start and what is pinned records nobody any more. A withdrawal
+# that the disk does not take: nobody is recorded all the same. Heads are sent out.
+. "$(dirname "$0")/../lib.sh"
+
+# flip FILE BYTE BIT
+flip() {
+	local byte
+	byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+	printf "\\x$(printf %x $((byte ^ 1 << $3)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+# grants_in_kernel: the selectors that the pinned maps know; only these are recorded.
+grants_in_kernel() {
+	local map n=0
+	for map in "$PINS"/*; do
+		case $(basename "$map") in
+		*tenant* | *grant*)
+			n=$((n + $(bpftool map dump pinned "$map" 2>/dev/null | grep -c '"until_ns"\|"until_boot_ns"\|"end_ns"')))
+			;;
+		esac
+	done
+	echo "$n"
+}
+
+# Connections that nobody may have recorded.
+not_recorded() {
+	connect "$W/unseen.$1" --count 20 --from "$NET4.101" "$NET4.1:443"
+}
+
+tampering() {
+	local file line status byte size said flips=0
+	simple_world
+	serve "$NET4.1:443"
+	connect "$W/list" --count 50 "$NET4.1:443"
+	search "$W/rows" --tenant web
+	seal
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "before anything was changed"
+	daemon_end
+	cp -a "$STATE" "$W/whole"
+	for file in ledger/consent.log ledger/access.log ledger/custody.log keys/heads keys/node.pub; do
+		size=$(stat -c %s "$STATE/$file")
+		for byte in 3 $((size / 2)) $((size - 1)); do
+			flip "$STATE/$file" "$byte" $((byte % 7))
+			line=$(($(head -c "$byte" "$W/whole/$file" | wc -l) + 1))
+			status=0
+			"$BIN/sekishod" -c "$CONF" -f >"$W/said" 2>&1 || status=$?
+			[ "$status" -eq 5 ] || die "$file byte $byte: sekishod ended with status $status: $(tail -n 1 "$W/said")"
+			case $file in
+			ledger/*) said="$file line $line:" ;;
+			*) said=$file ;;
+			esac
+			grep -qF "$said" "$W/said" || die "$file byte $byte: expected \"$said\" in: $(cat "$W/said")"
+			! sekisho status >/dev/null 2>&1 || die "$file byte $byte: recording"
+			cp "$W/whole/$file" "$STATE/$file"
+			flips=$((flips + 1))
+		done
+	done
+	[ "$flips" -eq 15 ] || die "$flips flips"
+	# It was armed all the time; the first refusal took the grants out.
+	[ -e "$PINS" ] || die "nothing is pinned: this proves nothing"
+	not_recorded refused
+	daemon_start
+	connect "$W/more" --count 50 "$NET4.1:443"
+	cat "$W/more" >>"$W/list"
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "whole again"
+	# The refusals are told as a time without recording.
+	gaps "$W/gaps" --tenant web
+	[ -s "$W/gaps" ] || die "no gap for the time in which nobody was recorded"
+	daemon_end
+}
+
+# Power loss within a line: set aside, said, and no tampering.
+unfinished_line() {
+	simple_world
+	serve "$NET4.1:443"
+	daemon_end
+	printf '{"seq":2,"t":"2026-' >>"$STATE/ledger/consent.log"
+	printf '{"seq":9,' >>"$STATE/ledger/access.log"
+	printf '{"se' >>"$STATE/ledger/custody.log"
+	: >"$LOG"
+	daemon_start
+	local name
+	for name in consent access custody; do
+		grep -q "ledger/$name.log ends in an unfinished line" "$LOG" || die "nothing said of $name.log: $(cat "$LOG")"
+	done
+	connect "$W/list" --count 50 "$NET4.1:443"
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "behind unfinished lines"
+	seal
+	grant web
+	sekisho ledger verify >"$W/said" 2>&1 || die "ledger verify: $(cat "$W/said")"
+	! grep -q unfinished "$W/said" || die "they are still there: $(cat "$W/said")"
+	for name in consent access custody; do
+		[ -s "$STATE/ledger/$name.log.torn" ] || die "$name.log.torn is not there"
+	done
+	verify
+	daemon_end
+}
+
+# Each write, fsync and rename of a withdrawal fails in turn, at a running sekishod. Whatever the ledger took: from the
+# answer on nobody is recorded, and it is said.
+failing_withdrawal() {
+	local at status trials=0 failed=0
+	simple_world
+	serve "$NET4.1:443"
+	daemon_end
+	cp -a "$STATE" "$W/whole"
+	for at in 1 2 3 4 5 6 7 8; do
+		rm -rf "$STATE" "$W/fault"
+		cp -a "$W/whole" "$STATE"
+		"$BIN/sekishod" -c "$CONF" --disarm >>"$LOG" 2>&1
+		: >"$W/fault"
+		FAULT_DIR=$STATE/ledger FAULT_AT=0 daemon_start
+		daemon_end
+		local calls
+		calls=$at
+		FAULT_DIR=$STATE/ledger FAULT_LOG=$W/fault FAULT_AT=$calls FAULT_MODE=eio-on LD_PRELOAD=$BIN/fault.so \
+			"$BIN/sekishod" -c "$CONF" -f >>"$LOG" 2>&1 &
+		DAEMON=$!
+		wait_until "$LIVE_SECONDS" daemon_up
+		daemon_live || { wait "$DAEMON"; DAEMON=; continue; }
+		connect "$W/list" --count 20 "$NET4.1:443"
+		status=0
+		sekisho consent withdraw web >"$W/said" 2>&1 || status=$?
+		trials=$((trials + 1))
+		connect "$W/unseen" --count 20 --from "$NET4.101" "$NET4.1:443"
+		if [ "$status" -ne 0 ]; then
+			failed=$((failed + 1))
+			grep -q "is not recorded any more" "$W/said" || die "call $at: it is not said that recording ended: $(cat "$W/said")"
+		fi
+		daemon_end
+		"$BIN/sekishod" -c "$CONF" --disarm >>"$LOG" 2>&1
+		search "$W/rows" --tenant web
+		! tuples "$W/rows" | grep -q "^$NET4.101," || die "call $at: recorded after the withdrawal (status $status)"
+	done
+	[ "$trials" -gt 0 ] && [ "$failed" -gt 0 ] || die "$trials trials, $failed failed: this proves nothing"
+}
+
+heads_are_sent() {
+	printf '#!/bin/sh\ncat >>%s/heads\necho "$@" >>%s/words\n' "$W" "$W" >"$W/send"
+	chmod 0700 "$W/send"
+	simple_world "head_command = $W/send to there"
+	wait_until 10 test -s "$W/words" || die "no heads within 10 s: $(tail -n 3 "$LOG")"
+	[ "$(cat "$W/words")" = "to there" ] || die "called with: $(cat "$W/words")"
+	sekisho ledger head >"$W/head" || die "ledger head: status $?"
+	cmp -s "$W/head" "$W/heads" || die "sent: $(cat "$W/heads"), ledger head: $(cat "$W/head")"
+	sekisho status >"$W/said"
+	grep -q '^Heads: *last sent at 20' "$W/said" || die "status says nothing of it: $(cat "$W/said")"
+	# At the end what has changed since, though a minute has not passed.
+	search "$W/rows" --tenant web
+	daemon_end
+	[ "$(lines "$W/heads")" -eq 2 ] || die "sent $(lines "$W/heads") times"
+	sekisho ledger head >"$W/head"
+	[ "$(tail -n 1 "$W/heads")" = "$(cat "$W/head")" ] || die "the last ones were not sent"
+	printf '#!/bin/sh\nexit 7\n' >"$W/send"
+	daemon_start
+	wait_until 10 grep -q "$W/send: exit status 7" "$LOG" || die "a failure is not logged: $(tail -n 3 "$LOG")"
+	sekisho status >"$W/said"
+	grep -q "CANNOT BE SENT: $W/send: exit status 7" "$W/said" || die "status says nothing of the failure: $(cat "$W/said")"
+	daemon_end
+}
+
+run_case AC-13_tampering tampering
+run_case AC-13_unfinished_line unfinished_line
+run_case AC-06,13_failing_withdrawal failing_withdrawal
+run_case_once AC-13_heads_are_sent heads_are_sent
+finish
