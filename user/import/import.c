@@ -220,17 +220,6 @@ static int read_all(struct import *im)
 	return error;
 }
 
-/* Whether custody names this import, or cannot be read. */
-static bool is_stated(const struct store_dir *store, uint64_t journal_id)
-{
-	struct custody_ids ids = {};
-	struct problem ignored;
-	bool stated = custody_import_ids(store, &ids, &ignored) || custody_ids_have(&ids, journal_id);
-
-	custody_ids_done(&ids);
-	return stated;
-}
-
 /* The journal is there but for its name: the line makes it count. */
 static int state_and_publish(struct import *im)
 {
@@ -247,8 +236,8 @@ static int state_and_publish(struct import *im)
 	import_writer_keep(im->writer, true);
 	error = custody_import_write(im->store, &line, im->p);
 	if (error) {
-		/* If the disk does not even let it be read whether the line stands, the next sweep will see. */
-		import_writer_keep(im->writer, is_stated(im->store, line.journal_id));
+		/* Whether the line stands the next sweep will see. */
+		import_writer_keep(im->writer, error == -ENOTRECOVERABLE);
 		return error;
 	}
 	error = import_writer_publish(im->writer, r->journal, &r->journal_bytes, &why);

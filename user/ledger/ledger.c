@@ -149,7 +149,6 @@ static int write_line(struct ledger_writer *w, enum ledger_chain chain, const st
 	char *said = NULL;
 	int error = fs_append_line(w->store->ledger, chain_file_name(chain), text);
 
-	w->uncertain = false;
 	if (error) {
 		/* What was cut off again is there after a power loss unless that is made durable, too. */
 		take_back(w, chain, before);
@@ -181,6 +180,7 @@ int ledger_writer_append(struct ledger_writer *w, enum ledger_chain chain, const
 
 	if (error)
 		return error;
+	w->uncertain = false;
 	error = check_tail(w, chain, &tail);
 	if (!error && tail.end.torn)
 		error = set_torn_aside(w, chain, tail.end.bytes);
@@ -190,9 +190,9 @@ int ledger_writer_append(struct ledger_writer *w, enum ledger_chain chain, const
 		if (!error)
 			error = write_line(w, chain, &tail.end, text);
 		if (error)
-			problem(w->p, error, "cannot write ledger/%s: %s%s", chain_file_name(chain),
-				strerror(-error), w->uncertain ?
-				"; nor was it taken back for certain: sekisho ledger show tells after the next start" : "");
+			error = problem(w->p, w->uncertain ? -ENOTRECOVERABLE : error, "cannot write ledger/%s: %s%s",
+					chain_file_name(chain), strerror(-error), w->uncertain ?
+					"; nor was it taken back for certain: sekisho ledger show tells after the next start" : "");
 	}
 	free(text);
 	chain_tail_done(&tail);

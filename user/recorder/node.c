@@ -16,6 +16,7 @@
 #include "node.h"
 #include "recorder.h"
 #include "seal/adopt.h"
+#include "stopped.h"
 
 #define LOCK_WAIT_MS 2000
 
@@ -31,6 +32,7 @@ struct node {
 	pthread_mutex_t lock; /* one change at a time; guards conf and consents */
 	struct conf conf;
 	struct consents consents;
+	struct stopped stopped;
 };
 
 static int open_store(struct node *n, struct problem *p)
@@ -78,8 +80,7 @@ static int make_roster(const struct node *n, const struct conf *conf, struct con
 
 	if (error)
 		return error;
-	if (consents->torn)
-		log_warn("ledger/%s ends in an unfinished line: ignoring it", CONSENT_FILE);
+	stopped_apply(&n->stopped, consents);
 	if (roster_make(conf, consents, utc_now_ns(), boot_now_ns(), ret_roster)) {
 		consents_done(consents);
 		return problem(p, -ENOMEM, "out of memory");
@@ -126,6 +127,7 @@ static void destroy(struct node *n)
 	head_sender_stop(n->heads); /* behind all who write ledgers */
 	capture_close(n->capture);
 	consents_done(&n->consents);
+	stopped_done(&n->stopped);
 	conf_done(&n->conf);
 	if (n->lock_fd >= 0)
 		close(n->lock_fd);
@@ -141,6 +143,10 @@ static int load_ledgers(struct node *n, struct problem *p)
 	struct ledger_facts facts;
 	int error = ledger_verify(&n->store, CHAIN_QUICK, NULL, &facts, p);
 
+	/* Power loss during an append that was never confirmed: the next writer sets it aside. */
+	for (int i = 0; i < LEDGER_CHAINS && !error; i++)
+		if (facts.ends[i].torn)
+			log_warn("ledger/%s ends in an unfinished line: ignoring it", chain_file_name(i));
 	return error ? error : consents_load(&n->store, &n->consents, p);
 }
 
@@ -256,6 +262,7 @@ static int apply(struct node *n, struct conf *conf, struct problem *p)
 
 	if (!error) {
 		error = consents_load(&n->store, &for_us, p);
+		stopped_apply(&n->stopped, &for_us);
 		if (error) {
 			roster_done(&roster);
 			consents_done(&for_recorder);
@@ -347,6 +354,23 @@ int node_seal(struct node *n, struct seal_result *ret_result, struct problem *p)
 	return error;
 }
 
+/* The kernel has heard already: what the ledger does not take is said, and holds all the same. */
+static int withdraw_in_ledger(struct node *n, const struct consent_act *act, const struct consent *grant,
+			      int64_t *ret_time_ns, struct problem *p)
+{
+	struct problem why, ignored;
+	int error = consent_withdraw(&n->store, act, ret_time_ns, &why);
+
+	if (!error) {
+		stopped_remove(&n->stopped, act->tenant_id);
+		return 0;
+	}
+	if (grant && stopped_add(&n->stopped, grant, utc_now_ns()) == 0)
+		(void)apply(n, &n->conf, &ignored);
+	return problem(p, error, "tenant %s is not recorded any more, but the withdrawal is not in the ledger: withdraw again before sekishod is restarted: %s",
+		       act->tenant_id, why.text);
+}
+
 int node_withdraw(struct node *n, const char *tenant, const char *actor, unsigned int uid,
 		  int64_t *ret_time_ns, struct problem *p)
 {
@@ -357,9 +381,10 @@ int node_withdraw(struct node *n, const char *tenant, const char *actor, unsigne
 	pthread_mutex_lock(&n->lock);
 	grant = consents_at(&n->consents, tenant, utc_now_ns());
 	error = grant ? recorder_revoke(n->recorder, grant->tenant, p) :
+		stopped_has(&n->stopped, tenant) ? 0 :
 			problem(p, -ESRCH, "tenant %s has no consent in force", tenant);
 	if (!error)
-		error = consent_withdraw(&n->store, &act, ret_time_ns, p);
+		error = withdraw_in_ledger(n, &act, grant, ret_time_ns, p);
 	if (!error)
 		error = apply(n, &n->conf, p);
 	pthread_mutex_unlock(&n->lock);
