@@ -68,6 +68,8 @@ struct capture_wanted {
  * none is live that should not be.
  */
 int capture_set_tenants(struct capture *c, const struct capture_wanted *wanted, struct problem *p);
+/* Whether the kernel has any grant. */
+bool capture_has_grants(const struct capture *c);
 /* Ends one tenant's grant in the kernel at once. */
 int capture_revoke(struct capture *c, uint32_t tenant);
 /* The same through the pins, without a daemon; 0 also when nothing is pinned. */

@@ -167,14 +167,30 @@ static void resume_ring(struct pump *pump)
 	ring_release(pump->ring, r->ring_end);
 }
 
-/* States the time in which nothing was armed before this start. */
-static int state_start_gap(struct pump *pump)
+/* Whether somebody whose grants were ended in the kernel (a ledger that did not verify) was to be recorded. */
+static bool missed_anybody(const struct pump *pump)
+{
+	for (size_t i = 0; i < pump->consents.count; i++) {
+		const struct consent *c = &pump->consents.list[i];
+
+		if (c->from_ns <= pump->stated.last_utc_ns && c->until_ns > utc_now_ns())
+			return true;
+	}
+	return false;
+}
+
+/* States the time in which nothing was armed before this start, or armed for nobody. */
+static int state_start_gap(struct pump *pump, bool had_grants)
 {
 	struct gap g = { .last_utc_ns = utc_now_ns() };
 
 	switch (capture_how_started(pump->parts->capture)) {
 	case CAPTURE_CONTINUED:
-		return 0;
+		if (had_grants || !pump->stated.any || !missed_anybody(pump))
+			return 0;
+		g.reason = STORE_GAP_NOT_ARMED;
+		g.first_utc_ns = pump->stated.last_utc_ns;
+		break;
 	case CAPTURE_REPLACED:
 		g.reason = STORE_GAP_PROGRAM_REPLACED;
 		g.first_utc_ns = pump->parts->unarmed_from_ns;
@@ -194,6 +210,7 @@ static int state_start_gap(struct pump *pump)
 static int begin(struct pump *pump, bool record_loopback, struct problem *p)
 {
 	struct capture *capture = pump->parts->capture;
+	bool had_grants;
 	int error = recovery_scan(pump->parts->store->journal, capture_ring_id(capture),
 				  &pump->stated, p);
 
@@ -209,8 +226,9 @@ static int begin(struct pump *pump, bool record_loopback, struct problem *p)
 	if (error)
 		return error;
 	capture_set_loopback(capture, record_loopback);
+	had_grants = capture_has_grants(capture);
 	error = apply_roster(pump, p);
-	if (!error && state_start_gap(pump))
+	if (!error && state_start_gap(pump, had_grants))
 		error = problem(p, pump->write_error, "cannot write the journal: %s",
 				strerror(-pump->write_error));
 	if (!error)
