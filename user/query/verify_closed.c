@@ -91,6 +91,7 @@ struct checking {
 	struct verify_facts *facts;
 	uint64_t from_seq;
 	struct custody_ids imports;
+	bool any; /* custody speaks of files */
 };
 
 static void report(struct verify_facts *facts, const struct verify_file *f, const char *what)
@@ -121,6 +122,7 @@ static int compare_closed(void *ctx, uint64_t seq, const struct custody_closed *
 	struct verify_file key = { .id = s->file_id }, *f = NULL;
 	char what[120];
 
+	k->any = true;
 	if (k->c->count)
 		f = bsearch(&key, k->c->files, k->c->count, sizeof(key), compare_files);
 	/* Another file in its place: its sections are not where custody says. */
@@ -140,6 +142,7 @@ static int note_import(void *ctx, uint64_t seq, const struct custody_import *imp
 	struct checking *k = ctx;
 
 	(void)seq;
+	k->any = true;
 	return custody_ids_add(&k->imports, import->journal_id);
 }
 
@@ -157,8 +160,8 @@ int verify_closed_check(struct verify_closed *c, const struct store_dir *store, 
 	if (error)
 		*facts = before;
 	custody_ids_sort(&k.imports);
-	/* Without any line of custody this is a copy of segments alone. */
-	for (size_t i = 0; i < c->import_count && !error && from_seq; i++)
+	/* Where custody does not speak of the store this is a copy of segments alone. */
+	for (size_t i = 0; i < c->import_count && !error && (k.any || !facts->no_custody); i++)
 		if (!custody_ids_have(&k.imports, c->imports[i].id))
 			report(facts, &c->imports[i], "imported, and custody knows no such import");
 	custody_ids_done(&k.imports);

@@ -28,7 +28,7 @@ int verify_closed_see(struct verify_closed *c, const char *tenant, struct segmen
 int verify_closed_see_journal(struct verify_closed *c, const struct journal_reader *r);
 
 /*
- * Behind all files: counts in facts->bad. Lines of custody up to from_seq must be met, later ones may speak of what
+ * Behind all files and verify_custody_check(): counts in facts->bad. Lines of custody up to from_seq must be met, later ones may speak of what
  * came after the files were read. -EBADMSG and *p: custody does not verify.
  */
 int verify_closed_check(struct verify_closed *c, const struct store_dir *store, uint64_t from_seq,
