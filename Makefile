@@ -102,7 +102,8 @@ SECONDS := 60
 fuzz-run: fuzz
 	$(Q)mkdir -p build/fuzz/found/$(TARGET)
 	$(Q)cd build/fuzz/found && ../fuzz_$(TARGET) -max_total_time=$(SECONDS) -max_len=65536 -timeout=20 \
-		-rss_limit_mb=1024 $(TARGET) $(CURDIR)/tests/fuzz/corpus/$(TARGET)
+		-rss_limit_mb=1024 $(addprefix -dict=,$(realpath tests/fuzz/$(TARGET).dict)) $(TARGET) \
+		$(CURDIR)/tests/fuzz/corpus/$(TARGET)
 
 ## golden: freeze the files of tests/golden anew; FORCE=1 replaces those that are there
 golden: $(B)/make_golden $(B)/sekisho

@@ -39,6 +39,7 @@ rotate_size = 64M
 heartbeat = 2m
 min_free = auto
 timezone = UTC
+head_command = 
 
 [tenant web]
 address = 192.0.2.1
@@ -70,12 +71,15 @@ rotate_interval = 6h
 rotate_size = 64M
 heartbeat = 2m
 min_free = auto
-timezone = Asia/Tokyo'
+timezone = Asia/Tokyo
+head_command = '
 
 # --- Keys ---
 
 conf 'colour = red'
 wrong unknown_key 4 'unknown key "colour"'
+conf 'head_command = /usr/bin/send "two words"'
+wrong head_command_with_quotes 4 'head_command = "/usr/bin/send "two words"": expected an absolute path and words apart by blanks, less than 200 bytes, without quotes and what else a shell reads'
 conf 'hook = auto' 'hook = auto'
 wrong key_twice 5 'hook is set already on line 4'
 conf 'state_dir = /somewhere'

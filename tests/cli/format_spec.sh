@@ -195,6 +195,18 @@ status 0
 run "$BIN/sekisho" --store "$TMP/rotated" ledger verify --full --public-key "$STATE/keys/node.pub"
 status 0
 out_has '^Keys:        2, '
+begin both_find_flipped_bits
+mkdir "$TMP/small"
+printf 't_ns,tenant,src_ip,src_port,dst_ip,dst_port\n1740000000000000000,old,198.51.100.7,4711,203.0.113.1,443\n' >"$TMP/old.csv"
+"$BIN/sekisho" --store "$TMP/small" import --csv "$TMP/old.csv" --reason r >/dev/null || bad "no import"
+"$BIN/sekisho" --store "$TMP/small" ledger rotate-key >/dev/null || bad "no hand-over"
+"$BIN/sekisho" --store "$TMP/small" search --case 1 --basis AUDIT "${EVER[@]}" --tenant old >/dev/null || bad "no search"
+"$BIN/sekisho" -c <(printf 'state_dir = %s\n[tenant old]\naddress = 203.0.113.1\n' "$TMP/small") consent grant old \
+	--until "$(utc_in 86400)" --text "$TMP/text" --fields "$BASE_FIELDS" --retention 30 --same-terms --revocable >/dev/null ||
+	bad "no grant"
+run python3 "$ROOT/tests/spec/flip_ledgers.py" "$TMP/small" "$BIN/sekisho" 100
+status 0
+out_has '^[0-9]* of [0-9]* flipped bits found by both$'
 # Each line: a file and a change to it that both must find.
 for change in 'ledger/access.log|$s/WARRANT\|AUDIT/OTHER/' 'ledger/consent.log|1s/"uid":0/"uid":1/' 'ledger/access.log|$d' \
 	'ledger/custody.log|$s/"sig":"../"sig":"00/' 'keys/heads|s/"seq":[0-9]*/"seq":1/' 'keys/node.pub|s/^../00/'; do

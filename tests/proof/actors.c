@@ -15,6 +15,7 @@
 #include "journal/journal.h"
 #include "schema/event.h"
 #include "schema/store.h"
+#include "ledger_actors.h"
 #include "recorder/syncer.h"
 #include "retention/retention.h"
 #include "seal/seal.h"
@@ -283,5 +284,7 @@ int actor_main(int argc, char **argv)
 		return rotate_with_syncer(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "erase") == 0)
 		return erase(argv[2]);
+	if (argc == 4)
+		return ledger_actor(argv[1], argv[2], argv[3]);
 	return 2;
 }

@@ -75,7 +75,8 @@ struct proof_test {
 	void (*run)(void);
 };
 
-extern const struct proof_test damage_tests[], moved_tests[], fault_tests[], full_tests[], erase_tests[];
+extern const struct proof_test damage_tests[], moved_tests[], fault_tests[], full_tests[], erase_tests[],
+	ledger_fault_tests[];
 
 /* Programs that run under the fault shim; see actors.c. They return the exit status. */
 int actor_main(int argc, char **argv);

@@ -30,6 +30,7 @@ static const struct {
 	{ "faults", fault_tests },
 	{ "full", full_tests },
 	{ "erase", erase_tests },
+	{ "ledger_faults", ledger_fault_tests },
 };
 
 static struct {

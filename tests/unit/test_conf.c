@@ -83,7 +83,7 @@ static void every_key_is_read(void)
 {
 	struct conf c = load("state_dir = /s\n  run_dir=/r r\npin_dir\t=\t/p  \nhook = kretprobe\n"
 			     "record_loopback = yes\nring_size = 64K\nsync_interval = 10ms\n"
-			     "rotate_interval = 24h\nrotate_size = 1G\ntimezone = Etc/GMT-9\n"
+			     "rotate_interval = 24h\nrotate_size = 1G\ntimezone = Etc/GMT-9\nhead_command = /bin/send  -to h\n"
 			     "[tenant t1]\naddress = 192.0.2.1:443\naddress = 2001:db8::/64\n\n"
 			     "[tenant\t 2.a_b-C ]\n  address=[2001:db8::1]:80\n");
 	char text[SELECTOR_TEXT_MAX];
@@ -98,9 +98,10 @@ static void every_key_is_read(void)
 	CHECK_INT(c.rotate_interval_ns, 86400000000000);
 	CHECK_INT(c.rotate_size, 1 << 30);
 	CHECK_STR(c.timezone, "Etc/GMT-9");
+	CHECK_STR(c.head_command, "/bin/send  -to h");
 	REQUIRE(c.tenant_count == 2);
 	CHECK_STR(c.tenants[0].id, "t1");
-	CHECK_INT(c.tenants[0].line, 11);
+	CHECK_INT(c.tenants[0].line, 12);
 	REQUIRE(c.tenants[0].selector_count == 2);
 	CHECK_STR(selector_format(&c.tenants[0].selectors[0], text), "192.0.2.1:443");
 	CHECK_STR(selector_format(&c.tenants[0].selectors[1], text), "2001:db8::/64");
@@ -163,6 +164,9 @@ static void every_error_names_file_line_and_value(void)
 		{ "heartbeat = 11m", "1: heartbeat = \"11m\": expected 5s to 10m" },
 		{ "min_free = 51%", "1: min_free = \"51%\": expected auto, a size up to 1T or 1% to 50%" },
 		{ "min_free = %", "1: min_free = \"%\": expected auto, a size up to 1T or 1% to 50%" },
+		{ "head_command = send", "1: head_command = \"send\": expected an absolute path and words apart by blanks, less than 200 bytes, without quotes and what else a shell reads" },
+		{ "head_command = /bin/sh -c 'x'", "1: head_command = \"/bin/sh -c 'x'\": expected an absolute path and words apart by blanks, less than 200 bytes, without quotes and what else a shell reads" },
+		{ "head_command = /bin/send | tee", "1: head_command = \"/bin/send | tee\": expected an absolute path and words apart by blanks, less than 200 bytes, without quotes and what else a shell reads" },
 		{ "timezone =", "1: timezone = \"\": expected a zone name such as Asia/Tokyo" },
 		{ "hook = auto # comment", "1: hook = \"auto # comment\": expected auto, set_state, fexit or kretprobe" },
 		{ "hook = auto\nring_size = 1M\nhook = auto\n", "3: hook is set already on line 1" },
@@ -278,9 +282,10 @@ static void what_is_printed_reads_back_as_the_same(void)
 		"",
 		"state_dir = /a b/c\nrun_dir = /r\npin_dir = /p\nhook = fexit\nrecord_loopback = yes\n"
 		"ring_size = 1G\nsync_interval = 1500ms\nrotate_interval = 90m\nrotate_size = 1048577\n"
-		"heartbeat = 7500ms\nmin_free = 3M\ntimezone = UTC\n",
+		"heartbeat = 7500ms\nmin_free = 3M\ntimezone = UTC\nhead_command = /usr/bin/send  --to host\n",
 		"min_free = 7%\n",
 		"min_free = 0\n",
+		"head_command = \n",
 		T1 "address = 192.0.2.0/24:80\naddress = 0.0.0.0/0\naddress = 0.0.0.0/0:443\n"
 		"[tenant t.2]\naddress = ::/0\naddress = [::]/0:443\naddress = [2001:db8::1]:65535\n"
 		"address = ::ffff:192.0.2.7\n",
@@ -327,7 +332,7 @@ static void printed_text(void)
 	CHECK_STR(text, "state_dir = /var/lib/sekisho\nrun_dir = /run/sekisho\n"
 			"pin_dir = /sys/fs/bpf/sekisho\nhook = auto\nrecord_loopback = no\n"
 			"ring_size = 16M\nsync_interval = 1s\nrotate_interval = 6h\nrotate_size = 64M\n"
-			"heartbeat = 2m\nmin_free = auto\ntimezone = Asia/Tokyo\n\n[tenant t1]\naddress = 192.0.2.1\n");
+			"heartbeat = 2m\nmin_free = auto\ntimezone = Asia/Tokyo\nhead_command = \n\n[tenant t1]\naddress = 192.0.2.1\n");
 	free(text);
 	conf_done(&c);
 }

@@ -406,7 +406,7 @@ static void a_hidden_journal_is_seen_when_it_is_published(void)
 
 	CHECK_INT(count_files(unit_temp_dir(), ".skj"), 0);
 	CHECK_INT(hidden_files(), 1);
-	CHECK_INT(journal_sweep(unit_temp_dir()), 0); /* its writer lives */
+	CHECK_INT(journal_sweep(unit_temp_dir(), NULL, NULL), 0); /* its writer lives */
 	CHECK_INT(hidden_files(), 1);
 	REQUIRE(journal_publish(j, &p) == 0);
 	CHECK_INT(hidden_files(), 0);
@@ -447,10 +447,10 @@ static void a_sweep_removes_what_the_dead_left(void)
 	CHECK_INT(in_child(leave_one_behind, NULL), 0);
 	CHECK_INT(in_child(leave_one_behind, NULL), 0);
 	CHECK_INT(hidden_files(), 3);
-	CHECK_INT(journal_sweep(unit_temp_dir()), 2);
+	CHECK_INT(journal_sweep(unit_temp_dir(), NULL, NULL), 2);
 	CHECK_INT(hidden_files(), 1);
 	write_file(unit_temp_dir(), ".other.tmp", "x", 1);
-	CHECK_INT(journal_sweep(unit_temp_dir()), 0); /* not ours */
+	CHECK_INT(journal_sweep(unit_temp_dir(), NULL, NULL), 0); /* not ours */
 	CHECK_INT(hidden_files(), 2);
 	journal_close(living);
 }

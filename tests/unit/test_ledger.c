@@ -266,14 +266,14 @@ static void every_bit_of_the_secret_counts(void)
 	dir = keys_dir();
 	file = read_file(dir, "node.key", &size);
 	before = size_of(store.ledger, "access.log");
-	for (size_t at = 0; at < size; at++) {
+	for (size_t bit = 0; bit < 8 * size; bit++) {
 		struct problem p = { "" };
 
-		file[at] ^= 1;
+		file[bit / 8] ^= 1u << bit % 8;
 		write_file(dir, "node.key", file, size);
-		CHECK_ROW(append_error(LEDGER_ACCESS, &p) == -EBADMSG, "byte %zu", at);
-		CHECK_ROW(strstr(p.text, "keys/node.key") != NULL, "byte %zu: %s", at, p.text);
-		file[at] ^= 1;
+		CHECK_ROW(append_error(LEDGER_ACCESS, &p) == -EBADMSG, "bit %zu", bit);
+		CHECK_ROW(strstr(p.text, "keys/node.key") != NULL, "bit %zu: %s", bit, p.text);
+		file[bit / 8] ^= 1u << bit % 8;
 	}
 	write_file(dir, "node.key", file, size);
 	CHECK_INT(size_of(store.ledger, "access.log"), before);

@@ -179,15 +179,17 @@ static void gaps_of_a_start(void)
 	struct recovery r = { .any = true, .last_utc_ns = 700 };
 	struct gap g;
 
-	CHECK(!recovery_start_gap(&r, CAPTURE_CONTINUED, 500, 1000, &g));
-	CHECK(recovery_start_gap(&r, CAPTURE_REPLACED, 500, 1000, &g));
+	CHECK(!recovery_start_gap(&r, CAPTURE_CONTINUED, false, 500, 1000, &g));
+	CHECK(recovery_start_gap(&r, CAPTURE_CONTINUED, true, 500, 1000, &g)); /* armed, but for nobody */
+	CHECK_INT(g.reason, STORE_GAP_NOT_ARMED);
+	CHECK(recovery_start_gap(&r, CAPTURE_REPLACED, false, 500, 1000, &g));
 	CHECK(g.reason == STORE_GAP_PROGRAM_REPLACED && g.first_utc_ns == 500 && g.last_utc_ns == 1000 && !g.tenant);
-	CHECK(recovery_start_gap(&r, CAPTURE_FRESH, 500, 1000, &g));
+	CHECK(recovery_start_gap(&r, CAPTURE_FRESH, false, 500, 1000, &g));
 	CHECK(g.reason == STORE_GAP_NOT_ARMED && g.first_utc_ns == 700 && g.last_utc_ns == 1000);
-	CHECK(recovery_start_gap(&r, CAPTURE_FRESH, 500, 600, &g)); /* the clock was set back */
+	CHECK(recovery_start_gap(&r, CAPTURE_FRESH, false, 500, 600, &g)); /* the clock was set back */
 	CHECK(g.first_utc_ns == 600 && g.last_utc_ns == 600);
 	r.any = false;
-	CHECK(!recovery_start_gap(&r, CAPTURE_FRESH, 500, 1000, &g));
+	CHECK(!recovery_start_gap(&r, CAPTURE_FRESH, false, 500, 1000, &g));
 }
 
 static void the_last_anchor_and_the_last_instant(void)

@@ -31,6 +31,7 @@
 	X(consent_acts)   \
 	X(consent_text)   \
 	X(cursor)         \
+	X(custody_files)  \
 	X(day_closer)     \
 	X(event)          \
 	X(fs)             \
@@ -41,6 +42,7 @@
 	X(intake)         \
 	X(journal)        \
 	X(journal_reader) \
+	X(head_sender)    \
 	X(ledger)         \
 	X(parse)          \
 	X(places)         \

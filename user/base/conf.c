@@ -198,6 +198,22 @@ static void print_timezone(const struct conf *c, char *out, size_t size)
 	snprintf(out, size, "%s", c->timezone);
 }
 
+static int set_head_command(struct conf *c, const char *value)
+{
+	/* Run without a shell: what a shell would make something else of is refused. */
+	if (strpbrk(value, "\"'\\|&;<>()$`*?~#"))
+		return -EINVAL;
+	if (*value)
+		return set_path(c->head_command, value);
+	c->head_command[0] = '\0';
+	return 0;
+}
+
+static void print_head_command(const struct conf *c, char *out, size_t size)
+{
+	snprintf(out, size, "%s", c->head_command);
+}
+
 static const struct key keys[] = {
 	{ "state_dir", "an absolute path of less than 200 bytes", set_state_dir, print_state_dir },
 	{ "run_dir", "an absolute path of less than 200 bytes", set_run_dir, print_run_dir },
@@ -211,6 +227,7 @@ static const struct key keys[] = {
 	{ "heartbeat", "5s to 10m", set_heartbeat, print_heartbeat },
 	{ "min_free", "auto, a size up to 1T or 1% to 50%", set_min_free, print_min_free },
 	{ "timezone", "a zone name such as Asia/Tokyo", set_timezone, print_timezone },
+	{ "head_command", "an absolute path and words apart by blanks, less than 200 bytes, without quotes and what else a shell reads", set_head_command, print_head_command },
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 

@@ -32,6 +32,7 @@ struct conf_tenant {
 struct conf {
 	char state_dir[CONF_PATH_MAX], run_dir[CONF_PATH_MAX], pin_dir[CONF_PATH_MAX];
 	char timezone[64];
+	char head_command[CONF_PATH_MAX]; /* "": none; words apart by blanks, the first an absolute path */
 	enum sekisho_rung hook; /* SEKISHO_RUNG_NONE = auto */
 	bool record_loopback;
 	uint64_t ring_size; /* bytes, power of two */

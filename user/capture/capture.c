@@ -270,6 +270,13 @@ uint64_t capture_skipped(const struct capture *c)
 	return ladder_skipped(&c->armed);
 }
 
+bool capture_has_grants(const struct capture *c)
+{
+	__u32 tenant;
+
+	return bpf_map_get_next_key(c->maps.grants, NULL, &tenant) == 0;
+}
+
 void capture_end_grants(const char *pin_dir)
 {
 	ladder_quiet_libbpf();

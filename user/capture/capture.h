@@ -83,6 +83,8 @@ int capture_set_places(struct capture *c, const struct capture_place *places, si
 		       struct problem *p);
 /* What an earlier run left, into an array the caller frees. */
 int capture_places(struct capture *c, struct capture_place **ret_places, size_t *ret_count);
+/* Whether the kernel has any grant. */
+bool capture_has_grants(const struct capture *c);
 /* Ends one tenant's grant in the kernel at once. */
 int capture_revoke(struct capture *c, uint32_t tenant);
 /* The same through the pins, without a daemon; 0 also when nothing is pinned. */

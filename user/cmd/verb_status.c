@@ -122,6 +122,18 @@ static void show_retention(const json_t *r)
 		printf("           EXPIRY WAITS: %s\n", text(r, "clock"));
 }
 
+/* Heads of the ledgers that were sent out of the node. */
+static void show_heads(const json_t *heads)
+{
+	const char *last = text(heads, "last_sent");
+
+	if (!json_is_object(heads))
+		return;
+	printf("Heads:     last sent at %s\n", last);
+	if (json_is_string(json_object_get(heads, "error")))
+		printf("           CANNOT BE SENT: %s\n", text(heads, "error"));
+}
+
 static void show(const json_t *s)
 {
 	const json_t *clock = json_object_get(s, "clock");
@@ -141,6 +153,7 @@ static void show(const json_t *s)
 	show_disk(disk);
 	show_recording(s);
 	show_retention(json_object_get(s, "retention"));
+	show_heads(json_object_get(s, "heads"));
 	if (json_is_true(json_object_get(clock, "synchronised")))
 		printf("Clock:     synchronised, error at most %.3f ms\n",
 		       (double)number(clock, "max_error_ns") / 1e6);

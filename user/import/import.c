@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Reading the file, line by line, into the writer's batches. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <nettle/sha2.h>
 #include "base/fs.h"
 #include "base/text.h"
 #include "base/utc.h"
 #include "import.h"
+#include "seal/adopt.h"
 #include "seal/day_closer.h"
 #include "import_line.h"
 #include "import_tenants.h"
@@ -23,6 +26,7 @@
 #define PROGRESS_NS (NS_PER_SEC / 4)
 
 struct import {
+	const struct store_dir *store;
 	const struct import_options *o;
 	struct import_result *result;
 	struct import_columns columns;
@@ -32,6 +36,7 @@ struct import {
 	struct import_writer *writer;
 	struct import_batch *batch; /* NULL: none at hand */
 	char *buffer;
+	struct sha256_ctx sha;
 	int64_t begun_ns, shown_ns;
 	struct problem *p;
 };
@@ -199,6 +204,7 @@ static int read_all(struct import *im)
 		error = read_some(im, im->buffer + held, &more);
 		if (error)
 			return error;
+		sha256_update(&im->sha, more, (const uint8_t *)im->buffer + held);
 		held += more;
 		im->result->bytes += more;
 		if (more)
@@ -214,11 +220,42 @@ static int read_all(struct import *im)
 	return error;
 }
 
+/* The journal is there but for its name: the line makes it count. */
+static int state_and_publish(struct import *im)
+{
+	struct import_result *r = im->result;
+	struct custody_import line = { .rows = r->rows, .tenants = r->tenants, .bytes = r->bytes,
+				       .first_ns = r->first_ns, .last_ns = r->last_ns,
+				       .reason = im->o->reason, .uid = getuid() };
+	struct problem why;
+	int error = import_writer_settle(im->writer, &line.journal_id, im->p);
+
+	if (error)
+		return error;
+	memcpy(line.sha256, r->sha256, sizeof(line.sha256));
+	import_writer_keep(im->writer, true);
+	error = custody_import_write(im->store, &line, im->p);
+	if (error) {
+		/* Whether the line stands the next sweep will see. */
+		import_writer_keep(im->writer, error == -ENOTRECOVERABLE);
+		return error;
+	}
+	error = import_writer_publish(im->writer, r->journal, &r->journal_bytes, &why);
+	/* A name that only may be lost again with the power comes back then. */
+	r->unnamed = error && faccessat(im->store->journal, r->journal, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
+	return r->unnamed ? problem(im->p, error,
+				    "%s; the rows are stored and stated in custody, and can be searched once the next import or start of sekishod has given the journal its name",
+				    why.text) : 0;
+}
+
 /* -EPIPE of the reading side means that the writer knows why. */
 static int finish(struct import *im, int error)
 {
 	struct import_result *r = im->result;
 	size_t count;
+	uint64_t ignored;
+
+	sha256_digest(&im->sha, sizeof(r->sha256), r->sha256);
 
 	put_batch(im);
 	import_tenants_list(im->tenants, &count);
@@ -230,23 +267,23 @@ static int finish(struct import *im, int error)
 	(void)ppoll(NULL, 0, &(struct timespec){}, im->o->waiting);
 	if (stopped(im))
 		return interrupted(im);
-	if (!error && !r->rows)
-		return 0;
-	return import_writer_publish(im->writer, r->journal, &r->journal_bytes, im->p);
+	if (error) /* of the writer, which tells it */
+		return import_writer_settle(im->writer, &ignored, im->p);
+	return r->rows ? state_and_publish(im) : 0;
 }
 
 int import_read(const struct store_dir *store, const struct import_options *o,
 		struct import_result *ret_result, struct problem *p)
 {
-	struct import im = { .o = o, .result = ret_result, .p = p };
+	struct import im = { .store = store, .o = o, .result = ret_result, .p = p };
 	int error;
 
 	memset(ret_result, 0, sizeof(*ret_result));
 	im.begun_ns = im.shown_ns = monotonic_ns();
-	error = journal_sweep(store->journal);
-	if (error < 0)
-		return problem(p, error, "cannot remove what a killed import left in journal/: %s",
-			       strerror(-error));
+	sha256_init(&im.sha);
+	error = adopt_imports(store, p);
+	if (error)
+		return error;
 	im.buffer = malloc(CARRY_BYTES + CHUNK_BYTES);
 	error = im.buffer ? import_tenants_open(store, &im.tenants, p) :
 			    problem(p, -ENOMEM, "out of memory");

@@ -2,8 +2,10 @@
 /*
  * Importing rows that another program recorded. All of a file is read, checked
  * and written to a hidden journal file first; only a file that is good to its
- * last line gets its name, and from then on it is searched and sealed as any
- * journal. So an import is stored as a whole or not at all.
+ * last line is stated in custody (IMPORTED), which is the moment from which on
+ * the import stands. Then the journal gets its name, is searched and sealed as any
+ * journal; after a kill between the two the next import or sekishod gives it the name.
+ * So an import is stored as a whole or not at all.
  */
 #ifndef SEKISHO_IMPORT_H
 #define SEKISHO_IMPORT_H
@@ -13,6 +15,7 @@
 #include <stdint.h>
 #include "base/problem.h"
 #include "base/store_dir.h"
+#include "ledger/custody_files.h"
 #include "seal/seal.h"
 
 struct import_result {
@@ -23,6 +26,8 @@ struct import_result {
 	int64_t first_ns, last_ns; /* least and greatest time of the rows */
 	char journal[64]; /* "": no rows, nothing was stored */
 	uint64_t journal_bytes;
+	uint8_t sha256[CUSTODY_SHA256_BYTES]; /* of what was read */
+	bool unnamed; /* stored and stated, but hidden until the next import or start of sekishod */
 	int64_t read_ns, seal_ns; /* how long it took */
 	bool sealed;
 	struct seal_result seal;
@@ -42,7 +47,8 @@ struct import_options {
 
 /*
  * 0: durable, and found by searches; or nothing is stored and *p says why: -EINVAL a bad line (with its
- * number), -EFBIG too many rows, -EINTR stopped, others. *ret_result is filled so far in any case.
+ * number), -EFBIG too many rows, -EINTR stopped, others. *ret_result is filled so far in any case. With ret_result->
+ * unnamed an error means that it is stored, but cannot be seen yet.
  */
 int import_read(const struct store_dir *store, const struct import_options *o,
 		struct import_result *ret_result, struct problem *p);

@@ -172,22 +172,32 @@ static void join(struct import_writer *w)
 	w->started = false;
 }
 
-int import_writer_publish(struct import_writer *w, char ret_name[static 64], uint64_t *ret_bytes,
-			  struct problem *p)
+int import_writer_settle(struct import_writer *w, uint64_t *ret_journal_id, struct problem *p)
 {
 	join(w);
 	if (!w->error)
 		w->error = append_anchor(w, w->last_ns);
+	if (!w->error)
+		w->error = journal_settle(w->journal, &w->problem);
 	if (w->error) {
 		*p = w->problem;
 		return w->error;
 	}
-	w->error = journal_publish(w->journal, p);
-	if (w->error)
-		return w->error;
+	*ret_journal_id = journal_file_id(w->journal);
+	return 0;
+}
+
+void import_writer_keep(struct import_writer *w, bool keep)
+{
+	journal_keep(w->journal, keep);
+}
+
+int import_writer_publish(struct import_writer *w, char ret_name[static 64], uint64_t *ret_bytes,
+			  struct problem *p)
+{
 	snprintf(ret_name, 64, "%s", journal_name(w->journal));
 	*ret_bytes = journal_size(w->journal);
-	return 0;
+	return journal_publish(w->journal, p);
 }
 
 void import_writer_stop(struct import_writer *w)

@@ -33,8 +33,15 @@ struct import_batch *import_writer_batch(struct import_writer *w);
 /* Hands the batch over. */
 void import_writer_put(struct import_writer *w, struct import_batch *batch);
 
-/* Waits until all is written, makes it durable and visible under its name. 0 or negative errno and *p (also of
+/* Waits until all is written and makes it durable, still hidden. 0 or negative errno and *p (also of
  * a failure before); -EFBIG: the journal would be larger than max_bytes. */
+int import_writer_settle(struct import_writer *w, uint64_t *ret_journal_id, struct problem *p);
+/* Whether it is to stay when it is not published: custody has stated it, or may have. */
+void import_writer_keep(struct import_writer *w, bool keep);
+/*
+ * After that, and after custody stated it: it becomes visible under its name. When that fails it stays, and the next
+ * adopt_imports() does it.
+ */
 int import_writer_publish(struct import_writer *w, char ret_name[static 64], uint64_t *ret_bytes,
 			  struct problem *p);
 /* Without a publish before, nothing remains. */

@@ -28,6 +28,7 @@ struct journal {
 	int fd;
 	char name[64], hidden[64]; /* hidden: "" once published */
 	int dir_fd; /* the caller's, of a hidden one */
+	bool kept; /* hidden, and closing leaves it there */
 	uint64_t file_id, ring_end, size, rows;
 	int64_t created_ns;
 	bool broken; /* a partial frame could not be removed */
@@ -78,18 +79,17 @@ static void fill_header(const struct journal *j, const struct journal_origin *or
 }
 
 /* "20261122T165800Z-0123456789abcdef.skj": sorts by creation for people; nothing relies on it. */
-static void make_name(struct journal *j)
+static void make_name(int64_t created_ns, uint64_t file_id, char name[static 64])
 {
 	char text[UTC_TEXT_MAX], compact[17];
 	size_t n = 0;
 
-	utc_format(j->created_ns, text);
+	utc_format(created_ns, text);
 	for (const char *c = text; *c && *c != '.' && n < 15; c++)
 		if (*c != '-' && *c != ':')
 			compact[n++] = *c;
 	compact[n] = '\0';
-	snprintf(j->name, sizeof(j->name), "%sZ-%016llx%s", compact,
-		 (unsigned long long)j->file_id, JOURNAL_SUFFIX);
+	snprintf(name, 64, "%sZ-%016llx%s", compact, (unsigned long long)file_id, JOURNAL_SUFFIX);
 }
 
 /* A journal of which no file is there yet. */
@@ -111,7 +111,7 @@ static int begin(int dir_fd, const struct journal_origin *origin, struct journal
 			return problem(p, -EIO, "no random numbers from the kernel");
 		}
 	} while (!j->file_id);
-	make_name(j);
+	make_name(j->created_ns, j->file_id, j->name);
 	*ret_journal = j;
 	return 0;
 }
@@ -202,23 +202,63 @@ int journal_publish(struct journal *j, struct problem *p)
 	return 0;
 }
 
-/* Whether this hidden file had no writer any more; then it is gone. */
-static int sweep_one(int dir_fd, const char *name)
+int journal_settle(struct journal *j, struct problem *p)
+{
+	if (fsync(j->fd) < 0 || fsync(j->dir_fd) < 0)
+		return problem(p, -errno, "cannot store journal/%s: %s", j->name, strerror(errno));
+	return 0;
+}
+
+void journal_keep(struct journal *j, bool keep)
+{
+	j->kept = keep;
+}
+
+/* Who made it and when, if its header is whole. */
+static bool read_hidden(int fd, uint64_t *ret_file_id, int64_t *ret_created_ns)
+{
+	uint8_t h[JOURNAL_HEADER_BYTES];
+
+	if (fs_pread_all(fd, h, sizeof(h), 0) || memcmp(h + JOURNAL_AT_MAGIC, JOURNAL_MAGIC, 8) != 0)
+		return false;
+	*ret_file_id = get_le64(h + JOURNAL_AT_FILE_ID);
+	*ret_created_ns = (int64_t)get_le64(h + JOURNAL_AT_CREATED_UTC);
+	return get_le32(h + JOURNAL_AT_CRC) == block_crc(*ret_file_id, 0, h, JOURNAL_AT_CRC, NULL, 0);
+}
+
+/* As it would have been had its writer lived. */
+static int publish_left(int dir_fd, const char *hidden, uint64_t file_id, int64_t created_ns)
+{
+	char name[64];
+
+	make_name(created_ns, file_id, name);
+	if (renameat2(dir_fd, hidden, dir_fd, name, RENAME_NOREPLACE) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return fsync(dir_fd) < 0 ? -errno : 0;
+}
+
+/* 1: this hidden file had no writer any more, nor was it stated; then it is gone. */
+static int sweep_one(int dir_fd, const char *name, bool (*stated)(const void *ctx, uint64_t file_id),
+		     const void *ctx)
 {
 	int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), r;
+	int64_t created_ns;
+	uint64_t file_id;
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
 	/* A name is used once: if its writer has published it meanwhile, there is nothing to unlink. */
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		r = errno == EWOULDBLOCK ? 0 : -errno;
+	else if (stated && read_hidden(fd, &file_id, &created_ns) && stated(ctx, file_id))
+		r = publish_left(dir_fd, name, file_id, created_ns);
 	else
 		r = unlinkat(dir_fd, name, 0) == 0 ? 1 : errno == ENOENT ? 0 : -errno;
 	close(fd);
 	return r;
 }
 
-int journal_sweep(int dir_fd)
+int journal_sweep(int dir_fd, bool (*stated)(const void *ctx, uint64_t file_id), const void *ctx)
 {
 	char **names;
 	size_t count;
@@ -227,18 +267,29 @@ int journal_sweep(int dir_fd)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < count && r >= 0; i++) {
-		r = sweep_one(dir_fd, names[i]);
+		r = sweep_one(dir_fd, names[i], stated, ctx);
 		swept += r > 0;
 	}
 	fs_free_names(names, count);
 	return r < 0 ? r : swept;
 }
 
+bool journal_any_hidden(int dir_fd)
+{
+	char **names;
+	size_t count;
+
+	if (fs_list_hidden(dir_fd, HIDDEN_PREFIX, HIDDEN_SUFFIX, &names, &count))
+		return true; /* the sweep will say why */
+	fs_free_names(names, count);
+	return count > 0;
+}
+
 void journal_close(struct journal *j)
 {
 	if (!j)
 		return;
-	if (j->hidden[0])
+	if (j->hidden[0] && !j->kept)
 		(void)unlinkat(j->dir_fd, j->hidden, 0);
 	if (j->fd >= 0)
 		close(j->fd);
@@ -400,6 +451,11 @@ uint64_t journal_size(const struct journal *j)
 uint64_t journal_rows(const struct journal *j)
 {
 	return j->rows;
+}
+
+uint64_t journal_file_id(const struct journal *j)
+{
+	return j->file_id;
 }
 
 int64_t journal_created_ns(const struct journal *j)

@@ -44,8 +44,17 @@ int journal_create(int dir_fd, const struct journal_origin *origin, struct journ
 int journal_create_hidden(int dir_fd, const struct journal_origin *origin,
 			  struct journal **ret_journal, struct problem *p);
 int journal_publish(struct journal *j, struct problem *p);
-/* Removes hidden journals whose writer is gone (killed, power loss). Their number, or negative errno. */
-int journal_sweep(int dir_fd);
+/* Makes a hidden one durable under its hidden name, so that it can be stated before it is published. */
+int journal_settle(struct journal *j, struct problem *p);
+/* Whether journal_close() leaves a hidden one where it is: it was stated, or may have been; a sweep will tell. */
+void journal_keep(struct journal *j, bool keep);
+/*
+ * Removes hidden journals whose writer is gone (killed, power loss); those that `stated` (NULL: none) knows by their
+ * file id it publishes instead. How many were removed, or negative errno.
+ */
+int journal_sweep(int dir_fd, bool (*stated)(const void *ctx, uint64_t file_id), const void *ctx);
+/* Whether there is any whose writer is gone or not. */
+bool journal_any_hidden(int dir_fd);
 /* A journal that is hidden is removed. */
 void journal_close(struct journal *j);
 
@@ -67,6 +76,7 @@ const char *journal_name(const struct journal *j);
 uint64_t journal_size(const struct journal *j);
 uint64_t journal_rows(const struct journal *j);
 int64_t journal_created_ns(const struct journal *j);
+uint64_t journal_file_id(const struct journal *j);
 /* A duplicate descriptor for fdatasync() elsewhere; the caller closes it. Or negative errno. */
 int journal_dup_fd(const struct journal *j);
 

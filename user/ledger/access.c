@@ -50,8 +50,8 @@ int access_record(const struct store_dir *store, const struct access_entry *e, s
 			       ACCESS_FILE);
 	error = ledger_append(store, LEDGER_ACCESS, act, utc_now_ns(), NULL, &why);
 	json_decref(act);
-	/* What is wrong with the ledger itself has a place, which the text names. */
-	if (error == -EBADMSG || error == -ENOENT)
+	/* What is wrong with the ledger itself has a place, and what is uncertain a reason, which the text names. */
+	if (error == -EBADMSG || error == -ENOENT || error == -ENOTRECOVERABLE)
 		return problem(p, error, "%s; nothing is shown", why.text);
 	return error ? problem(p, error, "cannot write ledger/%s: %s; nothing is shown", ACCESS_FILE,
 			       strerror(-error)) : 0;

@@ -12,6 +12,7 @@
 #include "base/fs.h"
 #include "base/utc.h"
 #include "chain.h"
+#include "chain_scan.h"
 
 #define SIG_BEGIN ",\"sig\":\""
 #define SIG_END "\"}"
@@ -360,20 +361,46 @@ static int check_line(struct walk *w, const json_t *json, struct chain_line *lin
 			       (unsigned long long)line->seq, strerror(-error)) : 0;
 }
 
+/* A line that was checked is the one before the next. */
+static int pass_line(struct walk *w, const struct chain_line *line, chain_fn fn, void *ctx, struct problem *p)
+{
+	w->end.seq++;
+	ledger_hash(line->text, line->size, w->end.hash);
+	w->end.bytes += line->size + 1;
+	buffer_clear(&w->before);
+	buffer_bytes(&w->before, line->text, line->size);
+	return !buffer_ok(&w->before) ? problem(p, -ENOMEM, "out of memory") : fn ? fn(ctx, line, p) : 0;
+}
+
+/* Whether the line goes on from the one before, by its ends alone; if it does not, all of it is looked at. */
+static bool goes_on(struct walk *w, struct chain_line *line)
+{
+	const struct ledger_public *key;
+	struct chain_scan s;
+
+	if (w->depth != CHAIN_HASHES || !w->end.seq || !chain_scan_line(line->text, line->size, &s) ||
+	    (s.event_size == strlen(KEY_EVENT) && memcmp(s.event, KEY_EVENT, s.event_size) == 0) ||
+	    s.seq != line->seq || strcmp(s.prev, w->end.hash) != 0 || !(key = key_of(w, s.key)))
+		return false;
+	line->t_ns = s.t_ns;
+	w->before_key_copy = *key;
+	w->before_key = &w->before_key_copy;
+	return true;
+}
+
 static int walk_line(struct walk *w, const char *text, size_t size, chain_fn fn, void *ctx, struct problem *p)
 {
-	json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
-	struct chain_line line = { .seq = w->end.seq + 1, .json = json, .text = text, .size = size };
-	int error = check_line(w, json, &line, p);
+	struct chain_line line = { .seq = w->end.seq + 1, .text = text, .size = size };
+	json_t *json;
+	int error;
 
-	if (!error) {
-		w->end.seq++;
-		ledger_hash(text, size, w->end.hash);
-		w->end.bytes += size + 1;
-		buffer_clear(&w->before);
-		buffer_bytes(&w->before, text, size);
-		error = !buffer_ok(&w->before) ? problem(p, -ENOMEM, "out of memory") : fn ? fn(ctx, &line, p) : 0;
-	}
+	if (goes_on(w, &line))
+		return pass_line(w, &line, fn, ctx, p);
+	json = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
+	line.json = json;
+	error = check_line(w, json, &line, p);
+	if (!error)
+		error = pass_line(w, &line, fn, ctx, p);
 	json_decref(json);
 	return error;
 }
@@ -416,7 +443,7 @@ static int walk_lines(struct walk *w, struct window *win, chain_fn fn, void *ctx
 	if (r)
 		return problem(p, r, "cannot read ledger/%s: %s", chain_file_name(w->chain), strerror(-r));
 	w->end.torn = size > 0;
-	if (w->depth == CHAIN_QUICK && before_is_bad(w))
+	if (w->depth != CHAIN_FULL && w->depth != CHAIN_KEYS && before_is_bad(w))
 		return bad_line(w, w->end.seq, "its signature is wrong", p);
 	return 0;
 }
@@ -425,7 +452,8 @@ int chain_walk(const struct chain_file *file, enum chain_depth depth, struct led
 	       void *ctx, struct chain_end *ret_end, struct problem *p)
 {
 	struct walk w = { .chain = file->chain, .depth = depth, .keys = keys };
-	struct window win = { .file = file, .data = malloc(LEDGER_LINE_MAX + 1 + READ_BYTES) };
+	size_t most = LEDGER_LINE_MAX + 1 + READ_BYTES;
+	struct window win = { .file = file, .data = malloc(file->size < most ? (size_t)file->size + 1 : most) };
 	int error = win.data ? walk_lines(&w, &win, fn, ctx, p) : problem(p, -ENOMEM, "out of memory");
 
 	free(win.data);

@@ -22,6 +22,7 @@ struct ledger_writer {
 	struct ledger_heads heads;
 	struct problem *p;
 	int lock;
+	bool uncertain; /* the last line that failed could not be taken back for certain */
 };
 
 /* --- What may stand before a line --- */
@@ -125,6 +126,13 @@ static int set_torn_aside(const struct ledger_writer *w, enum ledger_chain chain
 
 /* --- Appending --- */
 
+static void take_back(struct ledger_writer *w, enum ledger_chain chain, const struct chain_end *before)
+{
+	int error = cut(w, chain, before->bytes);
+
+	w->uncertain = error && error != -ENOENT;
+}
+
 /*
  * The line and then the head. Without a head that names it the line is taken back: what is reported as not done must
  * not stand. A head whose last sync alone failed names it; then it stays, and at worst the head is one behind.
@@ -141,8 +149,11 @@ static int write_line(struct ledger_writer *w, enum ledger_chain chain, const st
 	char *said = NULL;
 	int error = fs_append_line(w->store->ledger, chain_file_name(chain), text);
 
-	if (error)
+	if (error) {
+		/* What was cut off again is there after a power loss unless that is made durable, too. */
+		take_back(w, chain, before);
 		return error;
+	}
 	ledger_hash(text, strlen(text), end.hash);
 	heads_set(&w->heads, chain, &end);
 	error = heads_write(w->store, &w->heads, &w->secret);
@@ -153,7 +164,7 @@ static int write_line(struct ledger_writer *w, enum ledger_chain chain, const st
 		error = 0;
 	} else {
 		w->heads = old;
-		(void)cut(w, chain, before->bytes);
+		take_back(w, chain, before);
 	}
 	free(said);
 	return error;
@@ -169,6 +180,7 @@ int ledger_writer_append(struct ledger_writer *w, enum ledger_chain chain, const
 
 	if (error)
 		return error;
+	w->uncertain = false;
 	error = check_tail(w, chain, &tail);
 	if (!error && tail.end.torn)
 		error = set_torn_aside(w, chain, tail.end.bytes);
@@ -178,8 +190,9 @@ int ledger_writer_append(struct ledger_writer *w, enum ledger_chain chain, const
 		if (!error)
 			error = write_line(w, chain, &tail.end, text);
 		if (error)
-			problem(w->p, error, "cannot write ledger/%s: %s", chain_file_name(chain),
-				strerror(-error));
+			error = problem(w->p, w->uncertain ? -ENOTRECOVERABLE : error, "cannot write ledger/%s: %s%s",
+					chain_file_name(chain), strerror(-error), w->uncertain ?
+					"; nor was it taken back for certain: sekisho ledger show tells after the next start" : "");
 	}
 	free(text);
 	chain_tail_done(&tail);
@@ -370,15 +383,16 @@ static int hand_over(struct ledger_writer *w, int keys_dir, const struct ledger_
 	if (error)
 		return problem(w->p, error, "cannot write keys/" LEDGER_NEXT_KEY_FILE ": %s", strerror(-error));
 	error = append_key(w, &fresh->public, t_ns);
-	if (!error)
-		error = finish_rotation(w->store, keys_dir, w->p);
 	if (error)
 		return error;
-	/* The head by the new key, so that whoever has only that one can check it. */
-	ledger_secret_done(&w->secret);
-	w->secret = *fresh;
-	error = heads_write(w->store, &w->heads, &w->secret);
-	return error ? problem(w->p, error, "cannot write keys/" LEDGER_HEADS_NAME ": %s", strerror(-error)) : 0;
+	/* Custody has it: it is done. What fails of the rest the next writer does before anything else. */
+	if (finish_rotation(w->store, keys_dir, w->p) == 0) {
+		/* The head by the new key, so that whoever has only that one can check it. */
+		ledger_secret_done(&w->secret);
+		w->secret = *fresh;
+		(void)heads_write(w->store, &w->heads, &w->secret);
+	}
+	return 0;
 }
 
 int ledger_rotate_key(const struct store_dir *store, int64_t t_ns, struct problem *p)

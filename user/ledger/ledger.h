@@ -41,7 +41,8 @@ void ledger_writer_close(struct ledger_writer *w);
 /*
  * Appends an act ("event" and what belongs to it); number, time, hash, key and signature are added. It is durable on
  * return. An unfinished line before it is moved to NAME.log.torn. 0; -EBADMSG: the chain does not end as its head
- * says (then nothing is written); -EINVAL: longer than LEDGER_LINE_MAX; I/O errors: the chain is as it was; and *p.
+ * says (then nothing is written); -EINVAL: longer than LEDGER_LINE_MAX; -ENOTRECOVERABLE: the line
+ * failed, and it is not certain that it was taken back; I/O errors: the chain is as it was; and *p.
  */
 int ledger_writer_append(struct ledger_writer *w, enum ledger_chain chain, const json_t *act, int64_t t_ns,
 			 uint64_t *ret_seq);

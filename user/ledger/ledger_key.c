@@ -46,11 +46,16 @@ void hex_format(const uint8_t *bytes, size_t size, char *ret_text)
 	ret_text[2 * size] = '\0';
 }
 
+void ledger_hash_bytes(const void *bytes, size_t size, uint8_t ret_hash[static LEDGER_HASH_BYTES])
+{
+	crypto_generichash(ret_hash, LEDGER_HASH_BYTES, bytes, size, NULL, 0);
+}
+
 void ledger_hash(const void *bytes, size_t size, char ret_hash[static LEDGER_HASH_TEXT])
 {
 	uint8_t hash[LEDGER_HASH_BYTES];
 
-	crypto_generichash(hash, sizeof(hash), bytes, size, NULL, 0);
+	ledger_hash_bytes(bytes, size, hash);
 	hex_format(hash, sizeof(hash), ret_hash);
 }
 

@@ -46,7 +46,8 @@ int ledger_sign(const struct ledger_secret *secret, const char *chain, const cha
 bool ledger_check(const struct ledger_public *key, const char *chain, const char *text, size_t size,
 		  const char *signature);
 
-/* BLAKE2b-256 as hexadecimal. */
+/* BLAKE2b-256; the other as hexadecimal. */
+void ledger_hash_bytes(const void *bytes, size_t size, uint8_t ret_hash[static LEDGER_HASH_BYTES]);
 void ledger_hash(const void *bytes, size_t size, char ret_hash[static LEDGER_HASH_TEXT]);
 
 /* Lower-case hexadecimal of exactly `size` bytes. 0 or -EINVAL. */

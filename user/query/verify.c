@@ -18,6 +18,7 @@
 #include "segment/section_reader.h"
 #include "verify.h"
 #include "verify_catalog.h"
+#include "verify_closed.h"
 #include "verify_consent.h"
 #include "verify_custody.h"
 #include "verify_full.h"
@@ -49,6 +50,7 @@ struct plan {
 	size_t error_at;
 	struct problem problem;
 	struct verify_custody custody; /* has a lock of its own */
+	struct verify_closed closed; /* likewise */
 };
 
 /* One thread: what it found. Its files ascend, so that its first bad object is the least of its own. */
@@ -138,6 +140,8 @@ static int check_journal(struct worker *w, const char *name, struct problem *p)
 		if (error == -EBADMSG)
 			bad_at(w, finding.offset, finding.what.text);
 	}
+	if (!error || error == -EBADMSG)
+		error = verify_closed_see_journal(&w->plan->closed, &r);
 	journal_reader_close(&r);
 	return !error || error == -EBADMSG ? 0 : problem(p, error, "%s: %s", w->path, strerror(-error));
 }
@@ -207,6 +211,7 @@ static int check_segment(struct worker *w, const struct file *f, struct problem 
 	int dir = fs_open_dir(w->plan->store->segments, f->tenant, 0), error;
 	struct segment_reader r;
 	struct problem why;
+	uint64_t bad = w->facts.bad;
 
 	if (dir == -ENOENT)
 		return 0;
@@ -225,6 +230,8 @@ static int check_segment(struct worker *w, const struct file *f, struct problem 
 		w->facts.closed += r.closed;
 		w->facts.open += !r.closed;
 		error = check_opened(w, dir, &r);
+		if (!error && w->facts.bad == bad)
+			error = verify_closed_see(&w->plan->closed, f->tenant, &r);
 		if (error)
 			problem(p, error, "%s: %s", w->path, strerror(-error));
 		segment_reader_close(&r);
@@ -457,6 +464,7 @@ static void plan_done(struct plan *plan)
 	if (plan->tenants)
 		fs_free_names(plan->tenants, plan->tenant_count);
 	verify_custody_done(&plan->custody);
+	verify_closed_done(&plan->closed);
 	pthread_mutex_destroy(&plan->lock);
 }
 
@@ -478,6 +486,8 @@ static int check_ledger(struct plan *plan, struct verify_facts *facts, struct pr
 
 	if (!error)
 		error = verify_custody_check(&plan->custody, plan->store, facts, &why);
+	if (!error)
+		error = verify_closed_check(&plan->closed, plan->store, plan->custody.from_seq, facts, &why);
 	if (!error)
 		error = consents_load(plan->store, &c, &why);
 	consents_done(&c);
@@ -503,6 +513,7 @@ int verify_run(const struct store_dir *store, const struct verify_request *reque
 	int error;
 
 	pthread_mutex_init(&plan.lock, NULL);
+	verify_closed_init(&plan.closed);
 	error = verify_custody_begin(&plan.custody, store, p);
 	if (!error)
 		error = plan_store(&plan, p);

@@ -11,10 +11,13 @@
 #include "base/store_dir.h"
 #include "base/utc.h"
 #include "capture/resolve.h"
+#include "head_sender.h"
 #include "journal/journal.h"
 #include "ledger/custody.h"
 #include "node.h"
 #include "recorder.h"
+#include "seal/adopt.h"
+#include "stopped.h"
 
 #define LOCK_WAIT_MS 2000
 
@@ -26,9 +29,11 @@ struct node {
 	struct syncer *syncer;
 	struct sealer *sealer;
 	struct recorder *recorder;
+	struct head_sender *heads; /* NULL: no thread for it */
 	pthread_mutex_t lock; /* one change at a time; guards conf and consents */
 	struct conf conf;
 	struct consents consents;
+	struct stopped stopped;
 };
 
 static int open_store(struct node *n, struct problem *p)
@@ -42,11 +47,16 @@ static int open_store(struct node *n, struct problem *p)
 		return problem(p, n->lock_fd, "cannot lock %s: %s", n->conf.state_dir,
 			       n->lock_fd == -EBUSY ? "another sekishod or sekisho import uses it" :
 						      strerror(-n->lock_fd));
-	error = journal_sweep(n->store.journal);
-	if (error < 0)
-		log_warn("cannot remove what a killed import left in %s/journal: %s",
-			 n->conf.state_dir, strerror(-error));
 	return 0;
+}
+
+/* What killed imports left; behind the check of the ledgers, which it relies on. */
+static void clear_imports(const struct node *n)
+{
+	struct problem p;
+
+	if (adopt_imports(&n->store, &p))
+		log_warn("%s", p.text);
 }
 
 static int open_capture(struct node *n, struct problem *p)
@@ -71,8 +81,7 @@ static int make_roster(const struct node *n, const struct conf *conf, struct con
 
 	if (error)
 		return error;
-	if (consents->torn)
-		log_warn("ledger/%s ends in an unfinished line: ignoring it", CONSENT_FILE);
+	stopped_apply(&n->stopped, consents);
 	if (roster_make(conf, consents, utc_now_ns(), boot_now_ns(), ret_roster)) {
 		consents_done(consents);
 		return problem(p, -ENOMEM, "out of memory");
@@ -126,8 +135,10 @@ static void destroy(struct node *n)
 	recorder_stop(n->recorder);
 	sealer_stop(n->sealer);
 	syncer_stop(n->syncer);
+	head_sender_stop(n->heads); /* behind all who write ledgers */
 	capture_close(n->capture);
 	consents_done(&n->consents);
+	stopped_done(&n->stopped);
 	conf_done(&n->conf);
 	if (n->lock_fd >= 0)
 		close(n->lock_fd);
@@ -143,6 +154,10 @@ static int load_ledgers(struct node *n, struct problem *p)
 	struct ledger_facts facts;
 	int error = ledger_verify(&n->store, CHAIN_QUICK, NULL, &facts, p);
 
+	/* Power loss during an append that was never confirmed: the next writer sets it aside. */
+	for (int i = 0; i < LEDGER_CHAINS && !error; i++)
+		if (facts.ends[i].torn)
+			log_warn("ledger/%s ends in an unfinished line: ignoring it", chain_file_name(i));
 	return error ? error : consents_load(&n->store, &n->consents, p);
 }
 
@@ -161,6 +176,8 @@ static int bring_up(struct node *n, const char *version, struct problem *p)
 		capture_end_grants(n->conf.pin_dir);
 		return error;
 	}
+	if (!error)
+		clear_imports(n);
 	if (!error && version)
 		error = custody_software(&n->store, version, p);
 	if (!error)
@@ -191,6 +208,8 @@ int node_start(const char *conf_path, struct conf *conf, const char *version, st
 		destroy(n);
 		return error;
 	}
+	if (head_sender_start(&n->store, n->conf.head_command, &n->heads, p))
+		log_error("the heads of the ledgers are not sent: %s", p->text);
 	log_info("recording with hook %s into %s", rung_name(capture_rung(n->capture)),
 		 n->conf.state_dir);
 	if (*rung_blind_spot(capture_rung(n->capture)))
@@ -255,6 +274,7 @@ static int apply(struct node *n, struct conf *conf, struct problem *p)
 
 	if (!error) {
 		error = consents_load(&n->store, &for_us, p);
+		stopped_apply(&n->stopped, &for_us);
 		if (error) {
 			roster_done(&roster);
 			consents_done(&for_recorder);
@@ -262,6 +282,7 @@ static int apply(struct node *n, struct conf *conf, struct problem *p)
 	}
 	if (!error) {
 		syncer_set_interval(n->syncer, conf->sync_interval_ns);
+		head_sender_set_command(n->heads, conf->head_command);
 		error = recorder_set_roster(n->recorder, &roster, &for_recorder, &limits, p);
 		consents_done(&n->consents);
 		n->consents = for_us;
@@ -343,6 +364,23 @@ int node_seal(struct node *n, struct seal_result *ret_result, struct problem *p)
 	return error;
 }
 
+/* The kernel has heard already: what the ledger does not take is said, and holds all the same. */
+static int withdraw_in_ledger(struct node *n, const struct consent_act *act, const struct consent *grant,
+			      int64_t *ret_time_ns, struct problem *p)
+{
+	struct problem why, ignored;
+	int error = consent_withdraw(&n->store, act, ret_time_ns, &why);
+
+	if (!error) {
+		stopped_remove(&n->stopped, act->tenant_id);
+		return 0;
+	}
+	if (grant && stopped_add(&n->stopped, grant, utc_now_ns()) == 0)
+		(void)apply(n, &n->conf, &ignored);
+	return problem(p, error, "tenant %s is not recorded any more, but the withdrawal is not in the ledger: withdraw again before sekishod is restarted: %s",
+		       act->tenant_id, why.text);
+}
+
 /* With n->lock held. Without a grant in force there may still be something to erase: the ledger decides. */
 static int end_consent(struct node *n, const struct consent_act *act, int64_t *ret_time_ns, struct problem *p)
 {
@@ -355,7 +393,7 @@ static int end_consent(struct node *n, const struct consent_act *act, int64_t *r
 	if (!error && grant)
 		error = recorder_revoke(n->recorder, grant->tenant, p);
 	if (!error)
-		error = consent_withdraw(&n->store, act, ret_time_ns, p);
+		error = withdraw_in_ledger(n, act, grant, ret_time_ns, p);
 	if (!error)
 		error = apply(n, &n->conf, p);
 	return error;
@@ -513,7 +551,7 @@ json_t *node_status(struct node *n)
 	for (size_t i = 0; i < n->conf.tenant_count; i++)
 		json_array_append_new(tenants, tenant_json(n, &n->conf.tenants[i], &places, now));
 	status = json_pack(
-		"{s:b, s:s, s:s, s:o, s:s, s:b, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:o, s:{s:b, s:I}, s:o, s:o}",
+		"{s:b, s:s, s:s, s:o, s:s, s:b, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:o, s:{s:b, s:I}, s:o, s:o, s:o}",
 		"live", s.armed && !s.write_error && !sync.error && !s.room.stopped_ns, "hook",
 		rung_name(capture_rung(n->capture)), "cannot_see",
 		rung_blind_spot(capture_rung(n->capture)), "started", time_json(s.started_ns),
@@ -522,7 +560,8 @@ json_t *node_status(struct node *n)
 		(json_int_t)s.ring_waiting, "produced", (json_int_t)s.ring_produced, "journal",
 		journal_json(n, &s), "sealed", sealed_json(n), "disk", disk_json(&s, disk),
 		"clock", "synchronised", anchor_synchronised(&s.clock), "max_error_ns",
-		(json_int_t)s.clock.max_error_ns, "tenants", tenants, "retention", retention_json(n));
+		(json_int_t)s.clock.max_error_ns, "heads", head_sender_json(n->heads), "tenants", tenants, "retention",
+		retention_json(n));
 	pthread_mutex_unlock(&n->lock);
 	free(places.list);
 	return status;

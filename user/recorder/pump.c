@@ -177,11 +177,13 @@ const struct places *pump_places_now(const struct pump *pump)
 
 static void state_losses(struct pump *pump);
 
-static int state_start_gap(struct pump *pump)
+static int state_start_gap(struct pump *pump, bool had_grants)
 {
 	struct gap g;
 
-	return recovery_start_gap(&pump->stated, capture_how_started(pump->parts->capture),
+	bool missed = !had_grants && recovery_missed_anybody(&pump->stated, &pump->consents, utc_now_ns());
+
+	return recovery_start_gap(&pump->stated, capture_how_started(pump->parts->capture), missed,
 				  pump->parts->unarmed_from_ns, utc_now_ns(), &g) ? add_gap(pump, &g) : 0;
 }
 
@@ -230,6 +232,7 @@ int pump_seal(struct pump *pump, struct problem *p)
 static int begin(struct pump *pump, struct problem *p)
 {
 	struct capture *capture = pump->parts->capture;
+	bool had_grants;
 	int error = recovery_scan(pump->parts->store->journal, capture_ring_id(capture),
 				  &pump->stated, p);
 
@@ -247,12 +250,13 @@ static int begin(struct pump *pump, struct problem *p)
 	if (error)
 		return error;
 	capture_set_loopback(capture, pump->parts->limits.record_loopback);
+	had_grants = capture_has_grants(capture);
 	error = places_begin(&pump->places, capture, &pump->roster, &pump->stated, p);
 	if (!error)
 		error = apply_roster(pump, p);
 	if (!error)
 		pump_state_places(pump, false);
-	if (!error && state_start_gap(pump))
+	if (!error && state_start_gap(pump, had_grants))
 		error = problem(p, pump->write_error, "cannot write the journal: %s",
 				strerror(-pump->write_error));
 	if (!error)

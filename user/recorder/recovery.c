@@ -146,14 +146,29 @@ bool recovery_new_loss(uint64_t *stated, uint64_t total, int64_t looked_utc_ns, 
 	return true;
 }
 
-bool recovery_start_gap(const struct recovery *r, enum capture_start how, int64_t unarmed_from_ns, int64_t utc_now,
-			struct gap *ret_gap)
+bool recovery_missed_anybody(const struct recovery *r, const struct consents *consents, int64_t utc_now)
+{
+	for (size_t i = 0; i < consents->count; i++) {
+		const struct consent *c = &consents->list[i];
+
+		if (c->from_ns <= r->last_utc_ns && c->until_ns > utc_now)
+			return true;
+	}
+	return false;
+}
+
+bool recovery_start_gap(const struct recovery *r, enum capture_start how, bool missed, int64_t unarmed_from_ns,
+			int64_t utc_now, struct gap *ret_gap)
 {
 	struct gap g = { .last_utc_ns = utc_now };
 
 	switch (how) {
 	case CAPTURE_CONTINUED:
-		return false;
+		if (!r->any || !missed)
+			return false;
+		g.reason = STORE_GAP_NOT_ARMED;
+		g.first_utc_ns = r->last_utc_ns;
+		break;
 	case CAPTURE_REPLACED:
 		g.reason = STORE_GAP_PROGRAM_REPLACED;
 		g.first_utc_ns = unarmed_from_ns;

@@ -10,6 +10,7 @@
 #include "base/gap.h"
 #include "base/problem.h"
 #include "capture/capture.h"
+#include "ledger/consent.h"
 
 /* A kernel counter as far as it has been stated in a gap. */
 struct stated_loss {
@@ -57,8 +58,14 @@ int recovery_resume(const struct recovery *r, struct ring *ring);
  */
 bool recovery_new_loss(uint64_t *stated, uint64_t total, int64_t looked_utc_ns, struct gap *g);
 
-/* The time in which nothing was armed before this start, as a gap that ends now. False: there was none. */
-bool recovery_start_gap(const struct recovery *r, enum capture_start how, int64_t unarmed_from_ns, int64_t utc_now,
-			struct gap *ret_gap);
+/* Whether somebody whose grant is in force had one already when the last journal ended. */
+bool recovery_missed_anybody(const struct recovery *r, const struct consents *consents, int64_t utc_now);
+
+/*
+ * The time in which nothing was armed before this start, or the programs that went on were armed for nobody although
+ * they should have been (`missed`: a ledger did not verify), as a gap that ends now. False: there was none.
+ */
+bool recovery_start_gap(const struct recovery *r, enum capture_start how, bool missed, int64_t unarmed_from_ns,
+			int64_t utc_now, struct gap *ret_gap);
 
 #endif

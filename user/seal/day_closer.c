@@ -14,6 +14,7 @@
 #include "journal/journal_reader.h"
 #include "schema/journal.h"
 #include "segment/segment.h"
+#include "segment/segment_end.h"
 #include "segment/segment_reader.h"
 
 #define DAY_CHARACTERS 10 /* "YYYY-MM-DD" */
@@ -21,6 +22,7 @@
 void day_closer_done(struct day_closer *c)
 {
 	free(c->days);
+	custody_ids_done(&c->stated);
 	memset(c, 0, sizeof(*c));
 }
 
@@ -59,7 +61,21 @@ void day_closer_note(struct day_closer *c, const struct seal_result *touched)
 			c->swept = false;
 }
 
-/* Looking over all segments: days that lack a trailer, and all days. */
+/* Which closed segments custody knows: read once, since nobody else closes any meanwhile. */
+static int know_stated(struct day_closer *c, const struct store_dir *store, struct problem *p)
+{
+	int error = 0;
+
+	if (!c->stated_known)
+		error = custody_closed_ids(store, &c->stated, p);
+	if (error)
+		custody_ids_done(&c->stated);
+	else
+		c->stated_known = true;
+	return error;
+}
+
+/* Looking over all segments: days that lack a trailer or its statement, and all days. */
 struct sweep {
 	struct day_closer *open, all;
 };
@@ -92,14 +108,15 @@ static int sweep_tenant(struct sweep *s, int dir)
 	if (error)
 		return error;
 	for (size_t i = 0; i < count && !error; i++) {
+		struct segment_end end;
 		int closed;
 
 		snprintf(text, sizeof(text), "%s", names[i]);
 		if (day_parse(text, &day))
 			continue;
 		error = add(&s->all, day);
-		closed = segment_is_closed(dir, names[i]);
-		if (closed == 0 && !error)
+		closed = segment_end_read(dir, names[i], &end);
+		if (!error && (closed == 0 || (closed == 1 && !custody_ids_have(&s->open->stated, end.file_id))))
 			error = add(s->open, day);
 		else if (closed < 0 && closed != -ENOENT)
 			error = closed;
@@ -148,14 +165,51 @@ struct closing {
 	int32_t day;
 	uint64_t files, open;
 	struct problem *note;
+	struct day_closer *closer;
+	struct custody_closed *list; /* to be stated */
+	size_t count, capacity;
 };
+
+static int note_end(struct closing *c, const char *tenant, uint32_t part, const struct segment_end *end)
+{
+	struct custody_closed *s;
+
+	if (custody_ids_have(&c->closer->stated, end->file_id))
+		return 0;
+	if (ARRAY_RESERVE(c->list, c->count, c->capacity))
+		return -ENOMEM;
+	s = &c->list[c->count++];
+	*s = (struct custody_closed){ .day = c->day, .part = part, .sections = end->sections,
+				      .file_id = end->file_id, .bytes = end->bytes, .rows = end->rows };
+	snprintf(s->tenant_id, sizeof(s->tenant_id), "%s", tenant);
+	ledger_hash_bytes(end->trailer, sizeof(end->trailer), s->hash);
+	return 0;
+}
+
+/* The parts of the day that are closed, now or before a kill, and that custody does not know. */
+static int note_parts(struct closing *c, int dir, const char *tenant)
+{
+	char name[SEGMENT_NAME_MAX];
+	struct segment_end end;
+	int state = 0;
+
+	for (uint32_t part = 1; state >= 0; part++) {
+		segment_part_name(c->day, part, name);
+		state = segment_end_read(dir, name, &end);
+		if (state == 1)
+			state = note_end(c, tenant, part, &end);
+	}
+	return state == -ENOENT ? 0 : state;
+}
 
 static int close_one(void *ctx, int dir, const char *tenant, struct problem *p)
 {
 	struct closing *c = ctx;
 	struct problem why;
-	int result = segment_close_day(dir, c->day, &why);
+	int result = segment_close_day(dir, c->day, &why), error = note_parts(c, dir, tenant);
 
+	if (error)
+		return problem(p, error, "segments/%s: cannot read the end of a file: %s", tenant, strerror(-error));
 	if (result == -EUCLEAN) {
 		if (!c->note->text[0])
 			problem(c->note, 0, "segments/%s/%s", tenant, why.text);
@@ -177,17 +231,47 @@ static int compact_catalog(const struct store_dir *store, int32_t day, struct pr
 	return catalog_rebuild(store, day, &why) == -ENOMEM ? problem(p, -ENOMEM, "out of memory") : 0;
 }
 
-int day_close(const struct store_dir *store, int32_t day, struct seal_result *result, struct problem *note,
-	      struct problem *p)
+/* The trailers are durable: now custody may say so. */
+static int state_closed(struct closing *c, const struct store_dir *store, struct problem *p)
 {
-	struct closing c = { .day = day, .note = note };
-	int error = for_tenants(store, close_one, &c, p);
+	int error = custody_closed_write(store, c->list, c->count, p);
 
+	for (size_t i = 0; i < c->count && !error; i++)
+		/* What is not remembered is stated twice. */
+		(void)custody_ids_add(&c->closer->stated, c->list[i].file_id);
+	custody_ids_sort(&c->closer->stated);
+	return error;
+}
+
+static int close_day(struct day_closer *closer, const struct store_dir *store, int32_t day,
+		     struct seal_result *result, struct problem *note, struct problem *p)
+{
+	struct closing c = { .day = day, .note = note, .closer = closer };
+	struct problem later;
+	int error = know_stated(closer, store, p), state_error;
+
+	if (error)
+		return error;
+	error = for_tenants(store, close_one, &c, p);
+	state_error = state_closed(&c, store, error ? &later : p);
+	free(c.list);
+	if (!error)
+		error = state_error;
 	if (!error && c.files)
 		error = compact_catalog(store, day, p);
 	result->closed_files += c.files;
 	result->open_files += c.open;
 	result->closed_days += c.files != 0;
+	return error;
+}
+
+int day_close(const struct store_dir *store, int32_t day, struct seal_result *result, struct problem *note,
+	      struct problem *p)
+{
+	struct day_closer closer = {};
+	int error = close_day(&closer, store, day, result, note, p);
+
+	day_closer_done(&closer);
 	return error;
 }
 
@@ -237,7 +321,9 @@ static int look_over(struct day_closer *c, const struct store_dir *store, int64_
 
 	if (c->swept && c->swept_on == today)
 		return 0;
-	error = for_tenants(store, sweep_one, &sweep, p);
+	error = know_stated(c, store, p);
+	if (!error)
+		error = for_tenants(store, sweep_one, &sweep, p);
 	/* What a power loss or a hand left of the catalogs. */
 	for (size_t i = 0; i < sweep.all.count && !error; i++)
 		error = catalog_mend(store, sweep.all.days[i], p);
@@ -266,7 +352,7 @@ int day_closer_run(struct day_closer *c, const struct store_dir *store, int64_t 
 	for (size_t i = 0; i < c->count; i++) {
 		bool due = is_over(c->days[i], now_ns) && oldest >= end_of(c->days[i]);
 
-		error = due ? day_close(store, c->days[i], result, note, first ? &later : p) : 0;
+		error = due ? close_day(c, store, c->days[i], result, note, first ? &later : p) : 0;
 		if (!due || error)
 			c->days[kept++] = c->days[i];
 		if (!first)

@@ -4,7 +4,8 @@
  * more, each of its segments gets its trailer. Days that a sealing run touched are
  * remembered until then; once a day all segments are looked over (their last bytes
  * only), so that a day left open by a stop is closed by a later start, and day
- * catalogs that are missing or damaged are made again. Runs on the
+ * catalogs that are missing or damaged are made again. When the trailers of a day are
+ * durable, custody states them (CLOSED); what a kill left unstated the next look finds. Runs on the
  * thread that seals: a trailer never meets an append.
  */
 #ifndef SEKISHO_DAY_CLOSER_H
@@ -13,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "ledger/custody_files.h"
 #include "seal.h"
 
 /* A day is over this long after its last instant: what still waits in the ring comes first. */
@@ -24,6 +26,8 @@ struct day_closer {
 	size_t count, capacity;
 	bool swept; /* ... on that day */
 	int32_t swept_on;
+	struct custody_ids stated; /* segments that custody knows to be closed */
+	bool stated_known;
 };
 void day_closer_done(struct day_closer *c);
 
