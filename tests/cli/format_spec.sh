@@ -145,7 +145,7 @@ out_has '^custody [1-9][0-9]* consent [1-9][0-9]* access [1-9][0-9]*$'
 # Acts that both must refuse (3.8, rule 10): signed and chained, so that what they say is all that is wrong. Each line: a
 # name and a change to the Python object `a` of a MODIFY, behind a GRANT, which both accept as it is.
 begin acts_read_by_the_format_alone
-cp -a "$STATE" "$TMP/acts"
+mkdir "$TMP/acts"
 python3 - "$TMP" <<'END'
 import copy, json, sys
 who = {"actor": "a", "actor_auth": "b", "method": "m", "origin": {"uid": 0, "user": None, "via": "command line",
