@@ -22,7 +22,7 @@ help_page() { # NAME USAGE COMMAND...
 }
 
 help_page sekisho 'usage: sekisho [-c FILE | --store DIR] [VERB ...]' "$BIN/sekisho" --help
-for verb in status search consent import seal ledger verify; do
+for verb in status search consent import seal hold ledger verify; do
 	out_has "^  $verb "
 done
 out_has '^3 no daemon; 4 refused by policy; 5 store or ledger damaged\.$'
@@ -48,6 +48,8 @@ for option in csv reason store json; do
 	out_has "^  --$option "
 done
 help_page seal 'usage: sekisho seal' "$BIN/sekisho" seal --help
+help_page hold 'usage: sekisho [--store DIR] hold set NUMBER --tenant ID|--all-tenants --until TIME [...]' \
+	"$BIN/sekisho" hold --help
 help_page verify 'usage: sekisho [--store DIR] verify [--full] [--json]' "$BIN/sekisho" verify --help
 
 help_page ledger 'usage: sekisho [--store DIR] ledger show [--chain NAME] [--json]' "$BIN/sekisho" ledger --help

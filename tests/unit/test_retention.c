@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -351,6 +352,51 @@ static void a_hold_ends_at_its_date(void)
 	CHECK_INT(run(&store, until - 1).held_days, 4);
 	CHECK_INT(run(&store, until).files, 4);
 	CHECK_INT(verify(&store).bad, 0);
+	store_close(&store);
+}
+
+struct deleting {
+	const struct store_dir *store;
+	struct retention_result result;
+	int error;
+};
+
+static void *delete_now(void *ctx)
+{
+	struct deleting *d = ctx;
+	struct problem p;
+
+	d->error = try_run(d->store, true, DUE_30, &d->result, &p);
+	return NULL;
+}
+
+/* A hold that is set when the deletion has looked and waits for the ledgers: it looks again. */
+static void a_hold_stops_a_deletion_that_has_begun(void)
+{
+	struct store_dir store = a_sealed_store(GRANTS);
+	struct deleting d = { .store = &store };
+	struct ledger_writer *w = NULL;
+	struct problem p = { "" };
+	json_t *act = json_pack("{s:s, s:s, s:s, s:n, s:n, s:i, s:s, s:s, s:s}", "event", "HOLD_SET", "number", "1",
+				"tenant", "t1", "reason", "actor", "uid", 0, "first_day", "2026-03-10", "last_day",
+				"2026-03-10", "until", "2099-01-01T00:00:00.000000000Z");
+	pthread_t thread;
+
+	REQUIRE(ledger_writer_open(&store, &w, &p) == 0);
+	REQUIRE(pthread_create(&thread, NULL, delete_now, &d) == 0);
+	usleep(300000);
+	CHECK(is_there(&store, PART_1));
+	CHECK_INT(listed(&store, DAY_NUMBER, "t1"), -1); /* it has come that far */
+	CHECK_INT(ledger_writer_append(w, LEDGER_CUSTODY, act, utc_now_ns(), NULL), 0);
+	ledger_writer_close(w);
+	json_decref(act);
+	REQUIRE(pthread_join(thread, NULL) == 0);
+	CHECK_INT(d.error, 0);
+	CHECK_INT(d.result.files, 0);
+	CHECK_INT(d.result.held_days, 1);
+	CHECK(is_there(&store, PART_1));
+	CHECK_INT(tombstones(&store).lines, 0);
+	CHECK_INT(listed(&store, DAY_NUMBER, "t1"), 1);
 	store_close(&store);
 }
 
@@ -729,7 +775,7 @@ static void a_clock_that_jumps_is_not_believed(void)
 
 UNIT_SUITE(retention, TEST(a_day_goes_when_it_is_due), TEST(the_shortest_promise_for_a_day_counts),
 	   TEST(stop_only_lets_the_past_live), TEST(a_hold_survives_retention), TEST(a_hold_ends_at_its_date),
-	   TEST(stop_and_erase_takes_all_of_the_tenant), TEST(rows_in_a_journal_are_left_out),
+	   TEST(a_hold_stops_a_deletion_that_has_begun), TEST(stop_and_erase_takes_all_of_the_tenant), TEST(rows_in_a_journal_are_left_out),
 	   TEST(held_days_survive_an_erasure), TEST(what_came_after_the_withdrawal_stays),
 	   TEST(a_hold_stops_what_is_left_out), TEST(without_a_clock_nothing_expires),
 	   TEST(a_damaged_ledger_deletes_nothing), TEST(a_tombstone_without_its_act_is_finished),

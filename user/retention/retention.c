@@ -33,6 +33,25 @@ static int run_due(struct retention_job *job, const struct due_list *due, struct
 	return error;
 }
 
+static bool anybody_erases(const struct consents *c)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (c->list[i].erase)
+			return true;
+	return false;
+}
+
+static int find_due(const struct store_dir *store, const struct consents *c, const struct retention_request *request,
+		    struct due_list *due, struct aside_list *aside, struct problem *p)
+{
+	int error;
+
+	if (request->erase_only && !anybody_erases(c))
+		return 0;
+	error = due_list_make(store, c, request, due, p);
+	return error ? error : aside_list_make(store, c, request, aside, p);
+}
+
 int retention_run(const struct store_dir *store, const struct retention_request *request,
 		  struct retention_result *result, struct problem *p)
 {
@@ -43,9 +62,7 @@ int retention_run(const struct store_dir *store, const struct retention_request 
 	int error = consents_load(store, &consents, p);
 
 	if (!error)
-		error = due_list_make(store, &consents, request, &due, p);
-	if (!error)
-		error = aside_list_make(store, &consents, request, &aside, p);
+		error = find_due(store, &consents, request, &due, &aside, p);
 	if (!error && (due.count || aside.count))
 		error = run_due(&job, &due, &aside);
 	aside_list_done(&aside);
