@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "actors.h"
-#include "acts.h"
+#include "consent_lines.h"
 #include "base/fs.h"
 #include "catalog/catalog.h"
 #include "fixture.h"
@@ -25,10 +25,10 @@
 #include "world.h"
 
 #define STRIDE 5
-#define GRANTS ACT_GRANT(1, "t1", "2026-03-09T00:00:00Z", "2027-03-01T00:00:00Z", 30) \
-	       ACT_GRANT(2, "t2", "2026-03-09T00:00:00Z", "2027-03-01T00:00:00Z", 30)
+#define GRANTS LINE_GRANT_ONE(1, "t1", "2026-03-09T00:00:00Z", "2027-03-01T00:00:00Z", 30) \
+	       LINE_GRANT_ONE(2, "t2", "2026-03-09T00:00:00Z", "2027-03-01T00:00:00Z", 30)
 /* t1 erases all up to noon of the second day; its first day is held. Of t2 the first day expires. */
-#define WITHDRAWAL ACT_WITHDRAW(3, "t1", "2026-03-11T12:00:00Z", "STOP_AND_ERASE")
+#define WITHDRAWAL LINE_WITHDRAW(3, "t1", "2026-03-11T12:00:00Z", "STOP_AND_ERASE")
 
 static const char *const modes[] = { "eio", "enospc", "short", "half-kill", "kill-before", "kill-after", "eio-on" };
 

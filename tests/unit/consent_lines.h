@@ -17,6 +17,8 @@
 	scope ",\"resolved\":" resolved ",\"separability\":\"EXACT\",\"seq\":" #seq ",\"t\":\"" t          \
 	"\",\"tenant\":\"" tenant "\",\"text_id\":\"x\",\"text_version\":\"1\",\"lang\":\"ja\","         \
 	"\"text_sha256\":\"" LINE_SHA "\"}\n"
+#define LINE_GRANT_ONE(seq, tenant, t, until, days)                                                  \
+	LINE_GRANT(seq, tenant, t, until, days, "[\"192.0.2.1\"]", "[null]")
 #define LINE_WITHDRAW(seq, tenant, t, mode)                                                          \
 	"{" LINE_WHO ",\"event\":\"WITHDRAW\",\"seq\":" #seq ",\"t\":\"" t "\",\"tenant\":\"" tenant    \
 	"\",\"withdraw_mode\":\"" mode "\"}\n"

@@ -6,15 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "acts.h"
+#include "consent_lines.h"
 #include "fixture.h"
 #include "forge.h"
 #include "ledger/deletions.h"
 #include "schema/store.h"
 #include "unit.h"
 
-#define GRANT(seq, tenant, t, until) ACT_GRANT(seq, tenant, t, until, 30)
-#define WITHDRAW(seq, tenant, t) ACT_WITHDRAW(seq, tenant, t, "STOP_ONLY")
+#define GRANT(seq, tenant, t, until) LINE_GRANT_ONE(seq, tenant, t, until, 30)
+#define WITHDRAW(seq, tenant, t) LINE_WITHDRAW(seq, tenant, t, "STOP_ONLY")
 
 static struct query a_query(const char *tenant, const char *from, const char *to)
 {

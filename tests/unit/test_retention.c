@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include "base/fs.h"
 #include "catalog/catalog.h"
-#include "acts.h"
+#include "consent_lines.h"
 #include "fixture.h"
 #include "forge.h"
 #include "ledger/custody.h"
@@ -30,8 +30,8 @@
 #include "unit.h"
 
 #define HOUR (3600 * NS_PER_SEC)
-#define GRANT(seq, tenant, t, days) ACT_GRANT(seq, tenant, t, "2027-03-01T00:00:00Z", days)
-#define WITHDRAW ACT_WITHDRAW
+#define GRANT(seq, tenant, t, days) LINE_GRANT_ONE(seq, tenant, t, "2027-03-01T00:00:00Z", days)
+#define WITHDRAW LINE_WITHDRAW
 /* t1 is kept for 30 days, t2 for 180, from the first day on. */
 #define GRANTS GRANT(1, "t1", "2026-03-09T00:00:00Z", 30) GRANT(2, "t2", "2026-03-09T00:00:00Z", 180)
 

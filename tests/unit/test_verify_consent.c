@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "consent_lines.h"
 #include "fixture.h"
 #include "forge.h"
 #include "query/verify.h"
@@ -17,15 +18,14 @@
 #include "seal/seal.h"
 #include "unit.h"
 
-#define SHA "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-#define BASE "src_addr,src_port,dst_addr,dst_port,t_accept"
-#define GRANT(seq, tenant, t, until, fields, scope)                                                        \
-	"{\"actor\":\"a\",\"effective_to\":\"2026-03-10T" until "Z\",\"event\":\"GRANT\",\"fields\":\"" BASE fields \
-	"\",\"retention_days\":30,\"revocable\":true,\"same_terms\":true,\"scope\":[" scope "],\"seq\":" #seq    \
-	",\"t\":\"2026-03-10T" t "Z\",\"tenant\":\"" tenant "\",\"text_sha256\":\"" SHA "\",\"uid\":0}\n"
-#define WITHDRAW(seq, tenant, t)                                                                           \
-	"{\"actor\":\"a\",\"event\":\"WITHDRAW\",\"seq\":" #seq ",\"t\":\"2026-03-10T" t "Z\",\"tenant\":\"" tenant \
-	"\",\"uid\":0,\"withdraw_mode\":\"STOP_ONLY\"}\n"
+#define GRANT(seq, tenant, t, until, fields, scope, resolved)                                                \
+	"{" LINE_WHO ",\"effective_from\":\"2026-03-10T" t "Z\",\"effective_to\":\"2026-03-10T" until "Z\","    \
+	"\"event\":\"GRANT\",\"fields\":\"" LINE_FIELDS fields "\",\"purposes\":[\"P1\"],\"recipients\":[\"court\"]," \
+	"\"retention_days\":30,\"revocable\":true,\"same_terms\":true,\"bundled\":false,\"scope\":[" scope "]," \
+	"\"resolved\":[" resolved "],\"separability\":\"EXACT\",\"seq\":" #seq ",\"t\":\"2026-03-10T" t "Z\"," \
+	"\"tenant\":\"" tenant "\",\"text_id\":\"x\",\"text_version\":\"1\",\"lang\":\"ja\","              \
+	"\"text_sha256\":\"" LINE_SHA "\"}\n"
+#define WITHDRAW(seq, tenant, t) LINE_WITHDRAW(seq, tenant, "2026-03-10T" t "Z", "STOP_ONLY")
 #define WIDE "\"192.0.2.0/24\",\"2001:db8::/32\""
 #define MINUTE (60 * NS_PER_SEC)
 #define HOUR (60 * MINUTE)
@@ -35,9 +35,9 @@
  * t2: grant 2 from 01:00 to 06:00, with both optional fields.
  */
 static const char ledger[] =
-	GRANT(1, "t1", "01:00:00", "20:00:00", ",rtt", WIDE)
-	GRANT(2, "t2", "01:00:01", "06:00:00", ",rtt,t_close", WIDE)
-	GRANT(3, "t1", "03:00:00", "20:00:00", "", "\"192.0.2.1:443\"")
+	GRANT(1, "t1", "01:00:00", "20:00:00", ",rtt", WIDE, "null,null")
+	GRANT(2, "t2", "01:00:01", "06:00:00", ",rtt,t_close", WIDE, "null,null")
+	GRANT(3, "t1", "03:00:00", "20:00:00", "", "\"192.0.2.1:443\"", "null")
 	WITHDRAW(4, "t1", "04:00:00");
 
 static void put_ledger(const struct store_dir *store, const char *text)
@@ -235,7 +235,7 @@ static void round_trips_that_no_grant_includes(void)
 	row.rtt_us = 8;
 	put_rows(j, &row, 1, 2000);
 	end_journal(store.journal, j, name);
-	put_ledger(&store, GRANT(1, "t1", "01:00:00", "20:00:00", "", WIDE));
+	put_ledger(&store, GRANT(1, "t1", "01:00:00", "20:00:00", "", WIDE, "null,null"));
 	seal(&store);
 	f = run(&store, false);
 	CHECK_INT(f.uncovered, 1);

@@ -65,6 +65,10 @@ json_t *verb_consent_facts(const struct command *c, const struct store_dir *stor
  * rows are null where custody does not state them. NULL and *p. */
 json_t *verb_consent_stored(const struct store_dir *store, const char *tenant, struct problem *p);
 
+/* Holds in force that keep something of the tenant: [{"from_day", "to_day", "set", "until", ..."_local"}], null: no
+ * bound. Not for which case: that is not the tenant's to know. NULL and *p. */
+json_t *verb_consent_holds(const struct store_dir *store, const char *tenant, struct problem *p);
+
 /* Prints a JSON object as one line to stdout, with status 0; takes the reference. */
 int verb_consent_print(json_t *object);
 

@@ -12,6 +12,7 @@
 #include "base/utc.h"
 #include "ledger/access.h"
 #include "ledger/custody.h"
+#include "ledger/holds.h"
 #include "schema/segment.h"
 #include "verb_consent.h"
 
@@ -229,6 +230,38 @@ static void set_time(json_t *o, const char *key, int64_t ns)
 	json_object_set_new(o, local, time_json(ns, true));
 }
 
+static json_t *day_json(int32_t day, int32_t unbounded)
+{
+	char text[DAY_TEXT_MAX];
+
+	return day == unbounded ? json_null() : json_string(day_format(day, text));
+}
+
+json_t *verb_consent_holds(const struct store_dir *store, const char *tenant, struct problem *p)
+{
+	json_t *list = json_array(), *hold;
+	int64_t now = utc_now_ns();
+	struct holds holds;
+
+	if (holds_load(store, &holds, p)) {
+		json_decref(list);
+		return NULL;
+	}
+	for (size_t i = 0; i < holds.count; i++) {
+		const struct hold *h = &holds.list[i];
+
+		if (!hold_in_force(h, now) || (h->tenant_id[0] && strcmp(h->tenant_id, tenant) != 0))
+			continue;
+		hold = json_pack("{s:o, s:o}", "from_day", day_json(h->first_day, HOLD_FROM_EVER), "to_day",
+				 day_json(h->last_day, HOLD_FOR_EVER));
+		set_time(hold, "set", h->set_ns);
+		set_time(hold, "until", h->until_ns);
+		json_array_append_new(list, hold);
+	}
+	holds_done(&holds);
+	return list;
+}
+
 static bool has(const struct selector *list, size_t count, const struct selector *s)
 {
 	for (size_t i = 0; i < count; i++)
@@ -327,7 +360,8 @@ static void set_consent(json_t *o, const struct consents *consents, const char *
 json_t *verb_consent_facts(const struct command *c, const struct store_dir *store, const struct consents *consents,
 			   const char *tenant, bool live, bool whole, struct problem *p)
 {
-	json_t *o = json_pack("{s:s, s:s}", "tenant", tenant, "state", ""), *stored = NULL, *searches = NULL;
+	json_t *o = json_pack("{s:s, s:s}", "tenant", tenant, "state", ""), *stored = NULL, *searches = NULL,
+	       *holds = NULL;
 	const struct consent *g = consents_last(consents, tenant);
 
 	set_consent(o, consents, tenant, conf_find_tenant(&c->conf, tenant), live);
@@ -335,13 +369,16 @@ json_t *verb_consent_facts(const struct command *c, const struct store_dir *stor
 		return o;
 	if (!g || set_who(o, store, tenant, g->seq, p) == 0)
 		stored = verb_consent_stored(store, tenant, p);
-	searches = stored ? searches_json(store, consents, tenant, p) : NULL;
+	holds = stored ? verb_consent_holds(store, tenant, p) : NULL;
+	searches = holds ? searches_json(store, consents, tenant, p) : NULL;
 	if (!searches) {
 		json_decref(stored);
+		json_decref(holds);
 		json_decref(o);
 		return NULL;
 	}
 	json_object_set_new(o, "stored", stored);
+	json_object_set_new(o, "holds", holds);
 	json_object_set_new(o, "searches", searches);
 	return o;
 }

@@ -24,6 +24,7 @@ static const struct {
 	{ "last_notice_at", "Reminded", "お知らせ" },
 	{ "stored", "Stored", "保存中の記録" },
 	{ "searches", "Searches", "検索" },
+	{ "holds", "Under a hold", "保全中" },
 	{ "recording", "recording", "記録中" },
 	{ "not_running", "consented, but sekishod does not record now", "同意あり(いまは記録プログラムが動いていません)" },
 	{ "no_address", "consented, but for no address that is configured", "同意あり(対象となる宛先の設定がありません)" },
@@ -193,6 +194,29 @@ static void show_stored(const char *lang, const json_t *stored)
 	}
 }
 
+static const char *hold_day(const char *lang, const json_t *hold, const char *key)
+{
+	const char *day = json_string_value(json_object_get(hold, key));
+
+	return day ? day : strcmp(lang, "ja") == 0 ? "(限りなし)" : "(no bound)";
+}
+
+/* What is kept whatever the tenant wants, and until when. */
+static void show_holds(const char *lang, const json_t *holds)
+{
+	bool ja = strcmp(lang, "ja") == 0;
+	size_t i;
+	json_t *hold;
+
+	label(lang, "holds");
+	json_array_foreach((json_t *)holds, i, hold)
+		printf(ja ? "%*s%s から %s までの日の記録、%s まで\n" : "%*srecords of the days %s to %s, until %s\n",
+		       i ? LABEL : 0, "", hold_day(lang, hold, "from_day"), hold_day(lang, hold, "to_day"),
+		       text_of(hold, "until_local"));
+	if (!json_array_size(holds))
+		puts(ja ? "なし" : "nothing");
+}
+
 /* Every search that touched the tenant (AC-14). */
 static void show_searches(const char *lang, const json_t *searches)
 {
@@ -224,6 +248,7 @@ static void show_one(const char *lang, const json_t *o)
 	else
 		show_addresses(lang, o);
 	show_stored(lang, json_object_get(o, "stored"));
+	show_holds(lang, json_object_get(o, "holds"));
 	show_searches(lang, json_object_get(o, "searches"));
 }
 

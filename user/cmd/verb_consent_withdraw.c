@@ -105,6 +105,23 @@ static void say_rest(const struct consent_call *call, const json_t *stored, bool
 		       "これまでの記録のうち %zu 日分が残っています(保全中、または消去の途中)。\n", left, left);
 }
 
+/* What is held and until when (DOMAIN 6.5). */
+static void say_holds(const json_t *holds)
+{
+	size_t i;
+	json_t *h;
+
+	json_array_foreach((json_t *)holds, i, h) {
+		const char *from = json_string_value(json_object_get(h, "from_day"));
+		const char *to = json_string_value(json_object_get(h, "to_day"));
+		const char *until = json_string_value(json_object_get(h, "until_local"));
+
+		printf("Under a hold: records of the days %s to %s, until %s.\n"
+		       "保全中: %s から %s までの日の記録は、%s まで消去されません。\n", from ? from : "(no bound)",
+		       to ? to : "(no bound)", until, from ? from : "(限りなし)", to ? to : "(限りなし)", until);
+	}
+}
+
 /* The exact time, local and UTC (DOMAIN 6.5). */
 static void say_when(const struct consent_call *call, int64_t when)
 {
@@ -122,7 +139,7 @@ static int confirm(const struct consent_call *call, const struct store_dir *stor
 	char last_day[DAY_TEXT_MAX] = "";
 	struct consents consents = {};
 	struct problem p;
-	json_t *act, *stored;
+	json_t *act, *stored, *holds;
 
 	if (!call->o->json)
 		say_when(call, when);
@@ -130,21 +147,26 @@ static int confirm(const struct consent_call *call, const struct store_dir *stor
 	if (call->act.erase && daemon)
 		wait_for_erasure(call);
 	stored = verb_consent_stored(store, call->tenant, &p);
-	act = stored ? verb_consent_act(store, call->tenant, 0, &p) : NULL;
+	holds = stored ? verb_consent_holds(store, call->tenant, &p) : NULL;
+	act = holds ? verb_consent_act(store, call->tenant, 0, &p) : NULL;
 	if (!act || consents_load(store, &consents, &p)) {
 		json_decref(stored);
+		json_decref(holds);
 		json_decref(act);
 		return command_fail(EXIT_NO, &p);
 	}
 	day_format(consents_last_day(&consents, call->tenant), last_day);
 	consents_done(&consents);
 	if (call->o->json)
-		return verb_consent_print(json_pack("{s:o, s:s, s:o, s:o}", "act", act, "erasure",
+		return verb_consent_print(json_pack("{s:o, s:s, s:o, s:o, s:o}", "act", act, "erasure",
 						    !call->act.erase ? "not asked for" :
 						    daemon ? "run" : "at the next start",
 						    "stored", stored, "kept_until",
-						    call->act.erase ? json_null() : json_string(last_day)));
+						    call->act.erase ? json_null() : json_string(last_day), "holds",
+						    holds));
 	say_rest(call, stored, daemon, last_day);
+	say_holds(holds);
+	json_decref(holds);
 	json_decref(stored);
 	json_decref(act);
 	return EXIT_YES;

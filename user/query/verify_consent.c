@@ -108,8 +108,12 @@ static const struct consent *find(const struct consents *c, uint32_t seq)
 
 /* --- Judging --- */
 
+/* A record tells addresses, not cgroups or namespaces: what such a selector took in cannot be told here. */
 static bool in_scope(const struct consent *g, const struct consent_local *local)
 {
+	for (size_t i = 0; i < g->scope_count; i++)
+		if (g->scope[i].kind != SELECTOR_ADDRESS)
+			return true;
 	for (size_t i = 0; i < g->scope_count; i++)
 		if ((!g->scope[i].port || g->scope[i].port == local->port) &&
 		    prefix_contains(&g->scope[i].prefix, &local->addr))
