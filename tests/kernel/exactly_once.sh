@@ -76,24 +76,6 @@ killed_at_rest() {
 	equal_after "stopped at rest"
 }
 
-# consumer [POSITION]: prints how far the ring is released, or sets it, through the pinned ring.
-consumer() {
-	python3 - "$PINS/events" "$@" <<'EOT'
-import ctypes, mmap, os, platform, struct, sys
-call = {"x86_64": 321, "aarch64": 280}[platform.machine()]
-libc = ctypes.CDLL(None, use_errno=True)
-path = ctypes.create_string_buffer(sys.argv[1].encode())
-attr = ctypes.create_string_buffer(struct.pack("QII", ctypes.addressof(path), 0, 0), 128)
-fd = libc.syscall(call, 7, attr, 128)  # BPF_OBJ_GET
-if fd < 0:
-    sys.exit(os.strerror(ctypes.get_errno()))
-page = mmap.mmap(fd, mmap.PAGESIZE)
-if len(sys.argv) > 2:
-    page[:8] = struct.pack("Q", int(sys.argv[2]))
-print(struct.unpack("Q", page[:8])[0])
-EOT
-}
-
 # Killed between the write of a frame and the release of its events: an instant that no number of random
 # kills hits, so the release is taken back here.
 killed_before_release() {
