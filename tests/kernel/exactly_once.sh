@@ -30,6 +30,7 @@ killed_under_load() {
 		daemon_gone && die "sekishod ended by itself before signal $i"
 		daemon_end "$1" early
 		[ $((i % 3)) -ne 0 ] || sleep "$(some_time 300)"
+		${BEFORE_START-}
 		daemon_spawn
 	done
 	wait_until "$LIVE_SECONDS" daemon_live || die "not live within $LIVE_SECONDS s after the last start: $(tail -n 1 "$LOG")"
@@ -38,6 +39,17 @@ killed_under_load() {
 	[ "$(lines "$W/list")" -ge $(($2 * $3 / 20)) ] || die "only $(lines "$W/list") connections under load"
 	cat "$W/last" >>"$W/list"
 	equal_after "$2 x SIG$1"
+}
+
+# A link that is missing makes the next start replace the programs, as those of another build: the old ones run
+# until the new ones do, and both emit.
+changes=0
+another_generation() { rm "$PINS/link_set_state_1" 2>/dev/null && changes=$((changes + 1)); }
+generations() {
+	BEFORE_START=another_generation
+	killed_under_load KILL "$@"
+	# A kill that comes before a start has attached anything leaves nothing to replace.
+	[ "$changes" -ge $(($1 * 3 / 4)) ] || die "only $changes changes of the programs"
 }
 
 # What happens while no daemon runs waits in the pinned ring.
@@ -101,10 +113,12 @@ killed_before_release() {
 	equal_after "killed before the release ($1)"
 }
 
-kills=$((SLOW ? 5 : 20))
+kills=$((SLOW ? 5 : LONG ? 1000 : 100))
 rate=$((SLOW ? 1000 : 8000))
 run_case "AC-79_SIGKILL_x${kills}_under_load" killed_under_load KILL "$kills" "$rate"
-run_case_once AC-79_SIGTERM_x5_under_load killed_under_load TERM 5 "$rate"
+terms=$((LONG ? 100 : 10))
+run_case_once "AC-79_SIGTERM_x${terms}_under_load" killed_under_load TERM "$terms" "$rate"
+run_case_once "AC-80_generations_x${kills}_under_load" generations "$kills" "$rate"
 # Rotation and sealing all the time, so that kills hit them.
 run_case_once AC-33,79_SIGKILL_while_sealing killed_under_load KILL $((SLOW ? 3 : 10)) "$rate" "rotate_interval = 1s" "sync_interval = 10ms"
 run_case AC-79_offline_after_SIGKILL offline KILL
