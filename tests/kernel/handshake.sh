@@ -54,7 +54,7 @@ half_open() {
 	client "$BIN/conns" halfopen --count "$count" 198.18.0.1 "$NET4.1:443" >>"$LOG" 2>&1 &
 	PIDS+=($!)
 	local flood=$!
-	connect "$W/list" --count 1000 --from "$NET4.100" "$NET4.1:443"
+	connect "$W/list" --count 1000 --rate $((SLOW ? 1000 : 2000)) --from "$NET4.100" "$NET4.1:443"
 	wait "$flood" || die "conns halfopen failed: $(tail -n 1 "$LOG")"
 	[ $(($(counter "$NODE" Tcp InSegs) - before)) -gt "$count" ] || die "the SYNs did not arrive"
 	search "$W/rows" --tenant web
