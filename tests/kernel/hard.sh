@@ -171,6 +171,7 @@ syncookies() {
 	before=$(counter "$NODE" TcpExt SyncookiesRecv)
 	connect "$W/list" --count "$N" --from "$(from_both)" "$(to_both)"
 	node sysctl -qw net.ipv4.tcp_syncookies=1
+	node sh -c 'echo 0 >/sys/class/net/veth0/queues/rx-0/rps_cpus'
 	[ $(($(counter "$NODE" TcpExt SyncookiesRecv) - before)) -eq "$N" ] ||
 		die "$(($(counter "$NODE" TcpExt SyncookiesRecv) - before)) of $N came by a cookie"
 	recorded "$W/list"
