@@ -31,11 +31,12 @@ LIB_SRC := $(sort $(wildcard user/base/*.c user/capture/*.c user/journal/*.c use
 	user/recorder/*.c))
 VERB_SRC := $(sort $(wildcard user/cmd/verb_*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
-PROOF_SRC := $(filter-out tests/proof/fault.c tests/proof/seal_memory.c,$(sort $(wildcard tests/proof/*.c))) tests/unit/fixture.c tests/unit/forge.c
+PROOF_SRC := $(filter-out tests/proof/fault.c tests/proof/stall.c tests/proof/seal_memory.c,$(sort $(wildcard tests/proof/*.c))) tests/unit/fixture.c tests/unit/forge.c
 CONNS_SRC := $(sort $(wildcard tests/kernel/*.c))
 SEAL_MEMORY_SRC := tests/proof/seal_memory.c
 BENCH_SRC := $(filter-out tests/bench/catalog_probe.c,$(sort $(wildcard tests/bench/*.c)))
 FORGE_SRC := tests/cli/forge_tool.c tests/unit/forge.c
+URING_SRC := tests/kernel/uring/uring.c
 METER_SRC := $(sort $(wildcard tests/bench/capture/*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(filter-out %_mutate.c,$(FUZZ_SRC)))
@@ -43,7 +44,7 @@ LIB := $(B)/libsekisho.a
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 ALL_SRC := $(LIB_SRC) $(VERB_SRC) user/cmd/sekisho.c user/cmd/sekishod.c $(UNIT_SRC) $(CONNS_SRC) \
 	$(PROOF_SRC) $(SEAL_MEMORY_SRC) $(BENCH_SRC) tests/bench/catalog_probe.c \
-	$(METER_SRC) $(FORGE_SRC) \
+	$(METER_SRC) $(FORGE_SRC) $(URING_SRC) \
 	$(FUZZ_SRC) tests/fuzz/fuzz.c tests/fuzz/replay.c tests/spec/random_store.c \
 	tests/golden/make_golden.c
 
@@ -72,13 +73,13 @@ test:
 	$(Q)$(MAKE) --no-print-directory -j2 SAN=1 unit
 	$(Q)scripts/as-root tests/run
 
-## test-long: the same with every trial of the proof tests instead of a sample, and sealing in bounded memory
+## test-long: the same with every trial of the proof tests, ten times the kills, and sealing in bounded memory
 test-long: export SEKISHO_PROOF := all
 test-long: test $(B)/seal_memory
 	$(Q)scripts/as-root tests/proof/seal_memory.sh
 
 ## unit: build everything the tests run
-unit: all $(B)/unit $(B)/conns $(B)/proof $(B)/fault.so $(B)/catalog_probe $(B)/bench-store $(B)/meter $(B)/forge \
+unit: all $(B)/unit $(B)/conns $(B)/uring $(B)/proof $(B)/fault.so $(B)/stall.so $(B)/catalog_probe $(B)/bench-store $(B)/meter $(B)/forge \
 		$(B)/random_store $(B)/make_golden $(addprefix $(B)/,$(FUZZ_TARGETS))
 
 ## bench-store: sizes, rates and searches of the store beside others; DATA="D1 D3" by default, D2 is large
@@ -158,6 +159,8 @@ $(B)/unit: LIBS += -lcunit -lm
 $(B)/proof: $(call obj,$(PROOF_SRC)) $(LIB)
 $(B)/conns: $(call obj,$(CONNS_SRC))
 $(B)/conns: LIBS :=
+$(B)/uring: $(call obj,$(URING_SRC))
+$(B)/uring: LIBS := -luring
 $(B)/seal_memory: $(call obj,$(SEAL_MEMORY_SRC)) $(LIB)
 $(B)/catalog_probe: $(call obj,tests/bench/catalog_probe.c tests/bench/mix.c) $(LIB)
 $(B)/catalog_probe: LIBS += -lm
@@ -172,7 +175,7 @@ $(B)/make_golden: $(B)/tests/golden/make_golden.o $(LIB)
 $(addprefix $(B)/,$(FUZZ_TARGETS)): $(B)/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/fuzz.o \
 		$(B)/tests/fuzz/$(if $(FUZZ),fuzz_mutate,replay).o $(LIB)
 $(if $(FUZZ),$(addprefix $(B)/,$(FUZZ_TARGETS)): LIBS += -fsanitize=fuzzer)
-$(B)/sekishod $(B)/sekisho $(B)/unit $(B)/proof $(B)/conns $(B)/seal_memory $(B)/catalog_probe $(B)/bench-store $(B)/meter $(B)/forge \
+$(B)/sekishod $(B)/sekisho $(B)/unit $(B)/proof $(B)/conns $(B)/uring $(B)/seal_memory $(B)/catalog_probe $(B)/bench-store $(B)/meter $(B)/forge \
 		$(B)/random_store $(B)/make_golden $(addprefix $(B)/,$(FUZZ_TARGETS)):
 	$(SAY) LD $@
 	$(Q)$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
@@ -182,5 +185,10 @@ $(B)/fault.so: tests/proof/fault.c tests/proof/shadow.c tests/proof/shadow.h Mak
 	$(SAY) LD $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(filter-out $(SAN_FLAGS),$(CFLAGS)) -shared -fPIC $(filter %.c,$^) -o $@
+
+$(B)/stall.so: tests/proof/stall.c Makefile
+	$(SAY) LD $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(filter-out $(SAN_FLAGS),$(CFLAGS)) -shared -fPIC $< -o $@
 
 -include $(patsubst %.o,%.d,$(call obj,$(ALL_SRC))) build/bpf/accept.bpf.d

@@ -27,6 +27,8 @@ FAILED=0
 # The virtual machines of scripts/run-in-vm emulate their processor: a tenth of the speed.
 in_vm() { [ -e /.vm/command ]; }
 if in_vm; then SLOW=1; else SLOW=0; fi
+# `make test-long`: ten times the trials.
+if [ "${SEKISHO_PROOF-}" = all ]; then LONG=1; else LONG=0; fi
 
 # --- Reporting ---
 
@@ -63,7 +65,7 @@ run_case() {
 	local status=0 begun=$SECONDS
 	printf '%s' "$1" >"$SCRATCH/case"
 	: >"$SCRATCH/why"
-	rm -f "$SCRATCH/skip"
+	rm -f "$SCRATCH/skip" "$SCRATCH/blind" "$SCRATCH/parts"
 	shift
 	(
 		trap world_end EXIT
@@ -72,21 +74,81 @@ run_case() {
 		world_begin
 		"$@"
 	) || status=$?
-	local name
+	report "$status" "$begun" || FAILED=1
+}
+
+# report STATUS BEGUN: the line of the case that $SCRATCH/case names; fails if that has failed.
+report() {
+	local name good=0
 	name=$(name_of "$(cat "$SCRATCH/case")")
 	if [ -s "$SCRATCH/why" ]; then
 		printf 'FAIL %s: %s\n' "$name" "$(sed 's/ *$//' "$SCRATCH/why")"
-		FAILED=1
-	elif [ "$status" -ne 0 ]; then
-		printf 'FAIL %s: ended with status %d\n' "$name" "$status"
-		FAILED=1
+		good=1
+	elif [ "$1" -ne 0 ]; then
+		printf 'FAIL %s: ended with status %d\n' "$name" "$1"
+		good=1
 	elif [ -s "$SCRATCH/skip" ]; then
 		printf 'SKIP %s: %s\n' "$name" "$(cat "$SCRATCH/skip")"
+	elif [ -s "$SCRATCH/blind" ]; then
+		printf 'PASS %s (cannot see: %s)\n' "$name" "$(cat "$SCRATCH/blind")"
 	else
 		printf 'PASS %s\n' "$name"
 	fi
-	[ -z "${SEKISHO_TIMES-}" ] || printf '# time: %s %d s\n' "$name" $((SECONDS - begun))
+	[ -z "${SEKISHO_TIMES-}" ] || printf '# time: %s %d s\n' "$name" $((SECONDS - $2))
+	return "$good"
 }
+
+# part CASE FUNCTION [ARG...]: within a case a case of its own in the same world, with processes of its own;
+# its failure ends neither the others nor the case, which asks parts_end in its last line.
+part() {
+	local whole
+	whole=$(cat "$SCRATCH/case")
+	part_run "$@"
+	part_report
+	printf '%s' "$whole" >"$SCRATCH/case"
+}
+
+# prepare_part CASE FUNCTION [ARG...]: the same without a result unless it fails or skips, which is the status.
+prepare_part() {
+	local whole status=0
+	whole=$(cat "$SCRATCH/case")
+	part_run "$@"
+	[ "$PART_STATUS" -eq 0 ] && [ ! -s "$SCRATCH/skip" ] || { part_report && status=1; }
+	printf '%s' "$whole" >"$SCRATCH/case"
+	return "$status"
+}
+
+part_run() {
+	PART_STATUS=0 PART_BEGUN=$SECONDS
+	printf '%s' "$1" >"$SCRATCH/case"
+	rm -f "$SCRATCH/skip" "$SCRATCH/blind"
+	shift
+	(
+		PIDS=()
+		trap part_end EXIT
+		"$@"
+	) || PART_STATUS=$?
+}
+
+part_report() {
+	[ ! -s "$SCRATCH/why" ] || tail -n 4 "$LOG" | sed 's/^/# log: /'
+	report "$PART_STATUS" "$PART_BEGUN" || cat "$SCRATCH/case" >>"$SCRATCH/parts"
+	: >"$SCRATCH/why"
+	rm -f "$SCRATCH/skip" "$SCRATCH/blind"
+}
+
+part_end() {
+	local pid
+	for pid in "${PIDS[@]}"; do
+		kill -KILL "$pid"
+		wait "$pid"
+	done 2>/dev/null
+}
+
+parts_end() { [ ! -s "$SCRATCH/parts" ] || die "parts of it failed"; }
+
+# cannot_see TEXT: what this case has shown is beyond the rung; the result says so.
+cannot_see() { printf '%s' "$1" >"$SCRATCH/blind"; }
 
 # What does not depend on the kernel, or is proven there by another case: left out where tests/run asks
 # only for what does depend on it, in the slow virtual machines. Alone a script runs everything anywhere.
@@ -401,6 +463,25 @@ status_value() {
 		/^  "[a-z_]+": [{[]$/ { now = $1; gsub("[\":]", "", now) }
 		/^  []}]/ { now = "" }
 		now == section && $1 == "\"" key "\":" { sub(/^[^:]*: */, ""); gsub(/[",]/, ""); print; exit }'
+}
+
+# consumer [POSITION]: prints how far the ring is released, or sets it, through the pinned ring;
+# with python3, which the virtual machines lack.
+consumer() {
+	python3 - "$PINS/events" "$@" <<'EOT'
+import ctypes, mmap, os, platform, struct, sys
+call = {"x86_64": 321, "aarch64": 280}[platform.machine()]
+libc = ctypes.CDLL(None, use_errno=True)
+path = ctypes.create_string_buffer(sys.argv[1].encode())
+attr = ctypes.create_string_buffer(struct.pack("QII", ctypes.addressof(path), 0, 0), 128)
+fd = libc.syscall(call, 7, attr, 128)  # BPF_OBJ_GET
+if fd < 0:
+    sys.exit(os.strerror(ctypes.get_errno()))
+page = mmap.mmap(fd, mmap.PAGESIZE)
+if len(sys.argv) > 2:
+    page[:8] = struct.pack("Q", int(sys.argv[2]))
+print(struct.unpack("Q", page[:8])[0])
+EOT
 }
 
 seal() {

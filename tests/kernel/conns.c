@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -22,6 +23,9 @@ static const char help[] =
 	"serve [OPTIONS] ADDR:PORT ...            listen, print \"ready\", accept and close at once\n"
 	"  --no-accept        never accept\n"
 	"  --defer            TCP_DEFER_ACCEPT (use connect --send)\n"
+	"  --read             close what the client has said something on (use connect --send)\n"
+	"  --fastopen         TCP Fast Open\n"
+	"  --mptcp            Multipath TCP\n"
 	"  --backlog N        listen backlog (4096)\n"
 	"connect --count N [OPTIONS] DST:PORT[,DST:PORT...] ...\n"
 	"                     make exactly N connections, round robin over the destinations, and\n"
@@ -33,13 +37,17 @@ static const char help[] =
 	"  --fire             reset at once when connected; listed without proof\n"
 	"  --fin              close at once when connected; listed without proof\n"
 	"  --send             send one byte when connected\n"
+	"  --fastopen         with TCP Fast Open: that byte goes with the SYN, if there is a cookie\n"
+	"  --mptcp            Multipath TCP\n"
 	"  --latency          print percentiles of the time from connect() until writable\n"
 	"  --list FILE        where the list goes (stdout): src_ip,src_port,dst_ip,dst_port\n"
 	"  --timeout SECONDS  for all of it (120)\n"
 	"  --retries N        failed attempts allowed per connection (50)\n"
-	"obey ADDR:PORT ... | any                 a server for hold: does to each connection what it says;\n"
+	"block --threads N ADDR:PORT              a server of N threads, all of them in accept() when it prints\n"
+	"                     \"ready\"; each takes and closes one connection\n"
+	"obey [--mptcp] ADDR:PORT ... | any       a server for hold: does to each connection what it says;\n"
 	"                     any: a port of the kernel's choice, which is printed behind \"ready\"\n"
-	"hold --count N --end KIND [--from ADDR] [--list FILE] DST:PORT ...\n"
+	"hold --count N --end KIND [--from ADDR] [--list FILE] [--mptcp] DST:PORT ...\n"
 	"                     make N connections, print \"ready\", end them after a line of stdin. KIND:\n"
 	"                     client-fin, client-reset, server-fin, server-reset; server-half,\n"
 	"                     client-half: this one ends its direction first, the client the\n"
@@ -63,6 +71,7 @@ static const struct mode {
 	{ "connect", conns_connect },
 	{ "hold", conns_hold },
 	{ "obey", conns_obey },
+	{ "block", conns_block },
 	{ "selfconnect", conns_selfconnect },
 	{ "simultaneous", conns_simultaneous },
 	{ "halfopen", conns_halfopen },
@@ -229,6 +238,16 @@ void conns_sleep_until(int64_t ns)
 
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
 		;
+}
+
+void conns_raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
 }
 
 int main(int argc, char **argv)

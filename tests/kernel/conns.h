@@ -51,6 +51,7 @@ void conns_bind(int fd, const union address *a, const char *text);
 int64_t conns_now_ns(void); /* CLOCK_MONOTONIC */
 void conns_sleep_until(int64_t ns);
 
+void conns_raise_descriptors(void); /* to as many as allowed */
 void conns_end_with_parent(void); /* and by SIGTERM or SIGINT, with CONNS_OK */
 
 /* Both print one line on stderr and exit with CONNS_USAGE; conns_fail adds errno's text. */
@@ -61,6 +62,7 @@ _Noreturn void conns_fail(const char *fmt, ...) __attribute__((format(printf, 1,
 int conns_serve(int argc, char **argv);
 int conns_hold(int argc, char **argv);
 int conns_obey(int argc, char **argv);
+int conns_block(int argc, char **argv);
 int conns_connect(int argc, char **argv);
 int conns_selfconnect(int argc, char **argv);
 int conns_simultaneous(int argc, char **argv);

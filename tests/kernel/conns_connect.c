@@ -183,10 +183,12 @@ static int slot_connect(struct worker *w, struct slot *s)
 	bool wants_write = w->plan->ending != UNTIL_EOF || w->plan->send || w->plan->latency;
 	int r;
 
-	s->fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	s->fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, w->plan->protocol);
 	if (s->fd < 0)
 		return -errno;
-	if (set_int(s->fd, IPPROTO_TCP, TCP_SYNCNT, SYN_RETRIES) < 0)
+	if (set_int(s->fd, IPPROTO_TCP, TCP_SYNCNT, SYN_RETRIES) < 0 && !w->plan->protocol)
+		return -errno; /* Multipath TCP need not know it */
+	if (w->plan->fastopen && set_int(s->fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1) < 0)
 		return -errno;
 	if (w->plan->ending != FIN &&
 	    setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)) < 0)

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -82,12 +81,12 @@ static void order(int fd, enum command command)
 }
 
 static void hold_open(struct held *h, const struct kind *k, const union address *from,
-		      const union address *to)
+		      const union address *to, int protocol)
 {
 	const struct timeval patience = { .tv_sec = PATIENCE_S };
 	int n;
 
-	h->fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	h->fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, protocol);
 	if (h->fd < 0)
 		conns_fail("socket");
 	if (setsockopt(h->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
@@ -182,16 +181,6 @@ static void write_list(const char *path, const struct held *held, uint64_t count
 		conns_fail("writing the list");
 }
 
-static void raise_descriptors(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
-	}
-}
-
 static const struct kind *find_kind(const char *name)
 {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -205,6 +194,7 @@ struct hold_options {
 	const char *list;
 	union address from;
 	bool has_from;
+	int protocol;
 	uint64_t count;
 };
 
@@ -213,6 +203,7 @@ static struct hold_options parse_hold(int argc, char **argv)
 	static const struct option table[] = {
 		{ "count", required_argument, NULL, 'n' }, { "end", required_argument, NULL, 'e' },
 		{ "from", required_argument, NULL, 'f' },  { "list", required_argument, NULL, 'l' },
+		{ "mptcp", no_argument, NULL, 'm' },
 		{ 0 },
 	};
 	struct hold_options o = { .kind = NULL };
@@ -223,6 +214,8 @@ static struct hold_options parse_hold(int argc, char **argv)
 			o.kind = find_kind(optarg);
 		else if (c == 'l')
 			o.list = optarg;
+		else if (c == 'm')
+			o.protocol = IPPROTO_MPTCP;
 		else if (c == 'f' && conns_parse_address(optarg, &o.from))
 			o.has_from = true;
 		else if (c != 'n' || !conns_parse_number(optarg, HELD_MAX, &o.count))
@@ -241,11 +234,11 @@ int conns_hold(int argc, char **argv)
 	union address to;
 	char line[16];
 
-	raise_descriptors();
+	conns_raise_descriptors();
 	for (uint64_t i = 0; i < o.count; i++) {
 		if (!conns_parse_endpoint(argv[optind + (int)(i % targets)], &to))
 			conns_usage("hold: bad DST:PORT");
-		hold_open(&held[i], o.kind, o.has_from ? &o.from : NULL, &to);
+		hold_open(&held[i], o.kind, o.has_from ? &o.from : NULL, &to, o.protocol);
 		now_text(held[i].opened_to);
 	}
 	puts("ready");
@@ -299,7 +292,7 @@ static void obey_one(int poller, int fd)
 	}
 }
 
-static int obey_listen(int poller, const char *text)
+static int obey_listen(int poller, const char *text, int protocol)
 {
 	union address a = { .v6.sin6_family = AF_INET6 };
 	bool any = strcmp(text, "any") == 0;
@@ -307,7 +300,7 @@ static int obey_listen(int poller, const char *text)
 
 	if (!any && !conns_parse_endpoint(text, &a))
 		conns_usage("obey: '%s' is not ADDR:PORT", text);
-	fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0)
 		conns_fail("socket");
 	if (!any)
@@ -340,15 +333,16 @@ int conns_obey(int argc, char **argv)
 {
 	int poller = epoll_create1(EPOLL_CLOEXEC), last = -1;
 	struct epoll_event events[64];
+	bool mptcp = argc > 1 && strcmp(argv[1], "--mptcp") == 0;
 
 	if (poller < 0)
 		conns_fail("epoll_create1");
-	if (argc < 2)
+	if (argc < 2 + mptcp)
 		conns_usage("obey: where to listen?");
 	conns_end_with_parent();
-	raise_descriptors();
-	for (int i = 1; i < argc; i++)
-		last = obey_listen(poller, argv[i]);
+	conns_raise_descriptors();
+	for (int i = 1 + mptcp; i < argc; i++)
+		last = obey_listen(poller, argv[i], mptcp ? IPPROTO_MPTCP : 0);
 	printf("ready %u\n", port_of(last));
 	fflush(stdout);
 	for (;;) {

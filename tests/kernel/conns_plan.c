@@ -60,6 +60,7 @@ static const struct option option_table[] = {
 	{ "send", no_argument, NULL, 's' },          { "list", required_argument, NULL, 'l' },
 	{ "timeout", required_argument, NULL, 't' }, { "retries", required_argument, NULL, 'R' },
 	{ "device", required_argument, NULL, 'd' }, { "latency", no_argument, NULL, 'L' },
+	{ "fastopen", no_argument, NULL, 'o' },      { "mptcp", no_argument, NULL, 'm' },
 	{ 0 },
 };
 
@@ -75,6 +76,8 @@ static void parse_option(struct plan *p, int c, char *value)
 	case 'l': p->list = open_list(value); break;
 	case 'd': p->device = value; break;
 	case 's': p->send = true; break;
+	case 'o': p->send = p->fastopen = true; break;
+	case 'm': p->protocol = IPPROTO_MPTCP; break;
 	case 'F': p->ending = FIRE; break;
 	case 'C': p->ending = FIN; break;
 	case 'L': p->times = true; break;

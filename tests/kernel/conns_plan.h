@@ -22,6 +22,8 @@ struct plan {
 	enum ending ending;
 	bool times;                      /* how long connect() takes */
 	bool send;                       /* one byte when connected, for a server that defers accept */
+	bool fastopen;                   /* that byte with the SYN */
+	int protocol;                    /* of the sockets; 0: TCP */
 	int list;                        /* a file descriptor */
 	const char *device;              /* NULL: any */
 	int64_t start_ns;

@@ -22,6 +22,9 @@
 struct serve_options {
 	bool accept;
 	bool defer;
+	bool read; /* wait for what the client says */
+	bool fastopen;
+	int protocol;
 	int backlog;
 };
 
@@ -72,7 +75,7 @@ static int listen_on(const char *text, const struct serve_options *options)
 
 	if (!conns_parse_endpoint(text, &a))
 		conns_usage("'%s' is not ADDR:PORT or [ADDR]:PORT", text);
-	fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, options->protocol);
 	if (fd < 0)
 		conns_fail("socket for %s", text);
 	set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
@@ -82,17 +85,35 @@ static int listen_on(const char *text, const struct serve_options *options)
 			   "IPV6_V6ONLY");
 	if (options->defer)
 		set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1, "TCP_DEFER_ACCEPT");
+	if (options->fastopen)
+		set_option(fd, IPPROTO_TCP, TCP_FASTOPEN, options->backlog, "TCP_FASTOPEN");
 	conns_bind(fd, &a, text);
 	if (listen(fd, options->backlog) < 0)
 		conns_fail("listen %s", text);
 	return fd;
 }
 
+#define LISTENS (UINT64_C(1) << 32)
+
+static void watch(int poller, int fd, uint64_t listens)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = (uint32_t)fd | listens };
+
+	if (epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event) < 0)
+		conns_fail("epoll_ctl");
+}
+
 /* Unread data would turn the close into a reset, which proves nothing to the client. */
-static void accept_some(int listener, bool defer)
+static void read_and_close(int fd)
 {
 	char scratch[4096];
 
+	(void)!recv(fd, scratch, sizeof(scratch), MSG_DONTWAIT);
+	close(fd);
+}
+
+static void accept_some(int poller, int listener, const struct serve_options *options)
+{
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
 		int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
@@ -100,9 +121,12 @@ static void accept_some(int listener, bool defer)
 			continue;
 		if (fd < 0)
 			return;
-		if (defer)
-			(void)!recv(fd, scratch, sizeof(scratch), MSG_DONTWAIT);
-		close(fd);
+		if (options->read)
+			watch(poller, fd, 0);
+		else if (options->defer)
+			read_and_close(fd);
+		else
+			close(fd);
 	}
 }
 
@@ -115,8 +139,14 @@ static _Noreturn void accept_forever(int poller, const struct serve_options *opt
 	for (;;) {
 		int n = epoll_wait(poller, events, 64, -1);
 
-		for (int i = 0; i < n; i++)
-			accept_some(events[i].data.fd, options->defer);
+		for (int i = 0; i < n; i++) {
+			int fd = (int)(uint32_t)events[i].data.u64;
+
+			if (events[i].data.u64 & LISTENS)
+				accept_some(poller, fd, options);
+			else
+				read_and_close(fd);
+		}
 	}
 }
 
@@ -125,6 +155,9 @@ static struct serve_options parse_options(int argc, char **argv)
 	static const struct option table[] = {
 		{ "no-accept", no_argument, NULL, 'n' },
 		{ "defer", no_argument, NULL, 'd' },
+		{ "read", no_argument, NULL, 'r' },
+		{ "fastopen", no_argument, NULL, 'f' },
+		{ "mptcp", no_argument, NULL, 'm' },
 		{ "backlog", required_argument, NULL, 'b' },
 		{ 0 },
 	};
@@ -137,6 +170,12 @@ static struct serve_options parse_options(int argc, char **argv)
 			options.accept = false;
 		else if (c == 'd')
 			options.defer = true;
+		else if (c == 'r')
+			options.read = true;
+		else if (c == 'f')
+			options.fastopen = true;
+		else if (c == 'm')
+			options.protocol = IPPROTO_MPTCP;
 		else if (c == 'b' && conns_parse_number(optarg, INT32_MAX, &number))
 			options.backlog = (int)number;
 		else
@@ -156,13 +195,8 @@ int conns_serve(int argc, char **argv)
 		conns_fail("epoll_create1");
 	conns_end_with_parent();
 	warn_truncated_backlog(options.backlog);
-	for (int i = optind; i < argc; i++) {
-		struct epoll_event event = { .events = EPOLLIN };
-
-		event.data.fd = listen_on(argv[i], &options);
-		if (epoll_ctl(poller, EPOLL_CTL_ADD, event.data.fd, &event) < 0)
-			conns_fail("epoll_ctl");
-	}
+	for (int i = optind; i < argc; i++)
+		watch(poller, listen_on(argv[i], &options), LISTENS);
 	puts("ready");
 	if (fflush(stdout))
 		conns_fail("stdout");

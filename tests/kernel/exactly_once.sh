@@ -19,18 +19,21 @@ equal_after() {
 # A random time, in seconds.
 some_time() { printf '0.%03d' $((50 + RANDOM % $1)); }
 
-# killed_under_load SIGNAL TIMES RATE: a new one starts at once; the next signal may come before it is live.
+# killed_under_load SIGNAL TIMES RATE: a new one starts at once; the next signal may come before it is live. Every
+# fourth one comes to life, or the ring would run full of what nobody takes.
 killed_under_load() {
 	local i
-	simple_world "${@:4}"
+	simple_world "ring_size = $((SLOW ? 16 : 64))M" "${@:4}"
 	serve "$NET4.1:443" "[$NET6:1]:443"
-	load "$W/list" --count 10000000 --rate "$3" --from "$NET4.100,$NET4.101,$NET6:100" "$NET4.1:443" "[$NET6:1]:443"
+	load "$W/list" --count 100000000 --timeout 86400 --rate "$3" --from "$NET4.100,$NET4.101,$NET6:100" "$NET4.1:443" "[$NET6:1]:443"
 	for i in $(seq "$2"); do
-		sleep "$(some_time 750)"
+		sleep "$(some_time 450)"
 		daemon_gone && die "sekishod ended by itself before signal $i"
 		daemon_end "$1" early
 		[ $((i % 3)) -ne 0 ] || sleep "$(some_time 300)"
+		${BEFORE_START-}
 		daemon_spawn
+		[ $((i % 4)) -ne 0 ] || wait_until "$LIVE_SECONDS" daemon_live || die "not live within $LIVE_SECONDS s after signal $i"
 	done
 	wait_until "$LIVE_SECONDS" daemon_live || die "not live within $LIVE_SECONDS s after the last start: $(tail -n 1 "$LOG")"
 	connect "$W/last" --count 100 --from "$NET4.102" "$NET4.1:443"
@@ -38,6 +41,23 @@ killed_under_load() {
 	[ "$(lines "$W/list")" -ge $(($2 * $3 / 20)) ] || die "only $(lines "$W/list") connections under load"
 	cat "$W/last" >>"$W/list"
 	equal_after "$2 x SIG$1"
+}
+
+# A link that is missing makes the next start replace the programs, as those of another build: the old ones run
+# until the new ones do, and both emit. Killed at any instant of that.
+changes=0
+another_generation() {
+	# The start before this one may have been killed early.
+	[ ! -e "$PINS/link_set_state_1" ] || { rm "$PINS/link_set_state_1" && changes=$((changes + 1)); }
+}
+generations() {
+	BEFORE_START=another_generation
+	some_time() { # short, once the programs are there
+		wait_until 5 test -e "$PINS/link_set_state_1"
+		printf '0.%03d' $((RANDOM % 150))
+	}
+	killed_under_load KILL "$@"
+	[ "$changes" -ge $(($1 * 9 / 10)) ] || die "only $changes changes of the programs"
 }
 
 # What happens while no daemon runs waits in the pinned ring.
@@ -76,24 +96,6 @@ killed_at_rest() {
 	equal_after "stopped at rest"
 }
 
-# consumer [POSITION]: prints how far the ring is released, or sets it, through the pinned ring.
-consumer() {
-	python3 - "$PINS/events" "$@" <<'EOT'
-import ctypes, mmap, os, platform, struct, sys
-call = {"x86_64": 321, "aarch64": 280}[platform.machine()]
-libc = ctypes.CDLL(None, use_errno=True)
-path = ctypes.create_string_buffer(sys.argv[1].encode())
-attr = ctypes.create_string_buffer(struct.pack("QII", ctypes.addressof(path), 0, 0), 128)
-fd = libc.syscall(call, 7, attr, 128)  # BPF_OBJ_GET
-if fd < 0:
-    sys.exit(os.strerror(ctypes.get_errno()))
-page = mmap.mmap(fd, mmap.PAGESIZE)
-if len(sys.argv) > 2:
-    page[:8] = struct.pack("Q", int(sys.argv[2]))
-print(struct.unpack("Q", page[:8])[0])
-EOT
-}
-
 # Killed between the write of a frame and the release of its events: an instant that no number of random
 # kills hits, so the release is taken back here.
 killed_before_release() {
@@ -119,10 +121,12 @@ killed_before_release() {
 	equal_after "killed before the release ($1)"
 }
 
-kills=$((SLOW ? 5 : 20))
-rate=$((SLOW ? 1000 : 8000))
+kills=$((SLOW ? 5 : LONG ? 1000 : 100))
+rate=$((SLOW ? 1000 : 6000))
 run_case "AC-79_SIGKILL_x${kills}_under_load" killed_under_load KILL "$kills" "$rate"
-run_case_once AC-79_SIGTERM_x5_under_load killed_under_load TERM 5 "$rate"
+terms=$((LONG ? 100 : 10))
+run_case_once "AC-79_SIGTERM_x${terms}_under_load" killed_under_load TERM "$terms" "$rate"
+run_case_once "AC-80_generations_x${kills}_under_load" generations "$kills" "$rate"
 # Rotation and sealing all the time, so that kills hit them.
 run_case_once AC-33,79_SIGKILL_while_sealing killed_under_load KILL $((SLOW ? 3 : 10)) "$rate" "rotate_interval = 1s" "sync_interval = 10ms"
 run_case AC-79_offline_after_SIGKILL offline KILL

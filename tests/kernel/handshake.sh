@@ -43,7 +43,7 @@ at_once_accepted() {
 
 # SYNs that never complete, while real connections come among them.
 half_open() {
-	local count=$((SLOW ? 5000 : 50000)) before
+	local count=$((SLOW ? 5000 : LONG ? 1000000 : 300000)) before
 	simple_world
 	# Answers to the spoofed addresses go nowhere, and queue no neighbour look-ups.
 	node ip route add blackhole 198.18.0.0/15
@@ -54,7 +54,7 @@ half_open() {
 	client "$BIN/conns" halfopen --count "$count" 198.18.0.1 "$NET4.1:443" >>"$LOG" 2>&1 &
 	PIDS+=($!)
 	local flood=$!
-	connect "$W/list" --count 1000 --from "$NET4.100" "$NET4.1:443"
+	connect "$W/list" --count 1000 --rate $((SLOW ? 1000 : 2000)) --from "$NET4.100" "$NET4.1:443"
 	wait "$flood" || die "conns halfopen failed: $(tail -n 1 "$LOG")"
 	[ $(($(counter "$NODE" Tcp InSegs) - before)) -gt "$count" ] || die "the SYNs did not arrive"
 	search "$W/rows" --tenant web

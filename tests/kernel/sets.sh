@@ -117,7 +117,7 @@ spellings() {
 for RUNG in "$@"; do
 	kernel_has "$RUNG" || continue # forced.sh proves that it is refused
 	case $RUNG in
-	set_state) count=$((SLOW ? 20000 : 100000)) kind=established ;;
+	set_state) count=$((SLOW ? 20000 : LONG ? 1000000 : 100000)) kind=established ;;
 	*) count=2000 kind=accepted ;;
 	esac
 	count=${SEKISHO_COUNT:-$count}

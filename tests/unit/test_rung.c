@@ -13,10 +13,11 @@ static void names(void)
 	} table[] = {
 		{ SEKISHO_RUNG_SET_STATE, "set_state", "" },
 		{ SEKISHO_RUNG_FEXIT, "fexit",
-		  "close times, connections reset or still waiting before accept(), MPTCP joins" },
+		  "close times, connections that are never accepted, MPTCP joins, accept() calls blocked "
+		  "since before the start" },
 		{ SEKISHO_RUNG_KRETPROBE, "kretprobe",
-		  "close times, connections reset or still waiting before accept(), MPTCP joins, accept() "
-		  "calls blocked before the start or beyond maxactive" },
+		  "close times, connections that are never accepted, MPTCP joins, accept() calls blocked "
+		  "since before the start, accept() calls blocked beyond maxactive" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {

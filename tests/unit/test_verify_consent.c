@@ -13,6 +13,7 @@
 #include "consent_lines.h"
 #include "fixture.h"
 #include "forge.h"
+#include "ledger/custody_files.h"
 #include "query/verify.h"
 #include "schema/event.h"
 #include "seal/seal.h"
@@ -250,6 +251,8 @@ static void imported(const struct store_dir *store, uint32_t consent, uint32_t f
 	const struct journal_tenant tenant = { .number = 1, .id = "t1" };
 	const struct anchor anchor = { .boot_ns = DAY_NS, .utc_ns = DAY_NS };
 	struct record row = row_of(1, consent, 30 * MINUTE, 1); /* before any grant */
+	struct custody_import said = { .rows = 1, .tenants = 1, .bytes = 1, .first_ns = row.time_ns,
+				       .last_ns = row.time_ns, .reason = "a reason" };
 	struct journal *j;
 	struct problem p;
 
@@ -257,7 +260,9 @@ static void imported(const struct store_dir *store, uint32_t consent, uint32_t f
 	REQUIRE(journal_create(store->journal, &origin, &j, &p) == 0);
 	REQUIRE(journal_append_tenants(j, &tenant, 1) == 0 && journal_append_anchor(j, &anchor) == 0);
 	REQUIRE(journal_append_custody(j, "a reason") == 0 && journal_append_rows(j, &row, 1, 0) == 0);
+	said.journal_id = journal_file_id(j);
 	journal_close(j);
+	CHECK_ROW(custody_import_write(store, &said, &p) == 0, "%s", p.text);
 }
 
 static void imports_name_none(void)

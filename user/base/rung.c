@@ -4,7 +4,10 @@
 #include <string.h>
 #include "rung.h"
 
-#define NEVER_ACCEPTED "close times, connections reset or still waiting before accept(), MPTCP joins"
+/* Items between commas, each shown by tests/kernel/hard.sh; bpf/README.md has the same words. */
+#define ACCEPT_BLIND                                            \
+	"close times, connections that are never accepted, MPTCP joins, " \
+	"accept() calls blocked since before the start"
 
 static const struct {
 	const char *name;
@@ -13,9 +16,9 @@ static const struct {
 } rungs[] = {
 	{ "auto", SEKISHO_RUNG_NONE, "" },
 	{ "set_state", SEKISHO_RUNG_SET_STATE, "" },
-	{ "fexit", SEKISHO_RUNG_FEXIT, NEVER_ACCEPTED },
+	{ "fexit", SEKISHO_RUNG_FEXIT, ACCEPT_BLIND },
 	{ "kretprobe", SEKISHO_RUNG_KRETPROBE,
-	  NEVER_ACCEPTED ", accept() calls blocked before the start or beyond maxactive" },
+	  ACCEPT_BLIND ", accept() calls blocked beyond maxactive" },
 };
 
 const char *rung_name(enum sekisho_rung rung)
