@@ -74,18 +74,38 @@ ALWAYS_INLINE void spread(uint8_t (*tile)[TILE], size_t i, uint64_t v, const siz
 	}
 }
 
-ALWAYS_INLINE uint64_t gather(uint8_t (*tile)[TILE], size_t i, const size_t n)
-{
-	uint64_t v = tile[0][i];
+/*
+ * The way back: rows of a tile are put together 16 at a time, each plane being taken as a vector. Pairs of
+ * vectors are interleaved byte by byte until bytes of one row stand together (a perfect shuffle).
+ */
+#define LANES 16
+typedef uint8_t lanes __attribute__((vector_size(LANES)));
 
-	if (n > 1)
-		v |= (uint64_t)tile[1][i] << 8;
-	if (n > 2)
-		v |= (uint64_t)tile[2][i] << 16 | (uint64_t)tile[3][i] << 24;
-	if (n > 4)
-		v |= (uint64_t)tile[4][i] << 32 | (uint64_t)tile[5][i] << 40 | (uint64_t)tile[6][i] << 48 |
-		     (uint64_t)tile[7][i] << 56;
-	return v;
+ALWAYS_INLINE lanes low_halves(lanes a, lanes b)
+{
+	return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+
+ALWAYS_INLINE lanes high_halves(lanes a, lanes b)
+{
+	return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+
+/* Rows at..at+15 of the tile, one after the other. */
+ALWAYS_INLINE void gather(uint8_t (*tile)[TILE], size_t at, const size_t width, uint8_t *out)
+{
+	lanes v[16], w[16];
+
+	for (size_t b = 0; b < width; b++)
+		memcpy(&v[b], tile[b] + at, LANES);
+	for (size_t apart = width; apart > 1; apart /= 2) {
+		for (size_t b = 0; b < width / 2; b++) {
+			w[2 * b] = low_halves(v[b], v[b + width / 2]);
+			w[2 * b + 1] = high_halves(v[b], v[b + width / 2]);
+		}
+		memcpy(v, w, width * LANES);
+	}
+	memcpy(out, v, width * LANES);
 }
 
 ALWAYS_INLINE void to_planes(const uint8_t *field, size_t count, const size_t width, uint64_t base,
@@ -108,21 +128,26 @@ ALWAYS_INLINE void to_planes(const uint8_t *field, size_t count, const size_t wi
 	}
 }
 
-ALWAYS_INLINE void from_planes(const uint8_t *planes, size_t count, const size_t width, uint64_t base,
-			       uint8_t *field)
+/* `apart`: from a plane to the next. */
+ALWAYS_INLINE void from_planes(const uint8_t *planes, size_t apart, size_t count, const size_t width,
+			       uint64_t base, uint8_t *field)
 {
 	for (size_t at = 0; at < count; at += TILE) {
 		size_t n = count - at < TILE ? count - at : TILE;
-		uint8_t tile[16][TILE];
+		uint8_t tile[16][TILE], rows[16 * TILE];
 
-		for (size_t b = 0; b < width; b++)
-			memcpy(tile[b], planes + b * count + at, n);
+		for (size_t b = 0; b < width; b++) {
+			memcpy(tile[b], planes + b * apart + at, n);
+			memset(tile[b] + n, 0, TILE - n);
+		}
+		for (size_t i = 0; i < TILE; i += LANES)
+			gather(tile, i, width, rows + i * width);
 		for (size_t i = 0; i < n; i++, field += sizeof(struct record)) {
-			uint64_t words[2] = {};
+			uint64_t words[2];
 
-			words[0] = gather(tile, i, width < 8 ? width : 8) + base;
-			if (width > 8)
-				words[1] = gather(tile + 8, i, width - 8);
+			memcpy(words, rows + i * width, width);
+			if (width == 8)
+				words[0] += base;
 			memcpy(field, words, width);
 		}
 	}
@@ -161,13 +186,13 @@ int record_encode(const struct record_column *c, const struct record *rows, size
 	return planes != NULL;
 }
 
-void record_decode(const struct record_column *c, const uint8_t *planes, size_t count,
+void record_decode(const struct record_column *c, const uint8_t *planes, size_t apart, size_t count,
 		   int64_t base, struct record *rows)
 {
 	uint8_t *field = (uint8_t *)rows + c->offset;
 	uint64_t add = c->id == STORE_COLUMN_TIME ? (uint64_t)base : 0;
 
-	FOR_WIDTH(c->width, from_planes(planes, count, W, add, field));
+	FOR_WIDTH(c->width, from_planes(planes, apart, count, W, add, field));
 }
 
 #define ORDER(a, b) \

@@ -35,8 +35,9 @@ const struct record_column *record_column_find(unsigned int id); /* NULL when un
  * `base` is subtracted from the time column. */
 int record_encode(const struct record_column *c, const struct record *rows, size_t count,
 		  int64_t base, struct buffer *out);
-/* Fills the column of `rows` from planes (exactly count * width bytes). */
-void record_decode(const struct record_column *c, const uint8_t *planes, size_t count,
+/* Fills the column of `rows` from planes, of each of which `count` bytes count; the next one begins `apart`
+ * bytes behind the one before. */
+void record_decode(const struct record_column *c, const uint8_t *planes, size_t apart, size_t count,
 		   int64_t base, struct record *rows);
 
 /* Orders for qsort(): by (source, time, ...) and by (time, source, ...); both total over what is stored. */

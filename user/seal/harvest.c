@@ -17,11 +17,13 @@
 #define ROW_BYTES (sizeof(struct row) + 2 * sizeof(uint32_t))
 /* Few endpoints are usual: a small table stays in the cache. */
 #define SLOTS_FIRST 4096u
+/* Rows of a frame that are decoded at a time: they stay in the first cache. */
+#define ROWS_AT_ONCE 256u
 
 struct harvest {
 	struct journal_reader *reader;
 	size_t rows_max, next_frame;
-	struct record *frame; /* JOURNAL_FRAME_ROWS_MAX */
+	struct journal_frame frame;
 	struct row *rows;
 	uint32_t *row_group, *order; /* group of each row; rows by group */
 	size_t row_count, row_capacity;
@@ -38,6 +40,8 @@ struct harvest {
 	/* The row before: its neighbours are mostly alike. */
 	uint32_t last_group;
 	size_t anchor; /* that counted for it */
+	int64_t day_from_ns; /* the day it lies in */
+	int32_t day;
 };
 
 /* From the journal alone, so that a repeated run makes the same ranges. */
@@ -56,10 +60,9 @@ struct harvest *harvest_new(struct journal_reader *r, size_t rows_max)
 		return NULL;
 	h->reader = r;
 	h->rows_max = rows_max ? rows_max : rows_for(r);
-	h->frame = malloc(JOURNAL_FRAME_ROWS_MAX * sizeof(*h->frame));
 	h->slot_count = SLOTS_FIRST;
 	h->slots = calloc(h->slot_count, sizeof(*h->slots));
-	if (!h->frame || !h->slots) {
+	if (!h->slots) {
 		harvest_free(h);
 		return NULL;
 	}
@@ -70,7 +73,7 @@ void harvest_free(struct harvest *h)
 {
 	if (!h)
 		return;
-	free(h->frame);
+	journal_frame_done(&h->frame);
 	free(h->rows);
 	free(h->row_group);
 	free(h->order);
@@ -254,6 +257,15 @@ static bool row_is_sound(const struct row *row, const struct endpoint *e)
 	return !__builtin_sub_overflow(row->time_ns, row->lasted_ns, &opened);
 }
 
+static int32_t day_of(struct harvest *h, int64_t utc_ns)
+{
+	if ((uint64_t)utc_ns - (uint64_t)h->day_from_ns >= (uint64_t)NS_PER_DAY) {
+		h->day = utc_day(utc_ns);
+		h->day_from_ns = h->day * NS_PER_DAY; /* utc_within_days() */
+	}
+	return h->day;
+}
+
 static int take_row(struct harvest *h, struct record *record, struct problem *p)
 {
 	const struct journal_reader *r = h->reader;
@@ -266,7 +278,7 @@ static int take_row(struct harvest *h, struct record *record, struct problem *p)
 	row_from_record(record, 0, row, &endpoint);
 	if (!row_is_sound(row, &endpoint))
 		row->lasted_ns = 0;
-	error = find_group(h, record->tenant, utc_day(record->time_ns), &group);
+	error = find_group(h, record->tenant, day_of(h, record->time_ns), &group);
 	if (error == -ENOENT && r->damaged_bytes)
 		return 0;
 	if (error == -ENOENT)
@@ -282,11 +294,29 @@ static int take_row(struct harvest *h, struct record *record, struct problem *p)
 	return 0;
 }
 
+static int take_rows(struct harvest *h, uint32_t rows, struct problem *p)
+{
+	struct record some[ROWS_AT_ONCE];
+	int error = 0;
+
+	for (uint32_t at = 0; at < rows && !error; at += ROWS_AT_ONCE) {
+		uint32_t n = rows - at < ROWS_AT_ONCE ? rows - at : ROWS_AT_ONCE;
+
+		error = journal_frame_rows(&h->frame, at, n, some);
+		if (error)
+			return problem(p, error, "journal/%s offset %llu: %s", h->reader->name,
+				       (unsigned long long)h->frame.offset, strerror(-error));
+		for (uint32_t i = 0; i < n && !error; i++)
+			error = take_row(h, &some[i], p);
+	}
+	return error;
+}
+
 static int take_frame(struct harvest *h, struct problem *p)
 {
 	struct journal_reader *r = h->reader;
 	const struct journal_row_frame *f = &r->frames[h->next_frame];
-	int error = journal_reader_rows(r, h->next_frame, h->frame);
+	int error = journal_reader_frame(r, h->next_frame, &h->frame);
 
 	if (error)
 		return problem(p, error, "journal/%s offset %llu: %s", r->name,
@@ -294,10 +324,8 @@ static int take_frame(struct harvest *h, struct problem *p)
 	if (reserve_rows(h, h->row_count + f->rows))
 		return problem(p, -ENOMEM, "journal/%s: no memory for %zu rows", r->name,
 			       h->row_count + f->rows);
-	for (uint32_t i = 0; i < f->rows && !error; i++)
-		error = take_row(h, &h->frame[i], p);
 	h->next_frame++;
-	return error;
+	return take_rows(h, f->rows, p);
 }
 
 /* Rows by group, in the journal's order within each. */
