@@ -247,7 +247,7 @@ static void write_segment(const struct segment_section *s, const uint8_t secret[
 	memcpy(h + SEGMENT_AT_TENANT, TENANT, strlen(TENANT));
 	put_le32(h + SEGMENT_AT_CRC, block_crc(42, 0, h, SEGMENT_AT_CRC, h + SEGMENT_AT_SECRET,
 					       size - SEGMENT_AT_SECRET));
-	FUZZ_ASSERT(section_write(s, 42, size, secret, out, NULL) == 0);
+	FUZZ_ASSERT(section_write(NULL, s, 42, size, secret, out, NULL) == 0);
 }
 
 /* One column of one row is another value: no proof may hold for that. */

@@ -14,28 +14,16 @@
 
 /* Most headers are smaller; one read gets them. */
 #define FIRST_READ 4096
+/* A walk reads less of each; that is enough for small sections. */
+#define WALK_READ 512
 /* Least bytes of an entry in the header: bounds the counts that a header may claim. */
 #define INDEX_LEAST_BYTES 3 /* of all but the last one */
 #define CLOCK_LEAST_BYTES 5
 
-/* The checked bytes of a header; facts has place, size, journal and run. */
-static int load_header(struct segment_reader *r, uint64_t offset, struct buffer *h,
-		       struct section *facts)
+/* Prefix of a section at `offset`, of which `left` bytes are there at most; facts has place, size, journal and run. */
+static int parse_prefix(const struct segment_reader *r, const uint8_t *p, uint64_t offset, uint64_t left,
+			struct section *facts)
 {
-	uint64_t left = r->size - offset;
-	size_t n = left < FIRST_READ ? left : FIRST_READ;
-	uint8_t *p;
-	int error;
-
-	*facts = (struct section){ .offset = offset };
-	if (offset > r->size || left < SECTION_PREFIX_BYTES)
-		return -ENODATA;
-	p = buffer_extend(h, n);
-	if (!p)
-		return -ENOMEM;
-	error = fs_pread_all(r->fd, p, n, (off_t)offset);
-	if (error)
-		return error;
 	if (get_le32(p + SECTION_AT_MAGIC) != SECTION_MAGIC ||
 	    get_le32(p + SECTION_AT_PREFIX_CRC) !=
 		    block_crc(r->file_id, offset, NULL, 0, p + SECTION_AT_HEADER_SIZE,
@@ -49,21 +37,47 @@ static int load_header(struct segment_reader *r, uint64_t offset, struct buffer 
 	if (facts->header_bytes < SECTION_PREFIX_BYTES || facts->header_bytes > SECTION_HEADER_MAX)
 		return -EBADMSG;
 	/* The prefix is as it was written: if the file ends before the section, it was cut off. */
-	if (facts->bytes > left)
+	return facts->bytes > left ? -ENODATA : 0;
+}
+
+static int check_header(const struct segment_reader *r, const uint8_t *h, const struct section *facts)
+{
+	return get_le32(h + SECTION_AT_CRC) == block_crc(r->file_id, facts->offset + SECTION_PREFIX_BYTES, NULL, 0,
+							 h + SECTION_PREFIX_BYTES,
+							 facts->header_bytes - SECTION_PREFIX_BYTES) ? 0 : -EBADMSG;
+}
+
+/* The checked bytes of a header, `most` of them read at first. */
+static int load_header(struct segment_reader *r, uint64_t offset, size_t most, struct buffer *h,
+		       struct section *facts)
+{
+	uint64_t left = r->size - offset;
+	size_t n = left < most ? left : most;
+	uint8_t *p;
+	int error;
+
+	*facts = (struct section){ .offset = offset };
+	if (offset > r->size || left < SECTION_PREFIX_BYTES)
 		return -ENODATA;
+	p = buffer_room(h, n);
+	if (!p)
+		return -ENOMEM;
+	error = fs_pread_all(r->fd, p, n, (off_t)offset);
+	if (!error)
+		error = parse_prefix(r, p, offset, left, facts);
+	if (error)
+		return error;
 	if (facts->header_bytes > n) {
-		if (!buffer_extend(h, facts->header_bytes - n))
+		h->size = n;
+		p = buffer_room(h, facts->header_bytes - n);
+		if (!p)
 			return -ENOMEM;
-		error = fs_pread_all(r->fd, h->data + n, facts->header_bytes - n, (off_t)(offset + n));
+		error = fs_pread_all(r->fd, p, facts->header_bytes - n, (off_t)(offset + n));
 		if (error)
 			return error;
 	}
 	h->size = facts->header_bytes;
-	if (get_le32(h->data + SECTION_AT_CRC) !=
-	    block_crc(r->file_id, offset + SECTION_PREFIX_BYTES, NULL, 0,
-		      h->data + SECTION_PREFIX_BYTES, h->size - SECTION_PREFIX_BYTES))
-		return -EBADMSG;
-	return 0;
+	return check_header(r, h->data, facts);
 }
 
 static int parse_times(struct cursor *c, int64_t day_ns, struct section *facts)
@@ -136,7 +150,7 @@ int section_read_facts(struct segment_reader *r, uint64_t offset, struct section
 	struct buffer h = {};
 	struct cursor c;
 	uint8_t flags;
-	int error = load_header(r, offset, &h, ret_facts);
+	int error = load_header(r, offset, WALK_READ, &h, ret_facts);
 
 	if (!error) {
 		cursor_init(&c, h.data, h.size);
@@ -349,11 +363,35 @@ int section_open(struct segment_reader *r, uint64_t offset, struct section_reade
 {
 	struct section_reader *s = calloc(1, sizeof(*s));
 	struct buffer h = {};
-	int error = s ? load_header(r, offset, &h, &s->facts) : -ENOMEM;
+	int error = s ? load_header(r, offset, FIRST_READ, &h, &s->facts) : -ENOMEM;
 
 	if (!error)
 		error = parse_header(r, &h, s);
 	buffer_done(&h);
+	if (error)
+		section_close(s);
+	else
+		*ret_section = s;
+	return error;
+}
+
+int section_open_data(struct segment_reader *r, uint64_t offset, const uint8_t *data, size_t size,
+		      struct section_reader **ret_section)
+{
+	struct section_reader *s = calloc(1, sizeof(*s));
+	struct buffer h = { .data = (uint8_t *)(uintptr_t)data }; /* only read */
+	int error = !s ? -ENOMEM : size < SECTION_PREFIX_BYTES ? -EBADMSG : 0;
+
+	if (!error) {
+		s->facts.offset = offset;
+		error = parse_prefix(r, data, offset, size, &s->facts);
+	}
+	if (!error)
+		error = check_header(r, data, &s->facts);
+	if (!error) {
+		h.size = s->facts.header_bytes;
+		error = parse_header(r, &h, s);
+	}
 	if (error)
 		section_close(s);
 	else
