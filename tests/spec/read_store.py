@@ -29,6 +29,7 @@ COLUMNS = {1: ("time", 8), 2: ("src", 16), 3: ("src_port", 2), 4: ("dst", 16), 5
            7: ("consent", 4), 8: ("rtt_us", 4), 9: ("flags", 4), 10: ("kind", 1), 11: ("protocol", 1),
            12: ("orig_dst", 16), 13: ("orig_dst_port", 2), 14: ("lasted", 8)}
 ADDRESSES = ("src", "dst", "orig_dst")
+V4 = bytes(10) + b"\xff\xff"
 MODULO = 1 << 64
 
 
@@ -122,11 +123,28 @@ def planes(raw, count, width):
     return [raw[i::count] for i in range(count)] if count else []
 
 
+def addresses(raw, count):
+    marks, low = raw[:count], planes(raw[count:5 * count], count, 4)
+    others = marks.count(0)
+    high = iter(planes(raw[5 * count:], others, 12))
+    return [(V4 if mark else next(high)) + rest for mark, rest in zip(marks, low)]
+
+
+def column_bytes(number, raw, count):
+    """How many of the bytes are the column's."""
+    name, width = COLUMNS[number]
+    if name not in ADDRESSES:
+        return count * width
+    if any(mark > 1 for mark in raw[:count]):
+        raise Bad
+    return 5 * count + 12 * raw[:count].count(0)
+
+
 def column_values(number, raw, count, base):
     name, width = COLUMNS[number]
-    values = planes(raw, count, width)
     if name in ADDRESSES:
-        return name, values
+        return name, addresses(raw, count)
+    values = planes(raw, count, width)
     values = [int.from_bytes(v, "little") for v in values]
     if name == "time":
         values = [(v + base) % MODULO for v in values]
@@ -227,7 +245,7 @@ class Journal:
                 continue
             if number not in COLUMNS:
                 raise Bad
-            size = COLUMNS[number][1] * count
+            size = column_bytes(number, raw[at:], count)
             columns[number] = raw[at:at + size]
             at += size
         if at != len(raw):

@@ -88,26 +88,24 @@ int journal_frame_columns(struct journal_frame *f)
 
 	cursor_init(&c, f->raw.data, f->raw.size);
 	for (const struct record_column *col = record_columns; col->id; col++) {
-		f->planes[col->id] = NULL;
+		f->columns_of[col->id].column = NULL;
 		if (!(f->columns & 1u << col->id))
 			continue;
 		unknown &= ~(1u << col->id);
-		f->planes[col->id] = cursor_bytes(&c, (size_t)f->entries * col->width);
-		if (!f->planes[col->id])
+		if (record_planes_read(col, &c, f->entries, &f->columns_of[col->id]))
 			return -EBADMSG;
 	}
 	return !unknown && cursor_left(&c) == 0 ? 0 : -EBADMSG;
 }
 
-int journal_frame_rows(const struct journal_frame *f, uint32_t from, uint32_t count, struct record *rows)
+int journal_frame_next(struct journal_frame *f, uint32_t count, struct record *rows)
 {
 	memset(rows, 0, count * sizeof(*rows));
-	for (const struct record_column *col = record_columns; col->id; col++)
-		if (f->planes[col->id])
-			record_decode(col, f->planes[col->id] + from, f->entries, count,
-				      (int64_t)f->first_boot_ns, rows);
+	for (unsigned int i = 0; i < JOURNAL_COLUMNS; i++)
+		if (f->columns_of[i].column)
+			record_planes_next(&f->columns_of[i], count, (int64_t)f->first_boot_ns, rows);
 	/* A time column that is absent means that all rows are at the base time. */
-	if (!f->planes[STORE_COLUMN_TIME])
+	if (!f->columns_of[STORE_COLUMN_TIME].column)
 		for (uint32_t i = 0; i < count; i++)
 			rows[i].time_ns = (int64_t)f->first_boot_ns;
 	/* A search passes over frames by the times in their header. */

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 #include "base/cursor.h"
-#include "base/record.h"
+#include "base/record_planes.h"
 #include "schema/journal.h"
 #include "schema/store.h"
 
@@ -23,7 +23,7 @@ struct journal_frame {
 	uint32_t entries, raw_bytes, stored_bytes, columns;
 	uint64_t ring_end, first_boot_ns, last_boot_ns;
 	struct buffer stored, raw;
-	const uint8_t *planes[JOURNAL_COLUMNS]; /* of row frames: of each column, NULL when it is absent */
+	struct record_planes columns_of[JOURNAL_COLUMNS]; /* of row frames, by number */
 	struct ZSTD_DCtx_s *zstd;
 };
 void journal_frame_done(struct journal_frame *f);
@@ -39,9 +39,9 @@ int journal_frame_unpack(struct journal_frame *f);
 /* Of a row frame that is unpacked: finds its columns. -EBADMSG when they are not those of a row frame. */
 int journal_frame_columns(struct journal_frame *f);
 /*
- * Then `count` of its rows from the row `from` on (times stay CLOCK_BOOTTIME). Some hundred at a time stay in
- * the cache. -EBADMSG: a time is not one that the frame's header allows.
+ * Then its next `count` rows, of which there are as many (times stay CLOCK_BOOTTIME). Some hundred at a time
+ * stay in the cache. -EBADMSG: a time is not one that the frame's header allows.
  */
-int journal_frame_rows(const struct journal_frame *f, uint32_t from, uint32_t count, struct record *rows);
+int journal_frame_next(struct journal_frame *f, uint32_t count, struct record *rows);
 
 #endif

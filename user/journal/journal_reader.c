@@ -361,7 +361,7 @@ int journal_reader_rows(struct journal_reader *r, size_t i, struct record *rows)
 	int error = journal_reader_frame(r, i, &f);
 
 	if (!error)
-		error = journal_frame_rows(&f, 0, f.entries, rows);
+		error = journal_frame_next(&f, f.entries, rows);
 	journal_frame_done(&f);
 	return error;
 }

@@ -62,7 +62,7 @@ int journal_created(int dir_fd, const char *name, int64_t *ret_utc_ns);
 /* Decodes one row frame into rows[0..frames[i].rows-1] (times stay CLOCK_BOOTTIME). */
 int journal_reader_rows(struct journal_reader *r, size_t i, struct record *rows);
 
-/* The same frame for journal_frame_rows(): room that is kept from frame to frame. */
+/* The same frame for journal_frame_next(): room that is kept from frame to frame. */
 int journal_reader_frame(const struct journal_reader *r, size_t i, struct journal_frame *f);
 
 /* Opaque id of a tenant number, or NULL. */

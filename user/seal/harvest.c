@@ -302,7 +302,7 @@ static int take_rows(struct harvest *h, uint32_t rows, struct problem *p)
 	for (uint32_t at = 0; at < rows && !error; at += ROWS_AT_ONCE) {
 		uint32_t n = rows - at < ROWS_AT_ONCE ? rows - at : ROWS_AT_ONCE;
 
-		error = journal_frame_rows(&h->frame, at, n, some);
+		error = journal_frame_next(&h->frame, n, some);
 		if (error)
 			return problem(p, error, "journal/%s offset %llu: %s", h->reader->name,
 				       (unsigned long long)h->frame.offset, strerror(-error));
