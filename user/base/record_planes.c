@@ -209,28 +209,36 @@ static void addrs_to_planes(const uint8_t *field, size_t count, struct buffer *o
 	out->size += count * (1 + LOW_BYTES) + others * HIGH_BYTES;
 }
 
-/* At most a tile. The high bytes are the next ones of those that have some. */
+/* At most a tile. The high bytes are the next ones of those that have some; how many have is returned. */
 static size_t addrs_from_planes(const uint8_t *marks, const uint8_t *low, size_t apart, size_t n,
 				const uint8_t *high, size_t others, uint8_t *field)
 {
-	static const uint8_t v4_high[HIGH_BYTES] = { [10] = 0xff, [11] = 0xff };
-	uint8_t tile[ADDR_BYTES][TILE], lows[LOW_BYTES * TILE], highs[ADDR_BYTES * TILE];
-	size_t taken = 0, used = 0;
+	uint8_t tile[ADDR_BYTES][TILE], rows[ADDR_BYTES * TILE], places[TILE];
+	size_t taken = 0;
 
-	for (size_t i = 0; i < n; i++)
-		taken += !marks[i];
 	load_tile(tile, low, apart, n, LOW_BYTES);
 	for (size_t i = 0; i < TILE; i += LANES)
-		gather(tile, i, LOW_BYTES, lows + i * LOW_BYTES);
+		gather(tile, i, LOW_BYTES, rows + i * LOW_BYTES);
+	/* All as if they were IPv4, then the upper bytes of those that are not: few branches to foresee. */
+	for (size_t i = 0; i < n; i++) {
+		const uint64_t zero = 0;
+		uint64_t mapped = 0;
+
+		memcpy((uint8_t *)&mapped + LOW_BYTES, rows + i * LOW_BYTES, LOW_BYTES);
+		mapped |= UINT64_C(0xffff) << 16;
+		memcpy(field + i * sizeof(struct record), &zero, sizeof(zero));
+		memcpy(field + i * sizeof(struct record) + sizeof(zero), &mapped, sizeof(mapped));
+		places[taken] = (uint8_t)i;
+		taken += !marks[i];
+	}
+	if (!taken)
+		return 0;
 	load_tile(tile, high, others, taken, HIGH_BYTES);
 	memset(tile + HIGH_BYTES, 0, (ADDR_BYTES - HIGH_BYTES) * TILE);
 	for (size_t i = 0; i < taken; i += LANES)
-		gather(tile, i, ADDR_BYTES, highs + i * ADDR_BYTES);
-	for (size_t i = 0; i < n; i++, field += sizeof(struct record)) {
-		memcpy(field, marks[i] ? v4_high : highs + used * ADDR_BYTES, HIGH_BYTES);
-		memcpy(field + HIGH_BYTES, lows + i * LOW_BYTES, LOW_BYTES);
-		used += !marks[i];
-	}
+		gather(tile, i, ADDR_BYTES, rows + i * ADDR_BYTES);
+	for (size_t i = 0; i < taken; i++)
+		memcpy(field + places[i] * sizeof(struct record), rows + i * ADDR_BYTES, HIGH_BYTES);
 	return taken;
 }
 

@@ -131,16 +131,19 @@ static int grow_slots(struct harvest *h)
 	return 0;
 }
 
-/* guess: some endpoint's index. */
-static int intern(struct harvest *h, const struct endpoint *e, uint32_t guess, uint32_t *ret_index)
+/* guess: some endpoint's index. A row's endpoint is put together only when it is another one. */
+static int intern(struct harvest *h, const struct record *record, uint32_t guess, uint32_t *ret_index)
 {
+	struct endpoint e;
+	struct row ignored;
 	uint32_t slot;
 
-	if (guess < h->endpoint_count && !memcmp(&h->endpoints[guess], e, sizeof(*e))) {
+	if (guess < h->endpoint_count && endpoint_is_of(&h->endpoints[guess], record)) {
 		*ret_index = guess;
 		return 0;
 	}
-	slot = find_slot(h, e);
+	row_from_record(record, 0, &ignored, &e);
+	slot = find_slot(h, &e);
 	if (h->slots[slot]) {
 		*ret_index = h->slots[slot] - 1;
 		return 0;
@@ -148,11 +151,11 @@ static int intern(struct harvest *h, const struct endpoint *e, uint32_t guess, u
 	if (h->endpoint_count * 2 >= h->slot_count) {
 		if (grow_slots(h))
 			return -ENOMEM;
-		slot = find_slot(h, e);
+		slot = find_slot(h, &e);
 	}
 	if (ARRAY_RESERVE(h->endpoints, h->endpoint_count, h->endpoint_capacity))
 		return -ENOMEM;
-	h->endpoints[h->endpoint_count] = *e;
+	h->endpoints[h->endpoint_count] = e;
 	*ret_index = (uint32_t)h->endpoint_count++;
 	h->slots[slot] = *ret_index + 1;
 	return 0;
@@ -264,13 +267,14 @@ static struct row *add_row(struct harvest *h, struct harvest_group *g)
 }
 
 /* Only a close row lasted. A lasted_ns that reaches before time would have no opening. */
-static bool row_is_sound(const struct row *row, const struct endpoint *e)
+static bool record_is_sound(const struct record *r)
 {
 	int64_t opened;
 
-	if (row->lasted_ns < 0 || (row->lasted_ns && e->kind != SEKISHO_KIND_CLOSE))
-		return false;
-	return !__builtin_sub_overflow(row->time_ns, row->lasted_ns, &opened);
+	if (!r->lasted_ns)
+		return true;
+	return r->lasted_ns > 0 && r->kind == SEKISHO_KIND_CLOSE &&
+	       !__builtin_sub_overflow(r->time_ns, r->lasted_ns, &opened);
 }
 
 static int32_t day_of(struct harvest *h, int64_t utc_ns)
@@ -283,18 +287,17 @@ static int32_t day_of(struct harvest *h, int64_t utc_ns)
 }
 
 /* Which of the group's guesses: those to one port of one address have the same. */
-static uint32_t *guess_of(struct harvest_group *g, const struct endpoint *e)
+static uint32_t *guess_of(struct harvest_group *g, const struct record *r)
 {
-	return &g->guesses[(e->dst.bytes[15] ^ e->dst_port ^ e->kind) & (HARVEST_GUESSES - 1)];
+	return &g->guesses[(r->dst.bytes[15] ^ r->dst_port ^ r->kind) & (HARVEST_GUESSES - 1)];
 }
 
 static int take_row(struct harvest *h, struct record *record, struct problem *p)
 {
 	const struct journal_reader *r = h->reader;
 	struct harvest_group *g;
-	struct endpoint endpoint;
 	uint32_t group, *guess;
-	struct row row, *place;
+	struct row *row;
 	int error;
 
 	record->time_ns = utc_within_days(to_utc(h, (uint64_t)record->time_ns));
@@ -307,16 +310,18 @@ static int take_row(struct harvest *h, struct record *record, struct problem *p)
 	if (error)
 		return problem(p, error, "journal/%s: out of memory", r->name);
 	g = &h->groups[group];
-	row_from_record(record, 0, &row, &endpoint);
-	if (!row_is_sound(&row, &endpoint))
-		row.lasted_ns = 0;
-	guess = guess_of(g, &endpoint);
-	error = intern(h, &endpoint, *guess, guess);
-	place = error ? NULL : add_row(h, g);
-	if (!place)
+	guess = guess_of(g, record);
+	error = intern(h, record, *guess, guess);
+	row = error ? NULL : add_row(h, g);
+	if (!row)
 		return problem(p, -ENOMEM, "journal/%s: out of memory", r->name);
-	row.endpoint = *guess;
-	*place = row;
+	row->time_ns = record->time_ns;
+	row->lasted_ns = record_is_sound(record) ? record->lasted_ns : 0;
+	row->src = record->src;
+	row->endpoint = *guess;
+	row->src_port = record->src_port;
+	row->rtt = rtt_code(record->rtt_us);
+	row->zero = 0;
 	return 0;
 }
 

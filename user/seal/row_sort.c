@@ -13,6 +13,7 @@
 /* Runs of one source that are out of order: short ones are sorted by insertion. */
 #define INSERTION_MAX 24
 #define AHEAD 24
+#define FAR_AHEAD 64 /* of rows that nobody has looked at for long */
 #define V6_RUN 8
 
 struct v4_key {
@@ -209,8 +210,8 @@ int row_sort(struct row_sorter *s, const struct row *rows, const uint32_t *index
 	for (size_t i = 0; i < count; i++) {
 		const struct row *r = &rows[index[i]];
 
-		if (i + AHEAD < count)
-			__builtin_prefetch(&rows[index[i + AHEAD]].src);
+		if (i + FAR_AHEAD < count)
+			__builtin_prefetch(&rows[index[i + FAR_AHEAD]].src);
 		if (addr_is_v4(&r->src))
 			v4[n4++] = (struct v4_key){ (uint32_t)be64(r->src.bytes + 8), index[i] };
 		else

@@ -56,4 +56,13 @@ static inline void row_from_record(const struct record *record, uint32_t endpoin
 	};
 }
 
+/* Whether it is this endpoint: from the fields, which may have been written just before. */
+static inline bool endpoint_is_of(const struct endpoint *e, const struct record *record)
+{
+	return !memcmp(&e->dst, &record->dst, sizeof(e->dst)) && e->dst_port == record->dst_port &&
+	       e->consent == record->consent && e->flags == record->flags && e->kind == record->kind &&
+	       e->protocol == record->protocol && e->orig_dst_port == record->orig_dst_port &&
+	       !memcmp(&e->orig_dst, &record->orig_dst, sizeof(e->orig_dst));
+}
+
 #endif
