@@ -288,7 +288,8 @@ size_t block_writer_put(struct block_writer *w, const struct block_plan *plan, u
 {
 	struct sink s = { .w = w, .bits = { .at = at } };
 
-	bits_put(&s.bits, plan->sources - 1, 7);
+	if (plan->rows > 1)
+		bits_put(&s.bits, plan->sources - 1, 7);
 	walk(&s, true, plan);
 	bits_end(&s.bits);
 	return (size_t)(s.bits.at - at);

@@ -11,6 +11,7 @@
 #include "endpoint_list.h"
 #include "merkle.h"
 #include "schema/event.h"
+#include "section_prefix.h"
 #include "section_writer.h"
 
 /* Clock pieces are kept when a row lies in one of this many parts of the section's time. */
@@ -33,7 +34,7 @@ struct section_room {
 	uint32_t *uses; /* rows of each endpoint; all zero between sections */
 	bool *is_close;
 	size_t endpoint_capacity;
-	struct buffer tables, lists, index, body;
+	struct buffer tables, lists, index, rest, body;
 	struct merkle merkle;
 };
 
@@ -63,6 +64,7 @@ void section_room_free(struct section_room *d)
 	buffer_done(&d->tables);
 	buffer_done(&d->lists);
 	buffer_done(&d->index);
+	buffer_done(&d->rest);
 	buffer_done(&d->body);
 	free(d);
 }
@@ -98,8 +100,10 @@ static int begin(struct section_room *d, const struct segment_section *s)
 	buffer_clear(&d->tables);
 	buffer_clear(&d->lists);
 	buffer_clear(&d->index);
+	buffer_clear(&d->rest);
 	buffer_clear(&d->body);
-	return s->row_count > SECTION_ROWS_MAX ? -EINVAL : reserve_endpoints(d, s->endpoint_count);
+	return s->row_count > SECTION_ROWS_MAX || s->run > SECTION_RUN_MAX || s->rung > SECTION_RUNG_MAX ?
+		       -EINVAL : reserve_endpoints(d, s->endpoint_count);
 }
 
 static void end(struct section_room *d)
@@ -237,8 +241,9 @@ static void write_index(struct section_room *d)
 
 	while (v4 < d->plan_count && d->plans[v4].v4)
 		v4++;
-	buffer_varint(&d->index, v4);
-	buffer_varint(&d->index, d->plan_count - v4);
+	buffer_varint(&d->index, (uint64_t)d->plan_count * 2 + (v4 < d->plan_count));
+	if (v4 < d->plan_count)
+		buffer_varint(&d->index, v4);
 	for (uint32_t i = 0; i < d->plan_count; i++) {
 		const uint8_t *src = d->s->rows[d->plans[i].first_row].src.bytes;
 		uint64_t key = d->plans[i].v4 ? be64_at(src + 8) & 0xffffffffu : be64_at(src);
@@ -316,6 +321,8 @@ static void write_clock(const struct section_room *d, struct buffer *out)
 	unsigned int shift = 0;
 	int64_t utc = d->first_ns;
 	struct buffer pieces = {};
+	size_t head = 0, tail = 0;
+	bool whole = true; /* it runs from the first row to the last */
 
 	while (span >> shift >= CLOCK_SLOTS)
 		shift++;
@@ -329,15 +336,25 @@ static void write_clock(const struct section_room *d, struct buffer *out)
 		c = cut_piece(d, &clock->list[i]);
 		length = c.boot_to - c.boot_from;
 		buffer_varint(&pieces, c.boot_from - boot);
+		head = pieces.size;
 		buffer_zigzag(&pieces, (int64_t)(length - span));
 		buffer_zigzag(&pieces, (int64_t)((uint64_t)c.utc_from - (uint64_t)utc));
+		tail = pieces.size;
+		whole &= length == span && c.utc_from == utc;
 		buffer_u8(&pieces, error_code(c.max_error_ns));
 		buffer_varint(&pieces, c.status);
 		boot = c.boot_to;
 		utc = (int64_t)((uint64_t)c.utc_from + length);
 		kept++;
 	}
-	buffer_varint(out, kept);
+	/* A single piece that says no more than the rows' times is said without these. */
+	if (kept == 1 && whole && buffer_ok(&pieces)) {
+		memmove(pieces.data + head, pieces.data + tail, pieces.size - tail);
+		pieces.size -= tail - head;
+		buffer_varint(out, 1);
+	} else {
+		buffer_varint(out, kept ? kept + 1 : 0);
+	}
 	buffer_bytes(out, pieces.data, pieces.size);
 	if (!buffer_ok(&pieces))
 		out->failed = true;
@@ -362,16 +379,15 @@ static void write_facts(const struct section_room *d, struct buffer *out)
 
 	buffer_varint(out, s->row_count);
 	buffer_varint(out, s->tenant);
-	buffer_u8(out, s->rung);
-	buffer_u8(out, (uint8_t)((d->coder.has_rtt ? SECTION_FLAG_RTT : 0) |
+	buffer_u8(out, (uint8_t)(s->rung << SECTION_RUNG_SHIFT | (d->coder.has_rtt ? SECTION_FLAG_RTT : 0) |
 				 (s->custody ? SECTION_FLAG_CUSTODY : 0) | (gaps ? SECTION_FLAG_GAPS : 0) |
 				 (d->has_close ? SECTION_FLAG_CLOSE : 0)));
 	buffer_zigzag(out, from_s);
 	buffer_zigzag(out, to_s - from_s);
-	buffer_zigzag(out, seconds_of_day(s, utc_now_ns()) - to_s);
 	if (s->row_count) {
 		buffer_varint(out, (uint64_t)(d->first_ns - day_ns));
-		buffer_varint(out, (uint64_t)(d->last_ns - d->first_ns));
+		if (s->row_count > 1)
+			buffer_varint(out, (uint64_t)(d->last_ns - d->first_ns));
 		if (d->has_close)
 			buffer_varint(out, (uint64_t)d->first_ns - (uint64_t)d->opened_ns);
 	}
@@ -386,41 +402,48 @@ static void write_facts(const struct section_room *d, struct buffer *out)
 	}
 }
 
-/* Prefix, facts, clock, endpoints, tables, index; the checksums are filled in when all is there. */
-static int write_header(struct section_room *d, uint64_t file_id, uint64_t offset,
-			const uint8_t root[static 32], struct buffer *out)
+/* Facts, clock, endpoints, tables, index: what stands behind the prefix. */
+static int write_rest(struct section_room *d)
 {
-	size_t begin = out->size;
-	uint8_t *h = buffer_extend(out, SECTION_PREFIX_BYTES);
-	size_t size;
+	struct buffer *out = &d->rest;
 
-	if (!h)
-		return -ENOMEM;
 	write_facts(d, out);
 	if (d->s->row_count) {
 		write_clock(d, out);
-		endpoint_list_write(d->s->endpoints, d->order, d->coder.endpoint_count, out);
+		endpoint_list_write(d->s->endpoints, d->order, d->coder.endpoint_count, d->s->tenant, out);
 		buffer_bytes(out, d->tables.data, d->tables.size);
 		buffer_bytes(out, d->index.data, d->index.size);
 	}
-	size = out->size - begin;
 	if (!buffer_ok(out) || !buffer_ok(&d->tables) || !buffer_ok(&d->index))
 		return -ENOMEM;
-	if (size > SECTION_HEADER_MAX)
-		return -EINVAL;
-	h = out->data + begin;
+	return out->size <= SECTION_HEADER_MAX - SECTION_LONG_PREFIX_BYTES ? 0 : -EINVAL;
+}
+
+static int write_header(struct section_room *d, uint64_t file_id, uint64_t offset,
+			const uint8_t root[static 32], struct buffer *out)
+{
+	int error = write_rest(d);
+	bool is_long = d->rest.size + SECTION_PREFIX_BYTES >= SECTION_SIZE_LONG || d->body.size >= SECTION_SIZE_LONG;
+	uint32_t prefix = is_long ? SECTION_LONG_PREFIX_BYTES : SECTION_PREFIX_BYTES;
+	uint32_t size = prefix + (uint32_t)d->rest.size;
+	uint8_t *h = error ? NULL : buffer_room(out, size);
+
+	if (!h)
+		return error ? error : -ENOMEM;
 	put_le32(h + SECTION_AT_MAGIC, SECTION_MAGIC);
-	put_le32(h + SECTION_AT_HEADER_SIZE, (uint32_t)size);
-	put_le32(h + SECTION_AT_BODY_SIZE, (uint32_t)d->body.size);
+	put_le16(h + SECTION_AT_HEADER_SIZE, is_long ? SECTION_SIZE_LONG : (uint16_t)size);
+	put_le16(h + SECTION_AT_BODY_SIZE, is_long ? SECTION_SIZE_LONG : (uint16_t)d->body.size);
+	put_le16(h + SECTION_AT_RUN, (uint16_t)d->s->run);
 	put_le64(h + SECTION_AT_JOURNAL_ID, d->s->journal_id);
-	put_le32(h + SECTION_AT_RUN, d->s->run);
-	put_le32(h + SECTION_AT_CRC,
-		 block_crc(file_id, offset + SECTION_PREFIX_BYTES, NULL, 0, h + SECTION_PREFIX_BYTES,
-			   size - SECTION_PREFIX_BYTES));
 	memcpy(h + SECTION_AT_ROOT, root, 32);
-	put_le32(h + SECTION_AT_PREFIX_CRC,
-		 block_crc(file_id, offset, NULL, 0, h + SECTION_AT_HEADER_SIZE,
-			   SECTION_PREFIX_BYTES - SECTION_AT_HEADER_SIZE));
+	if (is_long) {
+		put_le32(h + SECTION_LONG_AT_HEADER_SIZE, size);
+		put_le32(h + SECTION_LONG_AT_BODY_SIZE, (uint32_t)d->body.size);
+	}
+	memcpy(h + prefix, d->rest.data, d->rest.size);
+	put_le16(h + SECTION_AT_CHECK, section_prefix_check(h, file_id, offset));
+	put_le32(h + SECTION_AT_CRC, section_prefix_crc(h, size, file_id, offset));
+	out->size += size;
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "base/array.h"
 #include "base/block.h"
 #include "base/fs.h"
+#include "section_prefix.h"
 #include "section_reader.h"
 #include "section_writer.h"
 #include "segment.h"
@@ -410,7 +411,7 @@ static int write_section(struct segment_batch *b, const struct segment_section *
 		.offset = offset,
 		.bytes = out->size - (offset - f->size),
 		.part = f->part,
-		.header_bytes = get_le32(out->data + (offset - f->size) + SECTION_AT_HEADER_SIZE),
+		.header_bytes = section_prefix_header_size(out->data + (offset - f->size)),
 		.fd = f->fd,
 		.data = out->data + (offset - f->size),
 	};
