@@ -538,6 +538,18 @@ class Block:
             row["rtt_us"] = rtt_us(code)
 
 
+def section_checks(data, at, file_id):
+    """3.2: what SECTION_AT_CHECK and SECTION_AT_CRC of the section there have to be."""
+    header_size, = struct.unpack_from("<H", data, at + 6)
+    prefix = 64 if header_size == 65535 else 56
+    if prefix == 64:
+        header_size, = struct.unpack_from("<I", data, at + 56)
+    whole = checksum(file_id, at, data[at + 6:at + 12] + data[at + 16:at + prefix])
+    check = whole >> 16 ^ whole & 0xffff
+    start = data[at:at + 4] + struct.pack("<H", check) + data[at + 6:at + 12]
+    return check, checksum(file_id, at, start + data[at + 16:at + header_size])
+
+
 class Section:
     """3.2 and 3.10. rest=False: the facts alone, which is what walking needs."""
 
