@@ -203,9 +203,9 @@ static void cook(struct recipe *r, struct segment_section *s, struct gaps *gaps,
 	s->day = days[options & 7];
 	r->day_ns = s->day * NS_PER_DAY;
 	s->journal_id = take(r, 8);
-	s->run = (uint32_t)take(r, 4);
+	s->run = (uint32_t)take(r, 4) & SECTION_RUN_MAX;
 	s->tenant = (uint32_t)take(r, 4);
-	s->rung = cursor_u8(&r->c);
+	s->rung = cursor_u8(&r->c) & SECTION_RUNG_MAX;
 	s->span_from_ns = options & 32 ? INT64_MIN : r->day_ns;
 	s->span_to_ns = options & 32 ? INT64_MAX : r->day_ns + (int64_t)take(r, 5);
 	if (options & 8) {

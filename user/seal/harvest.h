@@ -20,7 +20,7 @@
 /* A journal of many small frames has an index that takes from the rows' room; these are always had. */
 #define HARVEST_ROWS_MIN 500000
 
-#define HARVEST_GUESSES 4
+#define HARVEST_GUESSES 8
 
 struct harvest_group {
 	uint32_t tenant;
