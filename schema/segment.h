@@ -29,17 +29,25 @@ enum segment_header_at {
 
 #define SECTION_MAGIC 0x43534b53u /* "SKSC" */
 
-/* Then facts, tables and index of variable length up to SECTION_AT_HEADER_SIZE, then the blocks. */
+/* Then facts, tables and index of variable length up to the header's size, then the blocks. */
 enum section_header_at {
 	SECTION_AT_MAGIC = 0, /* u32 */
-	SECTION_AT_PREFIX_CRC = 4, /* u32 over file id, offset and bytes 8 to 63 */
-	SECTION_AT_HEADER_SIZE = 8, /* u32: the blocks start here */
-	SECTION_AT_BODY_SIZE = 12, /* u32: bytes of all blocks */
+	SECTION_AT_CHECK = 4, /* u16: of the prefix, but for magic, check and checksum */
+	SECTION_AT_HEADER_SIZE = 6, /* u16: the blocks start here; SECTION_SIZE_LONG: see below */
+	SECTION_AT_BODY_SIZE = 8, /* u16: bytes of all blocks; likewise */
+	SECTION_AT_RUN = 10, /* u16: ordinal among that journal's sections of this tenant and day */
+	SECTION_AT_CRC = 12, /* u32 over file id, offset, bytes 0 to 11, and from 16 to the end of the header */
 	SECTION_AT_JOURNAL_ID = 16, /* u64: file id of the journal it was sealed from */
-	SECTION_AT_RUN = 24, /* u32: ordinal among that journal's sections of this tenant and day */
-	SECTION_AT_CRC = 28, /* u32 over file id, offset + 64 and the rest of the header */
-	SECTION_AT_ROOT = 32, /* 32 bytes: Merkle root over the rows; zero without rows */
-	SECTION_PREFIX_BYTES = 64,
+	SECTION_AT_ROOT = 24, /* 32 bytes: Merkle root over the rows; zero without rows */
+	SECTION_PREFIX_BYTES = 56,
+};
+
+/* Both sizes are this when one of them does not fit: the prefix has eight bytes more. */
+#define SECTION_SIZE_LONG 65535
+enum section_long_at {
+	SECTION_LONG_AT_HEADER_SIZE = 56, /* u32 */
+	SECTION_LONG_AT_BODY_SIZE = 60, /* u32 */
+	SECTION_LONG_PREFIX_BYTES = 64,
 };
 
 enum section_flag {
@@ -49,12 +57,14 @@ enum section_flag {
 	SECTION_FLAG_CLOSE = 1 << 3, /* some row is of kind CLOSE */
 };
 #define SECTION_FLAGS_KNOWN 15 /* unknown ones: refuse */
+#define SECTION_RUNG_SHIFT 4 /* the hook that recorded stands above the flags */
+#define SECTION_RUNG_MAX 7
 
 enum section_endpoint_flag {
 	ENDPOINT_FLAG_V6 = 1 << 0, /* 16 bytes of destination address, else 4 */
 	ENDPOINT_FLAG_ORIG_DST = 1 << 1, /* original destination: 16 bytes and port */
 	ENDPOINT_FLAG_SAME_DST = 1 << 2, /* the destination address is that of an earlier endpoint, whose number follows */
-	ENDPOINT_FLAG_LIKE = 1 << 3, /* kind, protocol, flags and consent are those of the endpoint before */
+	ENDPOINT_FLAG_LIKE = 1 << 3, /* kind, protocol, flags and consent are those of the endpoint before, or the usual ones */
 };
 #define ENDPOINT_FLAGS_KNOWN 15
 
@@ -74,6 +84,7 @@ enum segment_trailer_at {
 
 /* Bounds that a reader enforces before it allocates. */
 #define SECTION_ROWS_MAX (1u << 20)
+#define SECTION_RUN_MAX 65535
 #define SECTION_ENDPOINTS_MAX 65536
 #define SECTION_HEADER_MAX (16u << 20)
 #define SECTION_CUSTODY_MAX 1024

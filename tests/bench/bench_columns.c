@@ -162,7 +162,7 @@ static void account_section(struct segment_reader *r, const struct section *s, v
 
 	read_rows(r, section, &rows);
 	again = written(r, section, rows.list, rows.count);
-	if (section_write(&again, r->file_id, s->offset, r->secret, &out, &report))
+	if (section_write(NULL, &again, r->file_id, s->offset, r->secret, &out, &report))
 		bench_die("%s: a section cannot be written again", r->name);
 	/* All but the hour of sealing and the checksums over it. */
 	if (fs_pread_all(r->fd, stored, s->bytes, (off_t)s->offset) || out.size != s->bytes ||
@@ -209,7 +209,7 @@ static void tiny_section(struct segment_reader *r, const struct section *s, void
 	section = open_section(r, s);
 	read_rows(r, section, &rows);
 	small = written(r, section, rows.list, tiny->rows);
-	if (section_write(&small, r->file_id, s->offset, r->secret, &out, &report))
+	if (section_write(NULL, &small, r->file_id, s->offset, r->secret, &out, &report))
 		bench_die("%s: a tiny section cannot be written", r->name);
 	for (unsigned int t = 0; t < CODING_TABLES; t++)
 		bits += (double)report.symbol_bits[t] + (double)report.extra_bits[t];

@@ -20,8 +20,9 @@ static const size_t append_rows[APPENDS] = { 1000, 8192, 65536 };
 struct kind { /* with or without round-trip times */
 	char journals[512], store[512];
 	uint64_t checksum;
-	struct bench_usage journal_usage, usage, segments;
-	double cpu[ROUNDS_MAX], wall[ROUNDS_MAX], decode_rate;
+	struct bench_usage journal_usage, usage, segments, catalogs;
+	double cpu[ROUNDS_MAX], wall[ROUNDS_MAX], decode_rate, close_cpu;
+	uint64_t open_bytes; /* of the catalogs before the days were closed */
 	uint64_t peak_kib;
 	struct bench_columns columns;
 };
@@ -143,6 +144,20 @@ static void seal(struct run *run, struct kind *kind, unsigned int round)
 	kind->wall[round] = child.wall;
 }
 
+/* As a node's days are once they are over: with trailers, and one catalog for each, made in one piece. */
+static void close_days(struct run *run, struct kind *kind)
+{
+	char *argv[] = { "/proc/self/exe", "--close", kind->store, NULL }, catalog[600];
+	struct bench_child child;
+	const char *at = child.out;
+
+	snprintf(catalog, sizeof(catalog), "%s/catalog", kind->store);
+	kind->open_bytes = bench_usage(catalog, NULL).bytes;
+	if (bench_run(argv, &child) || read_number(&at) != run->set->mix.days)
+		bench_die("not all days of %s could be closed", kind->store);
+	kind->close_cpu = child.cpu;
+}
+
 /* What is compared takes turns, so that a busy neighbour disturbs all alike. */
 static void run_rounds(struct run *run)
 {
@@ -168,15 +183,17 @@ static void read_back(struct run *run, struct kind *kind)
 {
 	struct bench_columns decoded = {};
 	double cpu = bench_decode(kind->store, &decoded);
-	char segments[600];
+	char path[600];
 
 	kind->decode_rate = (double)decoded.rows / cpu;
 	if (decoded.rows != run->rows || decoded.checksum != kind->checksum)
 		bench_die("%s does not hold the rows that were made", kind->store);
 	bench_account(kind->store, &kind->columns);
 	kind->usage = bench_usage(kind->store, NULL);
-	snprintf(segments, sizeof(segments), "%s/segments", kind->store);
-	kind->segments = bench_usage(segments, ".sks");
+	snprintf(path, sizeof(path), "%s/segments", kind->store);
+	kind->segments = bench_usage(path, ".sks");
+	snprintf(path, sizeof(path), "%s/catalog", kind->store);
+	kind->catalogs = bench_usage(path, NULL);
 }
 
 static void size_line(struct run *run, const char *name, double bytes, double floor_bits, const char *note)
@@ -195,7 +212,8 @@ static void size_line(struct run *run, const char *name, double bytes, double fl
 static void show_sizes(struct run *run)
 {
 	const struct bench_columns *c = &run->rtt.columns;
-	double bare_floor = 0, other = (double)run->rtt.usage.bytes - (double)run->rtt.segments.bytes;
+	double bare_floor = 0, catalogs = (double)run->rtt.catalogs.bytes;
+	double other = (double)run->rtt.usage.bytes - (double)run->rtt.segments.bytes - catalogs;
 	double file_headers = (double)run->rtt.segments.bytes - (double)(c->table_bytes + c->index_bytes +
 									    c->header_bytes + c->crc_bytes);
 	char note[96];
@@ -221,7 +239,10 @@ static void show_sizes(struct run *run)
 	size_line(run, "checksums of blocks", (double)c->crc_bytes, 0, "of which");
 	snprintf(note, sizeof(note), "of which; begun and rounded bytes of blocks too");
 	size_line(run, "headers of files", file_headers, 0, note);
-	size_line(run, "catalog and other files", other, 0, "of which");
+	snprintf(note, sizeof(note), "of which; %.3f before the days were closed",
+		 (double)run->rtt.open_bytes / (double)run->rows);
+	size_line(run, "day catalogs", catalogs, 0, note);
+	size_line(run, "ledgers and keys", other, 0, "of which");
 	size_line(run, "independent columns, order of time", run->floor.time_order_bits / 8 * (double)run->rows, 0,
 		  "for reference: entropy, first day");
 }
@@ -279,6 +300,10 @@ static void show_rates(struct run *run)
 	bench_table_cell(run->table, "%.2f bytes/record", (double)run->zstd_bytes / (double)run->first_rows);
 	show_seal(run, &run->bare, "seal", zstd_rate);
 	show_seal(run, &run->rtt, "seal with round-trip times", zstd_rate);
+	bench_table_label(run->table, "close the days: trailers, catalogs");
+	bench_table_cell(run->table, "%.2f M", (double)run->rows / 1e6 / run->bare.close_cpu);
+	bench_table_cell(run->table, "%s", "");
+	bench_table_cell(run->table, "once a day, ten minutes after its end");
 	bench_table_label(run->table, "decode every row");
 	bench_table_cell(run->table, "%.2f M", run->bare.decode_rate / 1e6);
 	bench_table_cell(run->table, "%s", "");
@@ -309,6 +334,8 @@ void bench_set_run(const char *dir, const struct bench_set *set)
 	run->table = bench_table_new(title);
 	make_data(run);
 	run_rounds(run);
+	close_days(run, &run->bare);
+	close_days(run, &run->rtt);
 	read_back(run, &run->bare);
 	read_back(run, &run->rtt);
 	show_sizes(run);

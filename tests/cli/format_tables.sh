@@ -16,7 +16,7 @@ CHANGES=(
 	'changed_offset|s/^| 24 | 8 | `JOURNAL_AT_FILE_ID`/| 25 | 8 | `JOURNAL_AT_FILE_ID`/|JOURNAL_AT_FILE_ID at offset 25'
 	'changed_size|s/^| 8 | 4 | `FRAME_AT_ENTRIES`/| 8 | 2 | `FRAME_AT_ENTRIES`/|gives FRAME_AT_ENTRIES 2 bytes, the header 4'
 	'hole|s/^| 16 | 4 | `FRAME_AT_STORED_BYTES`/| 16 | 3 | `FRAME_AT_STORED_BYTES`/|FRAME_AT_COLUMNS at 20, but the row before ends at 19'
-	'removed_row|/`SECTION_AT_RUN`/d|does not have SECTION_AT_RUN = 24'
+	'removed_row|/`SECTION_AT_RUN`/d|does not have SECTION_AT_RUN = 10'
 	'changed_value|s/^| 7 | `STORE_GAP_DAMAGED`/| 9 | `STORE_GAP_DAMAGED`/|STORE_GAP_DAMAGED = 9'
 	'changed_width|s/^| 8 | `STORE_COLUMN_RTT_US` | 4/| 8 | `STORE_COLUMN_RTT_US` | 2/|widths'
 	'changed_limit|s/^| 65536 /| 65535 /|JOURNAL_FRAME_ROWS_MAX = 65535'
@@ -52,7 +52,7 @@ notices() { # NAME FILE SED-SCRIPT PATTERN
 	out_has "$4"
 }
 notices header_offset schema/journal.h 's/JOURNAL_AT_RING_ID = 32/JOURNAL_AT_RING_ID = 36/' 'JOURNAL_AT_RING_ID at offset 32'
-notices header_comment schema/segment.h 's/SECTION_AT_RUN = 24, \/\* u32/SECTION_AT_RUN = 24, \/* u16/' 'SECTION_AT_RUN'
+notices header_comment schema/segment.h 's/SECTION_AT_RUN = 10, \/\* u16/SECTION_AT_RUN = 10, \/* u32/' 'SECTION_AT_RUN'
 notices new_field_and_magic schema/segment.h 's/\tSEGMENT_AT_PART = 32/\tSEGMENT_AT_NEW = 33,\n&/; s/"SEKISHOS"/"SEKISHOT"/' \
 	'does not have SEGMENT_AT_NEW = 33'
 out_has '^SEGMENT_MAGIC is SEKISHOT'

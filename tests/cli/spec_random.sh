@@ -64,13 +64,16 @@ agree endpoints "${SEEDS[0]}" --no-merkle
 begin AC-68_another_root_is_seen
 rm -rf "$TMP/store"
 "$BIN/random_store" "$TMP/store" sources 9 >/dev/null || bad "random_store fails"
-python3 - "$TMP/store/segments/one/2026-03-10.sks" <<'END'
-import struct, sys, zlib
+python3 - "$TMP/store/segments/one/2026-03-10.sks" "$ROOT/tests/spec" <<'END'
+import struct, sys
+sys.path.insert(0, sys.argv[2])
+import read_store
 d = bytearray(open(sys.argv[1], "rb").read())
 at = d.index(b"SKSC")
-d[at + 40] ^= 1
-file_id = d[24:32]
-d[at + 4:at + 8] = struct.pack("<I", zlib.crc32(d[at + 8:at + 64], zlib.crc32(file_id + struct.pack("<Q", at))))
+d[at + 32] ^= 1
+check, crc = read_store.section_checks(bytes(d), at, struct.unpack_from("<Q", d, 24)[0])
+struct.pack_into("<H", d, at + 4, check)
+struct.pack_into("<I", d, at + 12, crc)
 open(sys.argv[1], "wb").write(d)
 END
 python3 "$READER" --facts "$TMP/store" >"$TMP/facts"

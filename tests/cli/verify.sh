@@ -98,21 +98,21 @@ at = size
 seen = {}
 class Watched(read_store.Section):
     def read_index(self, fields):
-        seen["index"] = at + 64 + fields.at
+        seen["index"] = self.rest + fields.at
         super().read_index(fields)
 section = Watched(bytes(data), at, file_id, day)
 if what == "root":
-    data[at + 40] ^= 1
-elif what == "index":  # the first source of the first block: after two counts of one byte each
-    data[seen["index"] + 2] ^= 1
+    data[at + 32] ^= 1
+elif what == "index":  # the first source of the first block: after a count of one byte
+    data[seen["index"] + 1] ^= 1
 elif what == "rows":  # a block that says something else
     block = section.blocks[0]
     data[block["at"] + 4 + 3] ^= 4
     end = block["at"] + block["size"]
     struct.pack_into("<I", data, block["at"], read_store.checksum(file_id, block["at"], bytes(data[block["at"] + 4:end])))
-header = struct.unpack_from("<I", data, at + 8)[0]
-struct.pack_into("<I", data, at + 28, read_store.checksum(file_id, at + 64, bytes(data[at + 64:at + header])))
-struct.pack_into("<I", data, at + 4, read_store.checksum(file_id, at, bytes(data[at + 8:at + 64])))
+check, crc = read_store.section_checks(bytes(data), at, file_id)
+struct.pack_into("<H", data, at + 4, check)
+struct.pack_into("<I", data, at + 12, crc)
 open(path, "wb").write(data)
 print(at)
 END
@@ -387,7 +387,7 @@ data = open(sys.argv[2], "rb").read()
 at, places = struct.unpack_from("<H", data, 10)[0], []
 while at < len(data):
     places.append(at)
-    at += sum(struct.unpack_from("<II", data, at + 8))
+    at += sum(struct.unpack_from("<HH", data, at + 6))
 print(places[-1])
 END
 )

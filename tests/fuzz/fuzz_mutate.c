@@ -10,6 +10,7 @@
 #include "schema/journal.h"
 #include "schema/segment.h"
 #include "schema/store.h"
+#include "segment/section_prefix.h"
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed);
@@ -85,27 +86,31 @@ static size_t mutate_frame(uint8_t *data, size_t size, size_t max_size, size_t a
 static size_t mutate_section(uint8_t *data, size_t size, size_t max_size, size_t at, unsigned int seed)
 {
 	static uint8_t rest[RAW_MAX];
-	uint32_t header, body, n;
+	uint32_t prefix, header, body, n;
 	size_t result;
 
-	if (size - at < SECTION_PREFIX_BYTES)
+	if (size - at < SECTION_LONG_PREFIX_BYTES)
 		return mutate_fixed(data, size, at, size - at);
-	header = get_le32(data + at + SECTION_AT_HEADER_SIZE);
-	body = get_le32(data + at + SECTION_AT_BODY_SIZE);
-	if (seed % 8 == 0 || header < SECTION_PREFIX_BYTES || header > size - at)
-		return mutate_fixed(data, size, at + 8, SECTION_PREFIX_BYTES - 8);
+	prefix = section_prefix_bytes(data + at);
+	header = section_prefix_header_size(data + at);
+	body = section_prefix_body_size(data + at);
+	if (seed % 8 == 0 || header < prefix || header > size - at)
+		return mutate_fixed(data, size, at + 6, prefix - 6);
 	if (seed % 8 < 4 && body)
 		return mutate_fixed(data, size, at + header + (seed >> 4) % body, 1 + (seed >> 12) % 64);
-	n = header - SECTION_PREFIX_BYTES;
+	n = header - prefix;
 	if (n > RAW_MAX || seed % 8 == 4)
-		return mutate_fixed(data, size, at + SECTION_PREFIX_BYTES, n);
-	memcpy(rest, data + at + SECTION_PREFIX_BYTES, n);
+		return mutate_fixed(data, size, at + prefix, n);
+	memcpy(rest, data + at + prefix, n);
 	result = LLVMFuzzerMutate(rest, n, RAW_MAX);
-	header = SECTION_PREFIX_BYTES + (uint32_t)result;
-	result = splice(data, size, max_size, at + SECTION_PREFIX_BYTES, n, rest, result);
+	header = prefix + (uint32_t)result;
+	result = splice(data, size, max_size, at + prefix, n, rest, result);
 	if (!result)
 		return size;
-	put_le32(data + at + SECTION_AT_HEADER_SIZE, header);
+	if (prefix == SECTION_LONG_PREFIX_BYTES)
+		put_le32(data + at + SECTION_LONG_AT_HEADER_SIZE, header);
+	else if (header < SECTION_SIZE_LONG)
+		put_le16(data + at + SECTION_AT_HEADER_SIZE, (uint16_t)header);
 	return result;
 }
 

@@ -203,9 +203,9 @@ static void cook(struct recipe *r, struct segment_section *s, struct gaps *gaps,
 	s->day = days[options & 7];
 	r->day_ns = s->day * NS_PER_DAY;
 	s->journal_id = take(r, 8);
-	s->run = (uint32_t)take(r, 4);
+	s->run = (uint32_t)take(r, 4) & SECTION_RUN_MAX;
 	s->tenant = (uint32_t)take(r, 4);
-	s->rung = cursor_u8(&r->c);
+	s->rung = cursor_u8(&r->c) & SECTION_RUNG_MAX;
 	s->span_from_ns = options & 32 ? INT64_MIN : r->day_ns;
 	s->span_to_ns = options & 32 ? INT64_MAX : r->day_ns + (int64_t)take(r, 5);
 	if (options & 8) {
@@ -247,7 +247,7 @@ static void write_segment(const struct segment_section *s, const uint8_t secret[
 	memcpy(h + SEGMENT_AT_TENANT, TENANT, strlen(TENANT));
 	put_le32(h + SEGMENT_AT_CRC, block_crc(42, 0, h, SEGMENT_AT_CRC, h + SEGMENT_AT_SECRET,
 					       size - SEGMENT_AT_SECRET));
-	FUZZ_ASSERT(section_write(s, 42, size, secret, out, NULL) == 0);
+	FUZZ_ASSERT(section_write(NULL, s, 42, size, secret, out, NULL) == 0);
 }
 
 /* One column of one row is another value: no proof may hold for that. */

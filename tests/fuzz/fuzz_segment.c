@@ -13,6 +13,7 @@
 #include "base/utc.h"
 #include "fuzz.h"
 #include "schema/event.h"
+#include "segment/section_prefix.h"
 #include "segment/section_reader.h"
 #include "segment/segment.h"
 
@@ -44,15 +45,14 @@ static void fix_headers(uint8_t *file, size_t size)
 	at = file + header;
 	while ((at = memmem(at, (size_t)(end - at), "SKSC", 4)) && end - at >= SECTION_PREFIX_BYTES) {
 		uint64_t offset = (uint64_t)(at - file), left = (uint64_t)(end - at);
-		uint32_t section = get_le32(at + SECTION_AT_HEADER_SIZE);
+		uint32_t section;
 
-		if (section >= SECTION_PREFIX_BYTES && section <= left)
-			put_le32(at + SECTION_AT_CRC,
-				 block_crc(file_id, offset + SECTION_PREFIX_BYTES, NULL, 0,
-					   at + SECTION_PREFIX_BYTES, section - SECTION_PREFIX_BYTES));
-		put_le32(at + SECTION_AT_PREFIX_CRC,
-			 block_crc(file_id, offset, NULL, 0, at + SECTION_AT_HEADER_SIZE,
-				   SECTION_PREFIX_BYTES - SECTION_AT_HEADER_SIZE));
+		if (section_prefix_bytes(at) > left)
+			break;
+		section = section_prefix_header_size(at);
+		put_le16(at + SECTION_AT_CHECK, section_prefix_check(at, file_id, offset));
+		if (section >= section_prefix_bytes(at) && section <= left)
+			put_le32(at + SECTION_AT_CRC, section_prefix_crc(at, section, file_id, offset));
 		at += 4;
 	}
 }

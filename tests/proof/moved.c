@@ -76,7 +76,7 @@ static bool is_torn(const struct model *m, const struct splice *s, const bool *l
 	for (size_t k = i + 1; k < m->count; k++)
 		if (m->objects[k].kind == OBJECT_SECTION && !lost[k])
 			return false;
-	return s->size > at && (s->size - at < SECTION_PREFIX_BYTES || (i < m->count && !lost[i]));
+	return s->size > at && (s->size - at < SECTION_LONG_PREFIX_BYTES || (i < m->count && !lost[i]));
 }
 
 /* A section that reaches behind the end of the file is cut off: none of it counts. */

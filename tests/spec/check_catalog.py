@@ -136,9 +136,9 @@ class Chunk:
             if flags & ~3:
                 raise Bad
             offset = end + skipped
-            end = offset + 64 + header + body
+            end = offset + 56 + header + body
             sections.append({"segment": self.segments[segment], "origin": self.origins[origin], "run": run,
-                             "offset": offset, "header": 64 + header, "bytes": 64 + header + body, "rows": n,
+                             "offset": offset, "header": 56 + header, "bytes": 56 + header + body, "rows": n,
                              "first": first, "last": first + last, "opened": first - opened, "close": flags & 1 != 0,
                              "always": flags & 2 != 0, "bits": bits})
         return sections
@@ -211,18 +211,20 @@ def segments_of(state, day):
             at, sections = struct.unpack_from("<H", data, 10)[0], []
             while data[at:at + 4] == b"SKSC":
                 sections.append(at)
-                header, body = struct.unpack_from("<II", data, at + 8)
+                header, body = struct.unpack_from("<HH", data, at + 6)
+                if header == 65535:
+                    header, body = struct.unpack_from("<II", data, at + 56)
                 at += header + body
             yield tenant, segment, data, sections
 
 
 def gaps_and_clock(data, at, tenant, section):
     """The parts of a section's header that a row does not need: own reading of 3.10."""
-    fields = Fields(data[at + 64:section.body])
-    rows, _, _, flags = fields.varint(), fields.varint(), fields.u8(), fields.u8()
-    for _ in range(3):
+    fields = Fields(data[section.rest:section.body])
+    rows, _, flags = fields.varint(), fields.varint(), fields.u8()
+    for _ in range(2):
         fields.zigzag()
-    first, span = (fields.varint(), fields.varint()) if rows else (0, 0)
+    first, span = fields.varint() if rows else 0, fields.varint() if rows > 1 else 0
     opened = fields.varint() if rows and flags & 8 else 0
     if flags & 2:
         fields.take(fields.varint())
@@ -231,11 +233,12 @@ def gaps_and_clock(data, at, tenant, section):
         first_ns, last_ns, count, total, number, reason = struct.unpack("<qqQQII", fields.take(40))
         gaps.append((first_ns, last_ns, count, total, tenant if number else None, reason))
     boot, utc = 0, section.first if rows else 0
-    for _ in range(fields.varint() if rows else 0):
+    number = fields.varint() if rows else 0
+    for _ in range(number - 1 if number > 1 else number):
         boot_from = boot + fields.varint()
-        length = fields.zigzag() + span
+        length = (fields.zigzag() if number > 1 else 0) + span
         boot = boot_from + length
-        utc += fields.zigzag()
+        utc += fields.zigzag() if number > 1 else 0
         code = fields.u8()
         clock.append((boot_from, boot, utc, 1 << code - 1 if code else 0, fields.varint()))
         utc += length

@@ -115,7 +115,8 @@ def tables(text):
 
 def check_bytes(rows, values, comment_size, stated):
     """A table of offsets: no hole, and each field where the header has it."""
-    next_offset = 0
+    # What a long prefix adds begins where the other one ends.
+    next_offset = values["SECTION_PREFIX_BYTES"] if "_LONG_AT_" in rows[0][2] else 0
     for row in rows:
         offset, size, field = int(row[0]), row[1], row[2].strip("`")
         if offset != next_offset:

@@ -29,6 +29,7 @@ COLUMNS = {1: ("time", 8), 2: ("src", 16), 3: ("src_port", 2), 4: ("dst", 16), 5
            7: ("consent", 4), 8: ("rtt_us", 4), 9: ("flags", 4), 10: ("kind", 1), 11: ("protocol", 1),
            12: ("orig_dst", 16), 13: ("orig_dst_port", 2), 14: ("lasted", 8)}
 ADDRESSES = ("src", "dst", "orig_dst")
+V4 = bytes(10) + b"\xff\xff"
 MODULO = 1 << 64
 
 
@@ -122,11 +123,28 @@ def planes(raw, count, width):
     return [raw[i::count] for i in range(count)] if count else []
 
 
+def addresses(raw, count):
+    marks, low = raw[:count], planes(raw[count:5 * count], count, 4)
+    others = marks.count(0)
+    high = iter(planes(raw[5 * count:], others, 12))
+    return [(V4 if mark else next(high)) + rest for mark, rest in zip(marks, low)]
+
+
+def column_bytes(number, raw, count):
+    """How many of the bytes are the column's."""
+    name, width = COLUMNS[number]
+    if name not in ADDRESSES:
+        return count * width
+    if any(mark > 1 for mark in raw[:count]):
+        raise Bad
+    return 5 * count + 12 * raw[:count].count(0)
+
+
 def column_values(number, raw, count, base):
     name, width = COLUMNS[number]
-    values = planes(raw, count, width)
     if name in ADDRESSES:
-        return name, values
+        return name, addresses(raw, count)
+    values = planes(raw, count, width)
     values = [int.from_bytes(v, "little") for v in values]
     if name == "time":
         values = [(v + base) % MODULO for v in values]
@@ -227,7 +245,7 @@ class Journal:
                 continue
             if number not in COLUMNS:
                 raise Bad
-            size = COLUMNS[number][1] * count
+            size = column_bytes(number, raw[at:], count)
             columns[number] = raw[at:at + size]
             at += size
         if at != len(raw):
@@ -417,7 +435,7 @@ class Block:
 
     def counts(self):
         result = []
-        for _ in range(self.bits.plain(7) + 1):
+        for _ in range(self.bits.plain(7) + 1 if self.count > 1 else 1):
             symbol = self.bits.symbol(self.codes[0 if self.v4 else 1])
             result.append((self.bits.rest(symbol // 2, 2) + 1, symbol % 2 == 1))
         return result
@@ -520,37 +538,54 @@ class Block:
             row["rtt_us"] = rtt_us(code)
 
 
+def section_checks(data, at, file_id):
+    """3.2: what SECTION_AT_CHECK and SECTION_AT_CRC of the section there have to be."""
+    header_size, = struct.unpack_from("<H", data, at + 6)
+    prefix = 64 if header_size == 65535 else 56
+    if prefix == 64:
+        header_size, = struct.unpack_from("<I", data, at + 56)
+    whole = checksum(file_id, at, data[at + 6:at + 12] + data[at + 16:at + prefix])
+    check = whole >> 16 ^ whole & 0xffff
+    start = data[at:at + 4] + struct.pack("<H", check) + data[at + 6:at + 12]
+    return check, checksum(file_id, at, start + data[at + 16:at + header_size])
+
+
 class Section:
     """3.2 and 3.10. rest=False: the facts alone, which is what walking needs."""
 
     def __init__(self, data, at, file_id, day, rest=True):
-        if len(data) - at < 64:
+        if len(data) - at < 56:
             raise Torn
-        magic, prefix_crc, header_size, body_size, self.journal_id, self.run, crc = \
-            struct.unpack_from("<4sIIIQII", data, at)
-        self.root = data[at + 32:at + 64]
-        if magic != b"SKSC" or prefix_crc != checksum(file_id, at, data[at + 8:at + 64]):
+        magic, check, header_size, body_size, self.run, crc, self.journal_id, self.root = \
+            struct.unpack_from("<4sHHHHIQ32s", data, at)
+        prefix = 64 if header_size == 65535 else 56
+        whole = checksum(file_id, at, data[at + 6:at + 12] + data[at + 16:at + prefix])
+        if magic != b"SKSC" or check != whole >> 16 ^ whole & 0xffff or len(data) - at < prefix:
+            raise Torn if len(data) - at < 64 else Bad
+        if prefix == 64 and body_size != 65535:
             raise Bad
-        if not 64 <= header_size <= 16777216:
+        if prefix == 64:
+            header_size, body_size = struct.unpack_from("<II", data, at + 56)
+        if not prefix <= header_size <= 16777216:
             raise Bad
         self.start, self.size, self.body = at, header_size + body_size, at + header_size
         if at + self.size > len(data):
             raise Torn
-        header = data[at + 64:at + header_size]
-        if crc != checksum(file_id, at + 64, header):
+        header = data[at + prefix:at + header_size]
+        if crc != checksum(file_id, at, data[at:at + 12] + data[at + 16:at + header_size]):
             raise Bad
-        fields = Fields(header)
-        self.count, self.tenant, self.rung, self.flags = fields.varint(), fields.varint(), fields.u8(), fields.u8()
+        self.rest, fields = at + prefix, Fields(header)
+        self.count, self.tenant, flags = fields.varint(), fields.varint(), fields.u8()
+        self.rung, self.flags = flags >> 4 & 7, flags & 0x8f
         if self.count > 1048576 or self.tenant >= 1 << 32:
             raise Bad
         if self.flags & ~15:
             raise Refused("a section with flags %#x" % self.flags)
         begin = fields.zigzag()
         self.spoke = (begin, begin + fields.zigzag())
-        fields.zigzag()
         if self.count:
             self.first = day * 86400 * 10**9 + fields.varint()
-            self.span = fields.varint()
+            self.span = fields.varint() if self.count > 1 else 0
             self.opened = self.first - (fields.varint() if self.flags & 8 else 0)
             if (self.first + self.span) // (86400 * 10**9) != day:
                 raise Bad
@@ -583,13 +618,14 @@ class Section:
 
     def read_clock(self, fields):
         pieces, boot, utc = [], 0, self.first
-        for _ in range(fields.varint()):
+        number = fields.varint()
+        for _ in range(number - 1 if number > 1 else number):
             boot_from = boot + fields.varint()
-            length = self.span + fields.zigzag()
+            length = self.span + (fields.zigzag() if number > 1 else 0)
             if not 0 <= length < 1 << 63:
                 raise Bad
             boot = boot_from + length
-            utc = signed((utc + fields.zigzag()) % MODULO)
+            utc = signed((utc + (fields.zigzag() if number > 1 else 0)) % MODULO)
             pieces.append({"utc": utc, "boot_from": boot_from})
             code = fields.u8()
             if boot >= MODULO or code > 64:
@@ -607,7 +643,7 @@ class Section:
         elif self.endpoints:
             e = dict(self.endpoints[-1])
         else:
-            raise Bad
+            e = {"kind": 1, "protocol": 6, "flags": 0, "consent": self.tenant}
         e.update({"dst_port": fields.u16(), "orig_dst": bytes(16), "orig_dst_port": 0})
         if flags & 4:
             number = fields.varint()
@@ -621,7 +657,11 @@ class Section:
         return e
 
     def read_index(self, fields):
-        v4, v6 = fields.varint(), fields.varint()
+        number = fields.varint()
+        v4 = fields.varint() if number & 1 else number // 2
+        v6 = number // 2 - v4
+        if v6 < 0 or not number // 2 or number & 1 and not v6:
+            raise Bad
         key, offset, left, end = 0, self.body, self.count, self.start + self.size
         for i in range(v4 + v6):
             key = fields.varint() + (0 if i == v4 else key)

@@ -16,6 +16,7 @@
 #include "schema/event.h"
 #include "schema/journal.h"
 #include "schema/segment.h"
+#include "segment/section_prefix.h"
 #include "unit.h"
 
 uint64_t rng_next(struct rng *r)
@@ -273,12 +274,8 @@ void fix_segment_header(uint8_t *file)
 
 void fix_section_header(uint8_t *h, uint64_t file_id, uint64_t offset)
 {
-	put_le32(h + SECTION_AT_CRC,
-		 block_crc(file_id, offset + SECTION_PREFIX_BYTES, NULL, 0, h + SECTION_PREFIX_BYTES,
-			   get_le32(h + SECTION_AT_HEADER_SIZE) - SECTION_PREFIX_BYTES));
-	put_le32(h + SECTION_AT_PREFIX_CRC,
-		 block_crc(file_id, offset, NULL, 0, h + SECTION_AT_HEADER_SIZE,
-			   SECTION_PREFIX_BYTES - SECTION_AT_HEADER_SIZE));
+	put_le16(h + SECTION_AT_CHECK, section_prefix_check(h, file_id, offset));
+	put_le32(h + SECTION_AT_CRC, section_prefix_crc(h, section_prefix_header_size(h), file_id, offset));
 }
 
 void set_created(int dir_fd, const char *name, int64_t utc_ns)

@@ -146,7 +146,7 @@ static void symbols_round_trip(void)
 		huffman_encoder(lengths, symbols, &code);
 		huffman_decoder(lengths, symbols, &d);
 		for (size_t i = 0; i < 2000; i++)
-			bits_put(&w, code.bits[list[i]], code.length[list[i]]);
+			bits_put(&w, code.entry[list[i]] & 0xffff, code.entry[list[i]] >> HUFFMAN_ENTRY_SHIFT);
 		bits_end(&w);
 		r.end = (size_t)(w.at - bytes) * 8;
 		for (size_t i = 0; i < 2000; i++) {

@@ -23,6 +23,7 @@
 #include "schema/segment.h"
 #include "schema/store.h"
 #include "seal/seal.h"
+#include "segment/section_prefix.h"
 #include "unit.h"
 
 /* Seals and copies the only segment of t1 (bytes are the caller's). */
@@ -734,9 +735,9 @@ static void hostile_sections_crash_nothing(void)
 
 		memcpy(file, bytes, size);
 		/* Any header field but magic and sizes, with a good checksum. */
-		h[16 + rng_below(&rng, 12)] = (uint8_t)rng_next(&rng);
+		h[SECTION_AT_RUN + rng_below(&rng, SECTION_AT_ROOT - SECTION_AT_RUN)] = (uint8_t)rng_next(&rng);
 		h[SECTION_PREFIX_BYTES +
-		  rng_below(&rng, get_le32(h + SECTION_AT_HEADER_SIZE) - SECTION_PREFIX_BYTES)] =
+		  rng_below(&rng, section_prefix_header_size(h) - SECTION_PREFIX_BYTES)] =
 			(uint8_t)rng_next(&rng);
 		fix_section_header(h, get_le64(file + SEGMENT_AT_FILE_ID), SEGMENT_HEADER_BYTES + 2);
 		write_file(dir, "2026-03-10.sks", file, size);

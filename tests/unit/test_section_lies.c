@@ -15,6 +15,7 @@
 #include "schema/event.h"
 #include "seal/seal.h"
 #include "segment/merkle.h"
+#include "segment/section_prefix.h"
 #include "unit.h"
 
 #define NAME "2026-03-10.sks"
@@ -99,7 +100,7 @@ static struct record a_close(int64_t lasted_ns)
 	return row;
 }
 
-/* Rows, tenant number, rung, flags, three times, first time, span: then F minus the earliest opening. */
+/* Rows, tenant number, flags, two times, first time (of one row): then F minus the earliest opening. */
 static size_t opened_at(const struct sample *m)
 {
 	struct cursor c;
@@ -108,8 +109,8 @@ static size_t opened_at(const struct sample *m)
 	cursor_skip(&c, HEADER + SECTION_PREFIX_BYTES);
 	cursor_varint(&c);
 	cursor_varint(&c);
-	cursor_skip(&c, 2);
-	for (int i = 0; i < 5; i++)
+	cursor_skip(&c, 1);
+	for (int i = 0; i < 3; i++)
 		cursor_varint(&c);
 	return c.at;
 }
@@ -133,7 +134,7 @@ static void closes_are_announced(void)
 {
 	struct record row = a_close(100);
 	struct sample m = make_sample(&row, 1);
-	uint8_t *flags = m.bytes + HEADER + SECTION_PREFIX_BYTES + 3;
+	uint8_t *flags = m.bytes + HEADER + SECTION_PREFIX_BYTES + 2;
 	struct section_reader *section;
 	struct segment_reader r;
 	size_t at;
@@ -147,8 +148,8 @@ static void closes_are_announced(void)
 	REQUIRE(m.bytes[at] == 100);
 	*flags = 0;
 	memmove(m.bytes + at, m.bytes + at + 1, --m.size - at);
-	put_le32(m.bytes + HEADER + SECTION_AT_HEADER_SIZE,
-		 get_le32(m.bytes + HEADER + SECTION_AT_HEADER_SIZE) - 1);
+	put_le16(m.bytes + HEADER + SECTION_AT_HEADER_SIZE,
+		 (uint16_t)(section_prefix_header_size(m.bytes + HEADER) - 1));
 	CHECK_INT(open_sample(&m, &r, &section), -EBADMSG);
 	segment_reader_close(&r);
 	free(m.bytes);
@@ -171,7 +172,7 @@ static void no_block_goes_on_behind_the_next(void)
 	section_close(section);
 	segment_reader_close(&r);
 	/* The header ends with it: its first source minus that of the first block, 128, and nothing else. */
-	at = m.bytes + HEADER + get_le32(m.bytes + HEADER + SECTION_AT_HEADER_SIZE) - 2;
+	at = m.bytes + HEADER + section_prefix_header_size(m.bytes + HEADER) - 2;
 	CHECK_INT(good_blocks(&m), 3);
 	REQUIRE(at[0] == 0x80 && at[1] == 1);
 	at[0] = 0xff; /* one less: the last source of the first block itself may go on there */

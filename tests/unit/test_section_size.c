@@ -50,7 +50,7 @@ static void make(size_t count, struct buffer *out, struct section_report *report
 	*ret_first = rows[0].time_ns - day * NS_PER_DAY;
 	*ret_last = rows[count - 1].time_ns - day * NS_PER_DAY;
 	set_rows(&s, rows, count);
-	REQUIRE(section_write(&s, 5, 74, secret, out, report) == 0);
+	REQUIRE(section_write(NULL, &s, 5, 74, secret, out, report) == 0);
 }
 
 static void a_section_costs_less_than_100_bytes_beyond_its_rows(void)

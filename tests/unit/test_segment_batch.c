@@ -198,7 +198,7 @@ static void what_is_there_stays_as_it_is(void)
 
 static void two_hashes_at_a_time(void)
 {
-	uint8_t messages[2][SHA256_PADDED(300)], digests[2][32], want[32];
+	uint8_t messages[2][SHA256_ROOM(300)], digests[2][32], want[32];
 	uint8_t *const both[2] = { messages[0], messages[1] }, *const out[2] = { digests[0], digests[1] };
 	struct sha256_ctx sha;
 

@@ -22,6 +22,7 @@
 #include "seal/day_closer.h"
 #include "seal/seal.h"
 #include "segment/merkle.h"
+#include "segment/section_prefix.h"
 #include "unit.h"
 
 #define SEGMENT "t1/2026-03-10.sks"
@@ -191,7 +192,7 @@ static void sources_out_of_order(void)
 	segment_reader_close(&r);
 	bytes = read_file(store.segments, SEGMENT, &size);
 	/* The header ends with its distance: 384 as a varint. */
-	varint = bytes + FIRST_SECTION + get_le32(bytes + FIRST_SECTION + SECTION_AT_HEADER_SIZE) - 2;
+	varint = bytes + FIRST_SECTION + section_prefix_header_size(bytes + FIRST_SECTION) - 2;
 	REQUIRE(varint[0] == 0x80 && varint[1] == 3);
 	varint[1] = 2;
 	put_back(&store, bytes, size, FIRST_SECTION);

@@ -51,6 +51,14 @@ int block_pack_with(struct ZSTD_CCtx_s *ctx, const void *raw, size_t raw_size, i
 int block_unpack(uint8_t coding, const void *stored, size_t stored_size, void *dst,
 		 size_t raw_size)
 {
+	return block_unpack_with(NULL, coding, stored, stored_size, dst, raw_size);
+}
+
+int block_unpack_with(struct ZSTD_DCtx_s *ctx, uint8_t coding, const void *stored, size_t stored_size,
+		      void *dst, size_t raw_size)
+{
+	size_t unpacked;
+
 	if (coding == STORE_CODING_PLAIN) {
 		if (stored_size != raw_size)
 			return -EBADMSG;
@@ -58,9 +66,9 @@ int block_unpack(uint8_t coding, const void *stored, size_t stored_size, void *d
 			memcpy(dst, stored, raw_size);
 		return 0;
 	}
-	if (coding != STORE_CODING_ZSTD ||
-	    ZSTD_getFrameContentSize(stored, stored_size) != raw_size ||
-	    ZSTD_decompress(dst, raw_size, stored, stored_size) != raw_size)
+	if (coding != STORE_CODING_ZSTD || ZSTD_getFrameContentSize(stored, stored_size) != raw_size)
 		return -EBADMSG;
-	return 0;
+	unpacked = ctx ? ZSTD_decompressDCtx(ctx, dst, raw_size, stored, stored_size) :
+			 ZSTD_decompress(dst, raw_size, stored, stored_size);
+	return unpacked == raw_size ? 0 : -EBADMSG;
 }

@@ -28,4 +28,9 @@ int block_pack_with(struct ZSTD_CCtx_s *ctx, const void *raw, size_t raw_size, i
 int block_unpack(uint8_t coding, const void *stored, size_t stored_size, void *dst,
 		 size_t raw_size);
 
+/* The same with the working memory of ZSTD_createDCtx(). */
+struct ZSTD_DCtx_s;
+int block_unpack_with(struct ZSTD_DCtx_s *ctx, uint8_t coding, const void *stored, size_t stored_size,
+		      void *dst, size_t raw_size);
+
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A record in memory, and its columns: the one table from which journal and
- * segment encode and decode rows. A column is stored as byte planes (all first
- * bytes, then all second bytes, ...), because planes of similar rows compress.
+ * A record in memory, and its columns: the one table from which the journal
+ * encodes and decodes rows (record_planes.h).
  */
 #ifndef SEKISHO_RECORD_H
 #define SEKISHO_RECORD_H
@@ -30,14 +29,6 @@ struct record_column {
 /* Ended by id 0; in the order of enum store_column. */
 extern const struct record_column record_columns[];
 const struct record_column *record_column_find(unsigned int id); /* NULL when unknown */
-
-/* Appends the column's planes if any byte of them is not zero, and returns whether (also false when `out` failed);
- * `base` is subtracted from the time column. */
-int record_encode(const struct record_column *c, const struct record *rows, size_t count,
-		  int64_t base, struct buffer *out);
-/* Fills the column of `rows` from planes (exactly count * width bytes). */
-void record_decode(const struct record_column *c, const uint8_t *planes, size_t count,
-		   int64_t base, struct record *rows);
 
 /* Orders for qsort(): by (source, time, ...) and by (time, source, ...); both total over what is stored. */
 int record_compare_source(const void *a, const void *b);

@@ -332,7 +332,8 @@ static int read_section(struct catalog_add *a, int dir_fd, const struct segment_
 		r = reader_of(s, place);
 	if (error)
 		return error;
-	error = section_open(&r, place->offset, &section);
+	error = place->data ? section_open_data(&r, place->offset, place->data, place->bytes, &section) :
+			      section_open(&r, place->offset, &section);
 	if (!error)
 		error = written ? catalog_draft_add_rows(a->last, &r, section, s->rows, s->row_count) :
 				  catalog_draft_add_blocks(a->last, &r, section, false, &whole);

@@ -12,6 +12,7 @@
 #include <zstd.h>
 #include "base/block.h"
 #include "base/fs.h"
+#include "base/record_planes.h"
 #include "base/parse.h"
 #include "base/text.h"
 #include "base/utc.h"
@@ -373,7 +374,7 @@ int journal_append_rows(struct journal *j, const struct record *rows, size_t cou
 	for (const struct record_column *c = record_columns; c->id; c++) {
 		size_t before = j->raw.size;
 
-		if (record_encode(c, rows, count, (int64_t)head.first_boot_ns, &j->raw))
+		if (record_planes_write(c, rows, count, (int64_t)head.first_boot_ns, &j->raw))
 			head.columns |= 1u << c->id;
 		else if (buffer_ok(&j->raw))
 			j->raw.size = before;

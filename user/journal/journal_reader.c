@@ -18,13 +18,6 @@
 #include "schema/segment.h"
 #include "schema/store.h"
 
-struct frame {
-	uint64_t offset;
-	uint8_t type, coding;
-	uint32_t entries, raw_bytes, stored_bytes, columns;
-	uint64_t ring_end, first_boot_ns, last_boot_ns;
-};
-
 static int read_header(struct journal_reader *r, struct problem *p)
 {
 	uint8_t h[JOURNAL_HEADER_BYTES];
@@ -54,70 +47,7 @@ static int read_header(struct journal_reader *r, struct problem *p)
 	return 0;
 }
 
-/* Whether 56 bytes can be a frame header at all; only then is its payload read. */
-static bool parse_head(const uint8_t *h, uint64_t offset, struct frame *f)
-{
-	f->offset = offset;
-	f->type = h[FRAME_AT_TYPE];
-	f->coding = h[FRAME_AT_CODING];
-	f->entries = get_le32(h + FRAME_AT_ENTRIES);
-	f->raw_bytes = get_le32(h + FRAME_AT_RAW_BYTES);
-	f->stored_bytes = get_le32(h + FRAME_AT_STORED_BYTES);
-	f->columns = get_le32(h + FRAME_AT_COLUMNS);
-	f->ring_end = get_le64(h + FRAME_AT_RING_END);
-	f->first_boot_ns = get_le64(h + FRAME_AT_FIRST_BOOT);
-	f->last_boot_ns = get_le64(h + FRAME_AT_LAST_BOOT);
-	return get_le32(h + FRAME_AT_MAGIC) == JOURNAL_FRAME_MAGIC &&
-	       get_le16(h + FRAME_AT_HEADER_SIZE) == FRAME_HEADER_BYTES &&
-	       f->raw_bytes <= JOURNAL_FRAME_RAW_MAX && f->stored_bytes <= JOURNAL_FRAME_RAW_MAX &&
-	       f->entries <= JOURNAL_FRAME_ROWS_MAX;
-}
-
-/*
- * Reads and checks the frame at an offset. On success buf holds its stored payload.
- * -EBADMSG: not a good frame; -ENODATA: the file ends before the frame does.
- */
-static int load_frame(struct journal_reader *r, uint64_t offset, struct frame *f,
-		      struct buffer *buf)
-{
-	uint8_t h[FRAME_HEADER_BYTES];
-	uint8_t *payload;
-	int error;
-
-	if (r->size - offset < FRAME_HEADER_BYTES)
-		return -ENODATA;
-	error = fs_pread_all(r->fd, h, sizeof(h), (off_t)offset);
-	if (error)
-		return error;
-	if (!parse_head(h, offset, f) ||
-	    get_le32(h + FRAME_AT_HEADER_CRC) !=
-		    block_crc(r->file_id, offset, h, FRAME_AT_HEADER_CRC, NULL, 0))
-		return -EBADMSG;
-	/* The header is as it was written: if the file ends before the frame, it was cut off. */
-	if (r->size - offset - FRAME_HEADER_BYTES < f->stored_bytes)
-		return -ENODATA;
-	buffer_clear(buf);
-	payload = buffer_extend(buf, f->stored_bytes);
-	if (!payload)
-		return -ENOMEM;
-	error = fs_pread_all(r->fd, payload, f->stored_bytes, (off_t)(offset + FRAME_HEADER_BYTES));
-	if (error)
-		return error;
-	if (get_le32(h + FRAME_AT_CRC) != block_crc(r->file_id, offset + FRAME_HEADER_BYTES, NULL, 0,
-						    payload, f->stored_bytes))
-		return -EBADMSG;
-	return 0;
-}
-
-static int unpack(const struct frame *f, const struct buffer *stored, struct buffer *raw)
-{
-	buffer_clear(raw);
-	if (!buffer_extend(raw, f->raw_bytes) && f->raw_bytes)
-		return -ENOMEM;
-	return block_unpack(f->coding, stored->data, stored->size, raw->data, f->raw_bytes);
-}
-
-static int add_row_frame(struct journal_reader *r, const struct frame *f)
+static int add_row_frame(struct journal_reader *r, const struct journal_frame *f)
 {
 	if (ARRAY_RESERVE(r->frames, r->frame_count, r->frame_capacity))
 		return -ENOMEM;
@@ -214,7 +144,7 @@ static int read_tenants(struct journal_reader *r, struct cursor *c, uint32_t ent
 }
 
 /* The first one counts. */
-static int read_custody(struct journal_reader *r, const struct frame *f, struct cursor *c)
+static int read_custody(struct journal_reader *r, const struct journal_frame *f, struct cursor *c)
 {
 	size_t size = cursor_left(c);
 	const uint8_t *text = cursor_bytes(c, size);
@@ -226,7 +156,7 @@ static int read_custody(struct journal_reader *r, const struct frame *f, struct 
 	return r->custody ? 0 : -ENOMEM;
 }
 
-static int read_entries(struct journal_reader *r, const struct frame *f, struct cursor *c)
+static int read_entries(struct journal_reader *r, const struct journal_frame *f, struct cursor *c)
 {
 	size_t entry_bytes = f->type == FRAME_ANCHORS ? STORE_ANCHOR_BYTES : STORE_GAP_BYTES;
 	struct anchor anchor;
@@ -252,7 +182,7 @@ static int read_entries(struct journal_reader *r, const struct frame *f, struct 
 	return error;
 }
 
-static void note_time(struct journal_reader *r, const struct frame *f)
+static void note_time(struct journal_reader *r, const struct journal_frame *f)
 {
 	int64_t t = f->last_boot_ns ? anchors_utc(&r->anchors, f->last_boot_ns) : 0;
 
@@ -261,8 +191,7 @@ static void note_time(struct journal_reader *r, const struct frame *f)
 }
 
 /* Takes a frame whose checksum holds into the index. Types of a later version are passed over. */
-static int take_frame(struct journal_reader *r, const struct frame *f, const struct buffer *stored,
-		      struct buffer *raw)
+static int take_frame(struct journal_reader *r, struct journal_frame *f)
 {
 	struct cursor c;
 	int error = 0;
@@ -270,9 +199,9 @@ static int take_frame(struct journal_reader *r, const struct frame *f, const str
 	if (f->type == FRAME_ROWS) {
 		error = add_row_frame(r, f);
 	} else if (f->type >= FRAME_ANCHORS && f->type <= FRAME_CUSTODY) {
-		error = unpack(f, stored, raw);
+		error = journal_frame_unpack(f);
 		if (!error) {
-			cursor_init(&c, raw->data, raw->size);
+			cursor_init(&c, f->raw.data, f->raw.size);
 			error = read_entries(r, f, &c);
 		}
 	}
@@ -285,16 +214,15 @@ static int take_frame(struct journal_reader *r, const struct frame *f, const str
 
 struct candidate {
 	struct journal_reader *r;
-	struct buffer *stored;
+	struct journal_frame *frame;
 };
 
 static int good_frame(void *ctx, uint64_t at, uint64_t *ret_bytes_read)
 {
 	struct candidate *c = ctx;
-	struct frame f;
-	bool good = load_frame(c->r, at, &f, c->stored) == 0;
+	bool good = journal_frame_load(c->r->fd, c->r->file_id, c->r->size, at, c->frame) == 0;
 
-	*ret_bytes_read = c->stored->size;
+	*ret_bytes_read = c->frame->stored.size;
 	return good;
 }
 
@@ -307,17 +235,16 @@ static void note_damage(struct journal_reader *r, uint64_t from, uint64_t to)
 
 static int walk(struct journal_reader *r)
 {
-	struct buffer stored = {}, raw = {};
-	struct candidate candidate = { .r = r, .stored = &stored };
+	struct journal_frame f = {};
+	struct candidate candidate = { .r = r, .frame = &f };
 	uint64_t at = JOURNAL_HEADER_BYTES, budget = 4 * r->size + JOURNAL_FRAME_RAW_MAX, next;
-	struct frame f;
 	int error = 0;
 
 	while (!error && at < r->size) {
-		int bad = load_frame(r, at, &f, &stored);
+		int bad = journal_frame_load(r->fd, r->file_id, r->size, at, &f);
 
 		if (!bad)
-			bad = take_frame(r, &f, &stored, &raw);
+			bad = take_frame(r, &f);
 		if (!bad) {
 			at += FRAME_HEADER_BYTES + f.stored_bytes;
 			continue;
@@ -338,8 +265,7 @@ static int walk(struct journal_reader *r)
 		}
 		at = next;
 	}
-	buffer_done(&stored);
-	buffer_done(&raw);
+	journal_frame_done(&f);
 	return error;
 }
 
@@ -418,51 +344,25 @@ void journal_reader_close(struct journal_reader *r)
 	r->fd = -1;
 }
 
-/* Raw payload of a row frame: the stored columns in order of their number, planes of each. */
-static int decode_rows(const struct frame *f, const struct buffer *raw, struct record *rows)
+int journal_reader_frame(const struct journal_reader *r, size_t i, struct journal_frame *f)
 {
-	uint32_t unknown = f->columns;
-	struct cursor c;
+	int error = journal_frame_load(r->fd, r->file_id, r->size, r->frames[i].offset, f);
 
-	memset(rows, 0, f->entries * sizeof(*rows));
-	cursor_init(&c, raw->data, raw->size);
-	for (const struct record_column *col = record_columns; col->id; col++) {
-		const uint8_t *planes;
-
-		if (!(f->columns & 1u << col->id))
-			continue;
-		unknown &= ~(1u << col->id);
-		planes = cursor_bytes(&c, (size_t)f->entries * col->width);
-		if (!planes)
-			return -EBADMSG;
-		record_decode(col, planes, f->entries, (int64_t)f->first_boot_ns, rows);
-	}
-	/* A time column that is absent means that all rows are at the base time. */
-	if (!(f->columns & 1u << STORE_COLUMN_TIME))
-		for (uint32_t i = 0; i < f->entries; i++)
-			rows[i].time_ns = (int64_t)f->first_boot_ns;
-	/* A search passes over frames by the times in their header. */
-	for (uint32_t i = 0; i < f->entries; i++)
-		if ((uint64_t)rows[i].time_ns < f->first_boot_ns ||
-		    (uint64_t)rows[i].time_ns > f->last_boot_ns)
-			return -EBADMSG;
-	return !unknown && cursor_left(&c) == 0 ? 0 : -EBADMSG;
+	if (!error && f->entries != r->frames[i].rows)
+		error = -EBADMSG;
+	if (!error)
+		error = journal_frame_unpack(f);
+	return error ? error : journal_frame_columns(f);
 }
 
 int journal_reader_rows(struct journal_reader *r, size_t i, struct record *rows)
 {
-	struct buffer stored = {}, raw = {};
-	struct frame f;
-	int error = load_frame(r, r->frames[i].offset, &f, &stored);
+	struct journal_frame f = {};
+	int error = journal_reader_frame(r, i, &f);
 
-	if (!error && f.entries != r->frames[i].rows)
-		error = -EBADMSG;
 	if (!error)
-		error = unpack(&f, &stored, &raw);
-	if (!error)
-		error = decode_rows(&f, &raw, rows);
-	buffer_done(&stored);
-	buffer_done(&raw);
+		error = journal_frame_next(&f, f.entries, rows);
+	journal_frame_done(&f);
 	return error;
 }
 

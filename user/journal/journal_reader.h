@@ -16,6 +16,7 @@
 #include "base/problem.h"
 #include "base/record.h"
 #include "journal.h"
+#include "journal_frame.h"
 
 struct journal_row_frame {
 	uint64_t offset;
@@ -60,6 +61,9 @@ int journal_created(int dir_fd, const char *name, int64_t *ret_utc_ns);
 
 /* Decodes one row frame into rows[0..frames[i].rows-1] (times stay CLOCK_BOOTTIME). */
 int journal_reader_rows(struct journal_reader *r, size_t i, struct record *rows);
+
+/* The same frame for journal_frame_next(): room that is kept from frame to frame. */
+int journal_reader_frame(const struct journal_reader *r, size_t i, struct journal_frame *f);
 
 /* Opaque id of a tenant number, or NULL. */
 const char *journal_reader_tenant(const struct journal_reader *r, uint32_t number);

@@ -41,6 +41,11 @@ int custody_hash(int fd, uint64_t offset, uint64_t bytes, uint8_t ret_hash[stati
 	return error;
 }
 
+void custody_hash_data(const void *data, size_t bytes, uint8_t ret_hash[static LEDGER_HASH_BYTES])
+{
+	crypto_generichash(ret_hash, LEDGER_HASH_BYTES, data, bytes, NULL, 0);
+}
+
 static const char *id_text(uint64_t id, char text[static ID_TEXT])
 {
 	snprintf(text, ID_TEXT, "%016" PRIx64, id);

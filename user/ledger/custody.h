@@ -19,6 +19,8 @@ struct custody_section {
 
 /* BLAKE2b-256 of a part of a file. 0, -ENODATA when the file is shorter, or an I/O error. */
 int custody_hash(int fd, uint64_t offset, uint64_t bytes, uint8_t ret_hash[static LEDGER_HASH_BYTES]);
+/* The same of bytes in memory. */
+void custody_hash_data(const void *data, size_t bytes, uint8_t ret_hash[static LEDGER_HASH_BYTES]);
 
 /* Collects the sections of one journal. Zero-initialise. */
 struct custody_sealing {

@@ -13,19 +13,24 @@
 
 /* A range ends before its endpoints could outgrow their memory: whatever a frame holds fits in. */
 #define ENDPOINTS_MAX (1u << 20)
-/* What a row of a range takes: itself, its group, its place in the order. */
-#define ROW_BYTES (sizeof(struct row) + 2 * sizeof(uint32_t))
+/* Rows of a group stand in chunks of so many, so that they are read as they are written: one after the other. */
+#define CHUNK_ROWS 16u
+#define CHUNK_BYTES (CHUNK_ROWS * sizeof(struct row) + sizeof(uint32_t))
+#define NO_CHUNK UINT32_MAX
 /* Few endpoints are usual: a small table stays in the cache. */
 #define SLOTS_FIRST 4096u
+/* Rows of a frame that are decoded at a time: they stay in the first cache. */
+#define ROWS_AT_ONCE 256u
 
 struct harvest {
 	struct journal_reader *reader;
 	const struct leave_out *leave_out; /* may be NULL */
-	size_t rows_max, next_frame;
-	struct record *frame; /* JOURNAL_FRAME_ROWS_MAX */
-	struct row *rows;
-	uint32_t *row_group, *order; /* group of each row; rows by group */
-	size_t row_count, row_capacity;
+	size_t chunks_max, next_frame;
+	struct journal_frame frame;
+	struct row *rows; /* CHUNK_ROWS of each chunk */
+	uint32_t *next_chunk; /* of the same group */
+	size_t chunk_count, chunk_capacity;
+	uint32_t *order; /* rows of the section that is being made */
 	struct harvest_group *groups;
 	size_t group_count, group_capacity;
 	uint32_t *group_slots, group_slot_count; /* hash table: 1 + index of a group */
@@ -39,12 +44,14 @@ struct harvest {
 	/* The row before: its neighbours are mostly alike. */
 	uint32_t last_group;
 	size_t anchor; /* that counted for it */
+	int64_t day_from_ns; /* the day it lies in */
+	int32_t day;
 };
 
 /* From the journal alone, so that a repeated run makes the same ranges. */
 static size_t rows_for(const struct journal_reader *r)
 {
-	size_t index = r->frame_count * sizeof(*r->frames) / ROW_BYTES;
+	size_t index = r->frame_count * sizeof(*r->frames) / CHUNK_BYTES * CHUNK_ROWS;
 
 	return index < HARVEST_ROWS_MAX - HARVEST_ROWS_MIN ? HARVEST_ROWS_MAX - index : HARVEST_ROWS_MIN;
 }
@@ -56,11 +63,10 @@ struct harvest *harvest_new(struct journal_reader *r, size_t rows_max)
 	if (!h)
 		return NULL;
 	h->reader = r;
-	h->rows_max = rows_max ? rows_max : rows_for(r);
-	h->frame = malloc(JOURNAL_FRAME_ROWS_MAX * sizeof(*h->frame));
+	h->chunks_max = (rows_max ? rows_max : rows_for(r)) / CHUNK_ROWS;
 	h->slot_count = SLOTS_FIRST;
 	h->slots = calloc(h->slot_count, sizeof(*h->slots));
-	if (!h->frame || !h->slots) {
+	if (!h->slots) {
 		harvest_free(h);
 		return NULL;
 	}
@@ -76,9 +82,9 @@ void harvest_free(struct harvest *h)
 {
 	if (!h)
 		return;
-	free(h->frame);
+	journal_frame_done(&h->frame);
 	free(h->rows);
-	free(h->row_group);
+	free(h->next_chunk);
 	free(h->order);
 	free(h->groups);
 	free(h->group_slots);
@@ -131,16 +137,19 @@ static int grow_slots(struct harvest *h)
 	return 0;
 }
 
-/* guess: some endpoint's index. */
-static int intern(struct harvest *h, const struct endpoint *e, uint32_t guess, uint32_t *ret_index)
+/* guess: some endpoint's index. A row's endpoint is put together only when it is another one. */
+static int intern(struct harvest *h, const struct record *record, uint32_t guess, uint32_t *ret_index)
 {
+	struct endpoint e;
+	struct row ignored;
 	uint32_t slot;
 
-	if (guess < h->endpoint_count && !memcmp(&h->endpoints[guess], e, sizeof(*e))) {
+	if (guess < h->endpoint_count && endpoint_is_of(&h->endpoints[guess], record)) {
 		*ret_index = guess;
 		return 0;
 	}
-	slot = find_slot(h, e);
+	row_from_record(record, 0, &ignored, &e);
+	slot = find_slot(h, &e);
 	if (h->slots[slot]) {
 		*ret_index = h->slots[slot] - 1;
 		return 0;
@@ -148,11 +157,11 @@ static int intern(struct harvest *h, const struct endpoint *e, uint32_t guess, u
 	if (h->endpoint_count * 2 >= h->slot_count) {
 		if (grow_slots(h))
 			return -ENOMEM;
-		slot = find_slot(h, e);
+		slot = find_slot(h, &e);
 	}
 	if (ARRAY_RESERVE(h->endpoints, h->endpoint_count, h->endpoint_capacity))
 		return -ENOMEM;
-	h->endpoints[h->endpoint_count] = *e;
+	h->endpoints[h->endpoint_count] = e;
 	*ret_index = (uint32_t)h->endpoint_count++;
 	h->slots[slot] = *ret_index + 1;
 	return 0;
@@ -230,52 +239,78 @@ static int64_t to_utc(struct harvest *h, uint64_t boot_ns)
 	return (int64_t)((uint64_t)a->list[i].utc_ns + (boot_ns - a->list[i].boot_ns));
 }
 
-static int reserve_rows(struct harvest *h, size_t count)
+static int grow_chunks(struct harvest *h)
 {
-	size_t more = h->row_capacity ? h->row_capacity : 1 << 16;
-	void *rows, *groups;
+	size_t more = h->chunk_capacity ? h->chunk_capacity * 2 : 1024;
+	void *rows, *next;
 
-	while (more < count)
-		more *= 2;
-	if (more > h->rows_max + JOURNAL_FRAME_ROWS_MAX)
-		more = h->rows_max + JOURNAL_FRAME_ROWS_MAX;
-	if (more <= h->row_capacity)
-		return 0;
-	rows = realloc(h->rows, more * sizeof(*h->rows));
+	rows = realloc(h->rows, more * CHUNK_ROWS * sizeof(*h->rows));
 	if (rows)
 		h->rows = rows;
-	groups = realloc(h->row_group, more * sizeof(*h->row_group));
-	if (groups)
-		h->row_group = groups;
-	if (!rows || !groups)
+	next = realloc(h->next_chunk, more * sizeof(*h->next_chunk));
+	if (next)
+		h->next_chunk = next;
+	if (!rows || !next)
 		return -ENOMEM;
-	h->row_capacity = more;
+	h->chunk_capacity = more;
 	return 0;
 }
 
+/* The place of the group's next row. */
+static struct row *add_row(struct harvest *h, struct harvest_group *g)
+{
+	uint32_t at = g->rows % CHUNK_ROWS;
+
+	if (!at) {
+		if (h->chunk_count == h->chunk_capacity && grow_chunks(h))
+			return NULL;
+		h->next_chunk[h->chunk_count] = NO_CHUNK;
+		if (g->rows)
+			h->next_chunk[g->last_chunk] = (uint32_t)h->chunk_count;
+		else
+			g->first_chunk = (uint32_t)h->chunk_count;
+		g->last_chunk = (uint32_t)h->chunk_count++;
+	}
+	g->rows++;
+	return &h->rows[(size_t)g->last_chunk * CHUNK_ROWS + at];
+}
+
 /* Only a close row lasted. A lasted_ns that reaches before time would have no opening. */
-static bool row_is_sound(const struct row *row, const struct endpoint *e)
+static bool record_is_sound(const struct record *r)
 {
 	int64_t opened;
 
-	if (row->lasted_ns < 0 || (row->lasted_ns && e->kind != SEKISHO_KIND_CLOSE))
-		return false;
-	return !__builtin_sub_overflow(row->time_ns, row->lasted_ns, &opened);
+	if (!r->lasted_ns)
+		return true;
+	return r->lasted_ns > 0 && r->kind == SEKISHO_KIND_CLOSE &&
+	       !__builtin_sub_overflow(r->time_ns, r->lasted_ns, &opened);
+}
+
+static int32_t day_of(struct harvest *h, int64_t utc_ns)
+{
+	if ((uint64_t)utc_ns - (uint64_t)h->day_from_ns >= (uint64_t)NS_PER_DAY) {
+		h->day = utc_day(utc_ns);
+		h->day_from_ns = h->day * NS_PER_DAY; /* utc_within_days() */
+	}
+	return h->day;
+}
+
+/* Which of the group's guesses: those to one port of one address have the same. */
+static uint32_t *guess_of(struct harvest_group *g, const struct record *r)
+{
+	return &g->guesses[(r->dst.bytes[15] ^ r->dst_port ^ r->kind) & (HARVEST_GUESSES - 1)];
 }
 
 static int take_row(struct harvest *h, struct record *record, struct problem *p)
 {
 	const struct journal_reader *r = h->reader;
-	struct row *row = &h->rows[h->row_count];
-	struct endpoint endpoint;
-	uint32_t group;
+	struct harvest_group *g;
+	uint32_t group, *guess;
+	struct row *row;
 	int error;
 
 	record->time_ns = utc_within_days(to_utc(h, (uint64_t)record->time_ns));
-	row_from_record(record, 0, row, &endpoint);
-	if (!row_is_sound(row, &endpoint))
-		row->lasted_ns = 0;
-	error = find_group(h, record->tenant, utc_day(record->time_ns), &group);
+	error = find_group(h, record->tenant, day_of(h, record->time_ns), &group);
 	if (!error && record->time_ns < h->groups[group].left_before_ns) {
 		h->groups[group].left_out++;
 		return 0;
@@ -285,55 +320,60 @@ static int take_row(struct harvest *h, struct record *record, struct problem *p)
 	if (error == -ENOENT)
 		return problem(p, -EBADMSG, "journal/%s: rows of tenant %u, which it does not name",
 			       r->name, record->tenant);
-	if (!error)
-		error = intern(h, &endpoint, h->groups[group].last_endpoint, &row->endpoint);
 	if (error)
 		return problem(p, error, "journal/%s: out of memory", r->name);
-	h->groups[group].last_endpoint = row->endpoint;
-	h->row_group[h->row_count++] = group;
-	h->groups[group].rows++;
+	g = &h->groups[group];
+	guess = guess_of(g, record);
+	error = intern(h, record, *guess, guess);
+	row = error ? NULL : add_row(h, g);
+	if (!row)
+		return problem(p, -ENOMEM, "journal/%s: out of memory", r->name);
+	row->time_ns = record->time_ns;
+	row->lasted_ns = record_is_sound(record) ? record->lasted_ns : 0;
+	row->src = record->src;
+	row->endpoint = *guess;
+	row->src_port = record->src_port;
+	row->rtt = rtt_code(record->rtt_us);
+	row->zero = 0;
 	return 0;
+}
+
+static int take_rows(struct harvest *h, uint32_t rows, struct problem *p)
+{
+	struct record some[ROWS_AT_ONCE];
+	int error = 0;
+
+	for (uint32_t at = 0; at < rows && !error; at += ROWS_AT_ONCE) {
+		uint32_t n = rows - at < ROWS_AT_ONCE ? rows - at : ROWS_AT_ONCE;
+
+		error = journal_frame_next(&h->frame, n, some);
+		if (error)
+			return problem(p, error, "journal/%s offset %llu: %s", h->reader->name,
+				       (unsigned long long)h->frame.offset, strerror(-error));
+		for (uint32_t i = 0; i < n && !error; i++)
+			error = take_row(h, &some[i], p);
+	}
+	return error;
 }
 
 static int take_frame(struct harvest *h, struct problem *p)
 {
 	struct journal_reader *r = h->reader;
 	const struct journal_row_frame *f = &r->frames[h->next_frame];
-	int error = journal_reader_rows(r, h->next_frame, h->frame);
+	int error = journal_reader_frame(r, h->next_frame, &h->frame);
 
 	if (error)
 		return problem(p, error, "journal/%s offset %llu: %s", r->name,
 			       (unsigned long long)f->offset, strerror(-error));
-	if (reserve_rows(h, h->row_count + f->rows))
-		return problem(p, -ENOMEM, "journal/%s: no memory for %zu rows", r->name,
-			       h->row_count + f->rows);
-	for (uint32_t i = 0; i < f->rows && !error; i++)
-		error = take_row(h, &h->frame[i], p);
 	h->next_frame++;
-	return error;
+	return take_rows(h, f->rows, p);
 }
 
-/* Rows by group, in the journal's order within each. */
-static int order_rows(struct harvest *h)
+/* Whether the next frame's rows fit in, each in a chunk of its own if need be. The first frame always does. */
+static bool has_room(const struct harvest *h)
 {
-	uint32_t first = 0;
-
-	free(h->order);
-	free(h->seen);
-	h->order = malloc((h->row_count + 1) * sizeof(*h->order));
-	h->seen = calloc(h->endpoint_count + 1, sizeof(*h->seen));
-	h->stamp = 0;
-	if (!h->order || !h->seen)
-		return -ENOMEM;
-	for (size_t i = 0; i < h->group_count; i++) {
-		h->groups[i].first = first;
-		first += h->groups[i].rows;
-	}
-	for (size_t i = 0; i < h->row_count; i++)
-		h->order[h->groups[h->row_group[i]].first++] = (uint32_t)i;
-	for (size_t i = 0; i < h->group_count; i++)
-		h->groups[i].first -= h->groups[i].rows;
-	return 0;
+	return !h->chunk_count || (h->endpoint_count < ENDPOINTS_MAX &&
+				   h->chunk_count + h->reader->frames[h->next_frame].rows <= h->chunks_max);
 }
 
 int harvest_load(struct harvest *h, struct problem *p)
@@ -345,16 +385,18 @@ int harvest_load(struct harvest *h, struct problem *p)
 		return 0;
 	if (!r->anchors.count)
 		return problem(p, -EBADMSG, "journal/%s has rows but no clock anchor", r->name);
-	h->row_count = h->endpoint_count = 0;
+	h->chunk_count = h->endpoint_count = 0;
 	memset(h->slots, 0, h->slot_count * sizeof(*h->slots));
 	for (size_t i = 0; i < h->group_count; i++)
 		h->groups[i].rows = 0;
-	while (!error && h->next_frame < r->frame_count && h->row_count < h->rows_max &&
-	       h->endpoint_count < ENDPOINTS_MAX)
+	while (!error && h->next_frame < r->frame_count && has_room(h))
 		error = take_frame(h, p);
 	if (error)
 		return error;
-	return order_rows(h) ? problem(p, -ENOMEM, "journal/%s: out of memory", r->name) : 1;
+	free(h->seen);
+	h->seen = calloc(h->endpoint_count + 1, sizeof(*h->seen));
+	h->stamp = 0;
+	return h->seen ? 1 : problem(p, -ENOMEM, "journal/%s: out of memory", r->name);
 }
 
 static int compare_groups(const void *a, const void *b, void *groups)
@@ -399,10 +441,10 @@ const struct endpoint *harvest_endpoints(const struct harvest *h, size_t *ret_co
 	return h->endpoints;
 }
 
-/* How many rows from `index` on fit a section. */
-static uint32_t section_length(struct harvest *h, const uint32_t *index, uint32_t left)
+/* How many of the next rows fit a section. */
+static uint32_t section_length(struct harvest *h, const uint32_t *index, uint32_t most)
 {
-	uint32_t most = left < SECTION_ROWS_MAX ? left : SECTION_ROWS_MAX, endpoints = 0;
+	uint32_t endpoints = 0;
 
 	if (h->endpoint_count <= SECTION_ENDPOINTS_MAX)
 		return most;
@@ -419,16 +461,33 @@ static uint32_t section_length(struct harvest *h, const uint32_t *index, uint32_
 	return most;
 }
 
+/* Where the rows of the group stand, from its `from`-th on. */
+static void list_rows(struct harvest *h, const struct harvest_group *g, uint32_t from, uint32_t count)
+{
+	uint32_t chunk = g->first_chunk, at = from % CHUNK_ROWS;
+
+	for (uint32_t skip = from / CHUNK_ROWS; skip; skip--)
+		chunk = h->next_chunk[chunk];
+	for (uint32_t i = 0; i < count; chunk = h->next_chunk[chunk], at = 0)
+		for (; at < CHUNK_ROWS && i < count; at++)
+			h->order[i++] = chunk * CHUNK_ROWS + at;
+}
+
 int harvest_rows(struct harvest *h, size_t i, uint32_t from, const struct row **ret_rows,
 		 uint32_t *ret_count)
 {
 	const struct harvest_group *g = &h->groups[i];
-	const uint32_t *index = h->order + g->first + from;
-	uint32_t n = section_length(h, index, g->rows - from);
+	uint32_t n = g->rows - from < SECTION_ROWS_MAX ? g->rows - from : SECTION_ROWS_MAX;
 
 	if (!h->sorted)
 		h->sorted = malloc(SECTION_ROWS_MAX * sizeof(*h->sorted));
-	if (!h->sorted || row_sort(&h->sorter, h->rows, index, n, h->sorted))
+	if (!h->order)
+		h->order = malloc(SECTION_ROWS_MAX * sizeof(*h->order));
+	if (!h->sorted || !h->order)
+		return -ENOMEM;
+	list_rows(h, g, from, n);
+	n = section_length(h, h->order, n);
+	if (row_sort(&h->sorter, h->rows, h->order, n, h->sorted))
 		return -ENOMEM;
 	*ret_rows = h->sorted;
 	*ret_count = n;

@@ -14,12 +14,14 @@
 #include "segment/row.h"
 
 /*
- * Rows of a range; 48 bytes each. With them go the endpoints (up to 90 MiB), and for the section that is
+ * Rows of a range; some 40 bytes each. With them go the endpoints (up to 90 MiB), and for the section that is
  * being made the sorter and the coded bytes (up to 200 MiB): 512 MiB in all (tests/proof/seal_memory.sh).
  */
 #define HARVEST_ROWS_MAX 4000000
 /* A journal of many small frames has an index that takes from the rows' room; these are always had. */
 #define HARVEST_ROWS_MIN 500000
+
+#define HARVEST_GUESSES 8
 
 struct harvest_group {
 	uint32_t tenant;
@@ -28,8 +30,9 @@ struct harvest_group {
 	uint32_t runs; /* sections made of it so far; the caller counts */
 	int64_t left_before_ns; /* rows with an earlier time are left out */
 	uint64_t left_out; /* so many were, in all ranges */
-	uint32_t first; /* private: where its rows begin */
-	uint32_t last_endpoint; /* private: a guess at the next row's */
+	/* Private: where its rows begin and end; guesses at the next row's endpoint. */
+	uint32_t first_chunk, last_chunk;
+	uint32_t guesses[HARVEST_GUESSES];
 };
 
 struct harvest;

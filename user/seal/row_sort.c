@@ -6,10 +6,14 @@
 #include "row_sort.h"
 
 #define DIGIT_BITS 11
-#define DIGITS (1u << DIGIT_BITS)
+#define DIGITS_MAX (1u << DIGIT_BITS)
+/* Few rows: smaller digits, as clearing and adding up many places would cost more than a pass. */
+#define FEW 8192
+#define FEW_BITS 8
 /* Runs of one source that are out of order: short ones are sorted by insertion. */
 #define INSERTION_MAX 24
 #define AHEAD 24
+#define FAR_AHEAD 64 /* of rows that nobody has looked at for long */
 #define V6_RUN 8
 
 struct v4_key {
@@ -53,37 +57,44 @@ void row_sorter_done(struct row_sorter *s)
 	memset(s, 0, sizeof(*s));
 }
 
-/* Three stable passes: the result is in `to`. */
-static void sort_v4(struct v4_key *from, struct v4_key *to, size_t n)
+/* Stable passes over digits of so many bits; the sorted keys are returned, which are one of the two. */
+static inline __attribute__((always_inline)) struct v4_key *sort_digits(struct v4_key *from, struct v4_key *to,
+									size_t n, const unsigned int bits)
 {
-	uint32_t starts[3][DIGITS] = {};
+	uint32_t starts[4][DIGITS_MAX];
+	const unsigned int passes = (31 + bits) / bits, digits = 1u << bits;
 
+	for (unsigned int pass = 0; pass < passes; pass++)
+		memset(starts[pass], 0, digits * sizeof(starts[pass][0]));
 	for (size_t i = 0; i < n; i++)
-		for (unsigned int pass = 0; pass < 3; pass++)
-			starts[pass][from[i].source >> (pass * DIGIT_BITS) & (DIGITS - 1)]++;
-	for (unsigned int pass = 0; pass < 3; pass++) {
+		for (unsigned int pass = 0; pass < passes; pass++)
+			starts[pass][from[i].source >> (pass * bits) & (digits - 1)]++;
+	for (unsigned int pass = 0; pass < passes; pass++) {
 		struct v4_key *keys = from;
 		uint32_t sum = 0;
 
-		for (unsigned int d = 0; d < DIGITS; d++) {
+		for (unsigned int d = 0; d < digits; d++) {
 			uint32_t here = starts[pass][d];
 
 			starts[pass][d] = sum;
 			sum += here;
 		}
 		for (size_t i = 0; i < n; i++)
-			to[starts[pass][keys[i].source >> (pass * DIGIT_BITS) & (DIGITS - 1)]++] =
-				keys[i];
+			to[starts[pass][keys[i].source >> (pass * bits) & (digits - 1)]++] = keys[i];
 		from = to;
 		to = keys;
 	}
+	return from;
+}
+
+static struct v4_key *sort_v4(struct v4_key *from, struct v4_key *to, size_t n)
+{
+	return n < FEW ? sort_digits(from, to, n, FEW_BITS) : sort_digits(from, to, n, DIGIT_BITS);
 }
 
 static inline bool v6_before(const struct v6_key *x, const struct v6_key *y)
 {
-	if (x->net != y->net)
-		return x->net < y->net;
-	return x->host != y->host ? x->host < y->host : x->index < y->index;
+	return (x->net < y->net) | ((x->net == y->net) & (x->host < y->host));
 }
 
 /* Short runs, by insertion. */
@@ -110,8 +121,14 @@ static struct v6_key *sort_v6(struct v6_key *from, struct v6_key *to, size_t n)
 			size_t middle = begin + run < n ? begin + run : n;
 			size_t end = middle + run < n ? middle + run : n, a = begin, b = middle;
 
-			while (a < middle && b < end)
-				*merged++ = v6_before(&from[b], &from[a]) ? from[b++] : from[a++];
+			/* Without a branch that nobody can foresee. */
+			while (a < middle && b < end) {
+				bool second = v6_before(&from[b], &from[a]);
+
+				*merged++ = from[second ? b : a];
+				b += second;
+				a += !second;
+			}
 			memcpy(merged, from + a, (middle - a) * sizeof(*merged));
 			merged += middle - a;
 			memcpy(merged, from + b, (end - b) * sizeof(*merged));
@@ -180,7 +197,7 @@ static void mend_times(struct row *rows, size_t count)
 int row_sort(struct row_sorter *s, const struct row *rows, const uint32_t *index, size_t count,
 	     struct row *out)
 {
-	struct v4_key *v4, *v4_sorted;
+	struct v4_key *v4, *v4_spare;
 	struct v6_key *v6;
 	size_t n4 = 0, n6 = 0;
 
@@ -188,24 +205,24 @@ int row_sort(struct row_sorter *s, const struct row *rows, const uint32_t *index
 		return -ENOMEM;
 	v6 = s->keys;
 	v4 = (void *)(v6 + count);
-	v4_sorted = (void *)((struct v6_key *)s->spare + count);
+	v4_spare = (void *)((struct v6_key *)s->spare + count);
 	/* Rows lie all over: those wanted soon are fetched meanwhile, here and below. */
 	for (size_t i = 0; i < count; i++) {
 		const struct row *r = &rows[index[i]];
 
-		if (i + AHEAD < count)
-			__builtin_prefetch(&rows[index[i + AHEAD]].src);
+		if (i + FAR_AHEAD < count)
+			__builtin_prefetch(&rows[index[i + FAR_AHEAD]].src);
 		if (addr_is_v4(&r->src))
 			v4[n4++] = (struct v4_key){ (uint32_t)be64(r->src.bytes + 8), index[i] };
 		else
 			v6[n6++] = (struct v6_key){ be64(r->src.bytes), be64(r->src.bytes + 8), index[i] };
 	}
 	if (n4)
-		sort_v4(v4, v4_sorted, n4);
+		v4 = sort_v4(v4, v4_spare, n4);
 	for (size_t i = 0; i < n4; i++) {
 		if (i + AHEAD < n4)
-			__builtin_prefetch(&rows[v4_sorted[i + AHEAD].index]);
-		out[i] = rows[v4_sorted[i].index];
+			__builtin_prefetch(&rows[v4[i + AHEAD].index]);
+		out[i] = rows[v4[i].index];
 	}
 	v6 = sort_v6(v6, s->spare, n6);
 	for (size_t i = 0; i < n6; i++) {

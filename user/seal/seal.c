@@ -30,7 +30,7 @@ struct job {
 	struct harvest *harvest;
 	struct clock_pieces clock; /* of the whole journal */
 	struct gaps gaps; /* of the journal, with damage added */
-	struct segment_batch *batch;
+	struct segment_batch *batch; /* the run's, empty between journals */
 	struct custody_sealing custody; /* what the ledger is told of its sections */
 	struct leave_out leave_out;
 	struct catalog_add *catalog; /* of the days that it touches */
@@ -165,8 +165,12 @@ static int note_bytes(struct job *job, int fd, const struct segment_section *s,
 	struct custody_section c = { .tenant_id = s->tenant_id, .day = s->day, .part = place->part,
 				     .file_id = place->file_id, .offset = place->offset,
 				     .bytes = place->bytes, .rows = (uint32_t)s->row_count };
-	int error = custody_hash(fd, place->offset, place->bytes, c.hash);
+	int error = 0;
 
+	if (place->data)
+		custody_hash_data(place->data, place->bytes, c.hash);
+	else
+		error = custody_hash(fd, place->offset, place->bytes, c.hash);
 	return error ? error : custody_sealing_add(&job->custody, &c);
 }
 
@@ -177,9 +181,9 @@ static int note_custody(struct job *job, int dir, const struct segment_section *
 	int fd = place->fd, error;
 
 	segment_part_name(s->day, place->part, name);
-	if (fd < 0)
+	if (fd < 0 && !place->data)
 		fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	error = fd < 0 ? -errno : note_bytes(job, fd, s, place);
+	error = fd < 0 && !place->data ? -errno : note_bytes(job, fd, s, place);
 	if (fd >= 0 && fd != place->fd)
 		close(fd);
 	return error ? problem(job->p, error, "segments/%s/%s offset %llu: %s", s->tenant_id, name,
@@ -438,10 +442,9 @@ static int seal_opened(struct job *job)
 	int error = load_clock(job);
 
 	job->harvest = harvest_new(&job->reader, 0);
-	job->batch = segment_batch_new();
 	job->catalog = catalog_add_new(job->store, 0);
 	if (!error)
-		error = job->harvest && job->batch && job->catalog ? load_gaps(job) : -ENOMEM;
+		error = job->harvest && job->catalog ? load_gaps(job) : -ENOMEM;
 	if (error)
 		return problem(job->p, error, "journal/%s: out of memory", job->reader.name);
 	leave_out_open(job->store, &job->leave_out);
@@ -470,10 +473,10 @@ static int seal_opened(struct job *job)
 			       strerror(-error)) : 0;
 }
 
-static int seal_one(const struct store_dir *store, const char *name, bool only_import,
-		    struct seal_result *result, struct problem *p)
+static int seal_one(const struct store_dir *store, struct segment_batch *batch, const char *name,
+		    bool only_import, struct seal_result *result, struct problem *p)
 {
-	struct job job = { .store = store, .p = p };
+	struct job job = { .store = store, .batch = batch, .p = p };
 	int error = journal_reader_open(store->journal, name, &job.reader, p);
 
 	if (only_import && (error == -EBADMSG || error == -ENODATA || error == -ENOTSUP))
@@ -501,7 +504,7 @@ static int seal_one(const struct store_dir *store, const char *name, bool only_i
 	result->more_days |= job.done.more_days;
 	harvest_free(job.harvest);
 	catalog_add_free(job.catalog);
-	segment_batch_free(job.batch);
+	segment_batch_drop(batch);
 	custody_sealing_done(&job.custody);
 	leave_out_close(&job.leave_out);
 	clock_pieces_done(&job.clock);
@@ -513,12 +516,17 @@ static int seal_one(const struct store_dir *store, const char *name, bool only_i
 int seal_journal(const struct store_dir *store, const char *name, struct seal_result *result,
 		 struct problem *p)
 {
-	return seal_one(store, name, false, result, p);
+	struct segment_batch *batch = segment_batch_new();
+	int error = batch ? seal_one(store, batch, name, false, result, p) : problem(p, -ENOMEM, "out of memory");
+
+	segment_batch_free(batch);
+	return error;
 }
 
 static int seal_each(const struct store_dir *store, const char *live_name, bool only_imports,
 		     struct seal_result *result, struct problem *p)
 {
+	struct segment_batch *batch;
 	struct problem later;
 	char **names;
 	size_t count;
@@ -526,13 +534,17 @@ static int seal_each(const struct store_dir *store, const char *live_name, bool 
 
 	if (error)
 		return problem(p, error, "cannot list journal/: %s", strerror(-error));
-	for (size_t i = 0; i < count; i++) {
+	batch = segment_batch_new();
+	if (!batch)
+		first = problem(p, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < count && batch; i++) {
 		if (live_name && strcmp(names[i], live_name) == 0)
 			continue;
-		error = seal_one(store, names[i], only_imports, result, first ? &later : p);
+		error = seal_one(store, batch, names[i], only_imports, result, first ? &later : p);
 		if (error && !first)
 			first = error;
 	}
+	segment_batch_free(batch);
 	fs_free_names(names, count);
 	return first;
 }

@@ -80,7 +80,7 @@ static int decode_counts(const struct block_section *s, struct block_rows *b)
 	const struct huffman_decoder *d = decoder(s, CODING_COUNT + !b->v4);
 	uint32_t end = 0;
 
-	b->sources = (uint32_t)bits_get(&b->bits, 7) + 1;
+	b->sources = b->rows > 1 ? (uint32_t)bits_get(&b->bits, 7) + 1 : 1;
 	for (uint32_t i = 0; i < b->sources; i++) {
 		unsigned int symbol = get_symbol(&b->bits, d);
 		unsigned int extra = bucket_extra_bits(symbol / 2, CODING_COUNT_M);

@@ -18,19 +18,19 @@ ALWAYS_INLINE void put(struct sink *s, const bool emit, unsigned int table, unsi
 		       uint64_t extra, unsigned int extra_bits)
 {
 	if (emit) {
-		const struct huffman_code *code = &s->w->codes[table];
-		unsigned int length = code->length[symbol];
+		uint32_t code = s->w->codes[table].entry[symbol];
+		unsigned int length = code >> HUFFMAN_ENTRY_SHIFT;
 
+		code &= (1u << HUFFMAN_ENTRY_SHIFT) - 1;
 		if (extra_bits + length <= BITS_MAX) {
-			bits_put(&s->bits, code->bits[symbol] | extra << length, length + extra_bits);
+			bits_put(&s->bits, code | extra << length, length + extra_bits);
 			return;
 		}
-		bits_put(&s->bits, code->bits[symbol], length);
+		bits_put(&s->bits, code, length);
 		bits_put(&s->bits, extra & 0xffffffffu, 32);
 		bits_put(&s->bits, extra >> 32, extra_bits - 32);
 	} else {
 		s->w->counts[table][symbol]++;
-		s->w->extra_bits[table] += extra_bits;
 	}
 }
 
@@ -288,7 +288,8 @@ size_t block_writer_put(struct block_writer *w, const struct block_plan *plan, u
 {
 	struct sink s = { .w = w, .bits = { .at = at } };
 
-	bits_put(&s.bits, plan->sources - 1, 7);
+	if (plan->rows > 1)
+		bits_put(&s.bits, plan->sources - 1, 7);
 	walk(&s, true, plan);
 	bits_end(&s.bits);
 	return (size_t)(s.bits.at - at);

@@ -31,11 +31,10 @@ struct block_writer {
 	unsigned int first_time_shift;
 	bool has_rtt;
 	uint32_t counts[CODING_TABLES][HUFFMAN_SYMBOLS_MAX];
-	uint64_t extra_bits[CODING_TABLES]; /* plain bits beside each table's symbols */
 	struct huffman_code codes[CODING_TABLES];
 };
 
-/* Adds to counts and extra_bits. */
+/* Adds to counts. */
 void block_writer_count(struct block_writer *w, const struct block_plan *plan);
 /* Writes to `at` (BLOCK_BYTES_MAX + 8 bytes of room) with w->codes; returns the number of bytes. */
 size_t block_writer_put(struct block_writer *w, const struct block_plan *plan, uint8_t *at);

@@ -32,6 +32,49 @@ unsigned int coding_first_time_shift(uint64_t span_ns)
 	return bits > CODING_FIRST_TIME_BITS ? bits - CODING_FIRST_TIME_BITS : 0;
 }
 
+/* Where the symbols of a table are buckets: their mantissa bits. */
+static int mantissa_bits(unsigned int table)
+{
+	static const int8_t m[CODING_TABLES] = {
+		[CODING_COUNT] = CODING_COUNT_M, CODING_COUNT_M,
+		[CODING_V4] = CODING_V4_M,
+		[CODING_V6_NET] = CODING_V6_M, CODING_V6_M, CODING_V6_M,
+		[CODING_FIRST_TIME] = -1,
+		[CODING_TIME] = CODING_TIME_M, CODING_TIME_M, CODING_TIME_M, CODING_TIME_M,
+		[CODING_FIRST_PORT] = -1,
+		[CODING_PORT] = -1, -1, -1, -1, -1, -1,
+		[CODING_UNIFORM] = CODING_ENDPOINT_M, CODING_ENDPOINT_M,
+		[CODING_ENDPOINT] = CODING_ENDPOINT_M, CODING_ENDPOINT_M, CODING_ENDPOINT_M, CODING_ENDPOINT_M,
+		CODING_ENDPOINT_M,
+		[CODING_FIRST_RTT] = -1,
+		[CODING_RTT] = CODING_RTT_M,
+		[CODING_CLOSE] = CODING_CLOSE_M,
+		[CODING_LASTED] = CODING_LASTED_M,
+		[CODING_CLOSE_RTT] = -1,
+	};
+
+	return m[table];
+}
+
+unsigned int coding_plain_bits(unsigned int table, unsigned int symbol, unsigned int first_time_shift)
+{
+	if (table < CODING_V4)
+		symbol /= 2; /* the lowest bit tells of endpoints */
+	if (mantissa_bits(table) >= 0)
+		return bucket_extra_bits(symbol, (unsigned int)mantissa_bits(table));
+	if (table == CODING_FIRST_TIME)
+		return first_time_shift;
+	if (table == CODING_FIRST_PORT)
+		return CODING_FIRST_PORT_SHIFT;
+	if (table < CODING_PORT || table >= CODING_UNIFORM || symbol < CODING_PORT_NEAR)
+		return 0;
+	if (symbol == CODING_PORT_SET)
+		return 8;
+	if (symbol >= CODING_PORT_PLAIN)
+		return 12;
+	return bucket_extra_bits(symbol - CODING_PORT_BUCKET + CODING_PORT_BUCKET_LEAST, 1);
+}
+
 struct nibbles {
 	struct buffer *out;
 	bool half;

@@ -135,6 +135,9 @@ static inline unsigned int coding_endpoint_context(uint32_t before)
 	return 1 + (before < 3 ? before : 3);
 }
 
+/* Plain bits that follow a symbol. first_time_shift: of the section. */
+unsigned int coding_plain_bits(unsigned int table, unsigned int symbol, unsigned int first_time_shift);
+
 /* A table in a section header: explicit lengths, see FORMAT.md 3.10. */
 void coding_write_lengths(const uint8_t *lengths, unsigned int symbols, unsigned int constant,
 			  struct buffer *out);

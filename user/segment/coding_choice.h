@@ -7,10 +7,11 @@
 
 /*
  * The code for symbols that occur so often: its own, whose lengths are appended to `lists`, if that is
- * the smaller, lengths included (true); else the usual one. Without any symbol no code is set.
+ * the smaller, lengths included (true); else the usual one. ret_code is
+ * set for symbols that occur.
  * *ret_bits: what the symbols take with it.
  */
-bool coding_choice(unsigned int table, const uint32_t *counts, struct buffer *lists,
+bool coding_choice(unsigned int table, const uint32_t counts[static HUFFMAN_SYMBOLS_MAX], struct buffer *lists,
 		   struct huffman_code *ret_code, uint64_t *ret_bits);
 
 #endif

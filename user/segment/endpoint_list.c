@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Writing and reading a section's endpoints. */
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include "endpoint_list.h"
+#include "schema/event.h"
 #include "schema/segment.h"
 
 /* An address is looked for among so many, the most frequent ones. */
@@ -29,14 +31,21 @@ static bool alike(const struct endpoint *a, const struct endpoint *b)
 	       a->consent == b->consent;
 }
 
-static void write_endpoint(const struct endpoint *endpoints, const uint32_t *order, uint32_t i,
+/* What most rows of a tenant have: before the first endpoint such a one is thought. */
+static struct endpoint usual(uint32_t tenant)
+{
+	return (struct endpoint){ .kind = SEKISHO_KIND_ESTABLISHED, .protocol = IPPROTO_TCP, .consent = tenant };
+}
+
+static void write_endpoint(const struct endpoint *endpoints, const uint32_t *order, uint32_t i, uint32_t tenant,
 			   struct buffer *out)
 {
 	static const struct addr none;
 	const struct endpoint *e = &endpoints[order[i]];
 	uint32_t same = same_address(endpoints, order, i);
 	bool v6 = !addr_is_v4(&e->dst), orig = e->orig_dst_port || addr_compare(&e->orig_dst, &none) != 0;
-	bool like = i && alike(&endpoints[order[i - 1]], e);
+	const struct endpoint first = usual(tenant);
+	bool like = alike(i ? &endpoints[order[i - 1]] : &first, e);
 
 	buffer_u8(out, (uint8_t)((v6 && same == i ? ENDPOINT_FLAG_V6 : 0) | (orig ? ENDPOINT_FLAG_ORIG_DST : 0) |
 				 (same < i ? ENDPOINT_FLAG_SAME_DST : 0) | (like ? ENDPOINT_FLAG_LIKE : 0)));
@@ -58,21 +67,19 @@ static void write_endpoint(const struct endpoint *endpoints, const uint32_t *ord
 }
 
 void endpoint_list_write(const struct endpoint *endpoints, const uint32_t *order, uint32_t count,
-			 struct buffer *out)
+			 uint32_t tenant, struct buffer *out)
 {
 	buffer_varint(out, count);
 	for (uint32_t i = 0; i < count; i++)
-		write_endpoint(endpoints, order, i, out);
+		write_endpoint(endpoints, order, i, tenant, out);
 }
 
-/* What rows have in common besides addresses and ports; as in the endpoint before, if there is one. */
+/* What rows have in common besides addresses and ports; perhaps as in the endpoint before. */
 static int parse_nature(struct cursor *c, bool like, const struct endpoint *before, struct endpoint *e)
 {
 	uint64_t row_flags, consent;
 
 	if (like) {
-		if (!before)
-			return -EBADMSG;
 		e->kind = before->kind;
 		e->protocol = before->protocol;
 		e->flags = before->flags;
@@ -114,14 +121,15 @@ static int parse_dst(struct cursor *c, uint8_t flags, const struct endpoint *lis
 }
 
 /* Entry i of the list, whose earlier ones are known; it is zero. */
-static int parse_endpoint(struct cursor *c, struct endpoint *list, uint64_t i)
+static int parse_endpoint(struct cursor *c, struct endpoint *list, uint64_t i, uint32_t tenant)
 {
+	const struct endpoint first = usual(tenant);
 	struct endpoint *e = &list[i];
 	uint8_t flags = cursor_u8(c);
 	const uint8_t *orig;
 
 	if (flags & ~ENDPOINT_FLAGS_KNOWN ||
-	    parse_nature(c, flags & ENDPOINT_FLAG_LIKE, i ? e - 1 : NULL, e))
+	    parse_nature(c, flags & ENDPOINT_FLAG_LIKE, i ? e - 1 : &first, e))
 		return -EBADMSG;
 	e->dst_port = cursor_le16(c);
 	if (parse_dst(c, flags, list, i, &e->dst))
@@ -136,7 +144,7 @@ static int parse_endpoint(struct cursor *c, struct endpoint *list, uint64_t i)
 	return cursor_ok(c) ? 0 : -EBADMSG;
 }
 
-int endpoint_list_read(struct cursor *c, struct endpoint **ret_list, uint32_t *ret_count)
+int endpoint_list_read(struct cursor *c, uint32_t tenant, struct endpoint **ret_list, uint32_t *ret_count)
 {
 	uint64_t n = cursor_varint(c);
 	struct endpoint *list;
@@ -147,7 +155,7 @@ int endpoint_list_read(struct cursor *c, struct endpoint **ret_list, uint32_t *r
 	if (!list)
 		return -ENOMEM;
 	for (uint64_t i = 0; i < n; i++) {
-		if (parse_endpoint(c, list, i)) {
+		if (parse_endpoint(c, list, i, tenant)) {
 			free(list);
 			return -EBADMSG;
 		}

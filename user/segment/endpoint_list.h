@@ -6,10 +6,10 @@
 #include "base/cursor.h"
 #include "row.h"
 
-/* Appends the number and endpoints[order[0..count-1]]. */
+/* tenant: its number. Appends the number and endpoints[order[0..count-1]]. */
 void endpoint_list_write(const struct endpoint *endpoints, const uint32_t *order, uint32_t count,
-			 struct buffer *out);
+			 uint32_t tenant, struct buffer *out);
 /* The reverse; the caller frees the list. -EBADMSG or -ENOMEM. */
-int endpoint_list_read(struct cursor *c, struct endpoint **ret_list, uint32_t *ret_count);
+int endpoint_list_read(struct cursor *c, uint32_t tenant, struct endpoint **ret_list, uint32_t *ret_count);
 
 #endif

@@ -9,13 +9,85 @@ struct leaf {
 	uint16_t symbol;
 };
 
-static int compare_leaves(const void *a, const void *b)
+/* By count, equal ones as they stand: by symbol. */
+static void sort_few(struct leaf *leaves, unsigned int n)
 {
-	const struct leaf *x = a, *y = b;
+	for (unsigned int i = 1; i < n; i++) {
+		struct leaf leaf = leaves[i];
+		unsigned int at = i;
 
-	if (x->count != y->count)
-		return x->count < y->count ? -1 : 1;
-	return (int)x->symbol - (int)y->symbol;
+		for (; at > 0 && leaves[at - 1].count > leaf.count; at--)
+			leaves[at] = leaves[at - 1];
+		leaves[at] = leaf;
+	}
+}
+
+#define FEW 24
+
+static void sort_leaves(struct leaf *leaves, unsigned int n)
+{
+	struct leaf room[HUFFMAN_SYMBOLS_MAX], *from = leaves, *to = room;
+	uint32_t all = 0;
+
+	if (n <= FEW) {
+		sort_few(leaves, n);
+		return;
+	}
+	for (unsigned int i = 0; i < n; i++)
+		all |= leaves[i].count;
+	for (unsigned int shift = 0; shift < 32 && all >> shift; shift += 8) {
+		unsigned int starts[256] = {}, sum = 0;
+		struct leaf *sorted = to;
+
+		for (unsigned int i = 0; i < n; i++)
+			starts[from[i].count >> shift & 255]++;
+		for (unsigned int d = 0; d < 256; d++) {
+			unsigned int here = starts[d];
+
+			starts[d] = sum;
+			sum += here;
+		}
+		for (unsigned int i = 0; i < n; i++)
+			to[starts[from[i].count >> shift & 255]++] = from[i];
+		to = from;
+		from = sorted;
+	}
+	if (from != leaves)
+		memcpy(leaves, from, n * sizeof(*leaves));
+}
+
+/*
+ * Huffman's own way: the two least are joined, again and again; leaves and joined ones each come in ascending
+ * order. False when a code is longer than allowed.
+ */
+static bool join(const struct leaf *leaves, unsigned int n, uint8_t *ret_lengths)
+{
+	uint64_t weights[HUFFMAN_SYMBOLS_MAX];
+	uint16_t leaf_parents[HUFFMAN_SYMBOLS_MAX], parents[HUFFMAN_SYMBOLS_MAX];
+	uint8_t depths[HUFFMAN_SYMBOLS_MAX];
+	unsigned int leaf = 0, node = 0;
+
+	for (unsigned int made = 0; made < n - 1; made++) {
+		weights[made] = 0;
+		for (unsigned int two = 0; two < 2; two++) {
+			if (leaf < n && (node == made || leaves[leaf].count <= weights[node])) {
+				weights[made] += leaves[leaf].count;
+				leaf_parents[leaf++] = (uint16_t)made;
+			} else {
+				weights[made] += weights[node];
+				parents[node++] = (uint16_t)made;
+			}
+		}
+	}
+	depths[n - 2] = 0;
+	for (unsigned int i = n - 2; i-- > 0;)
+		depths[i] = (uint8_t)(depths[parents[i]] + 1);
+	/* Those with the least counts lie deepest. */
+	if (depths[leaf_parents[0]] + 1 > HUFFMAN_LENGTH_MAX)
+		return false;
+	for (unsigned int i = 0; i < n; i++)
+		ret_lengths[leaves[i].symbol] = (uint8_t)(depths[leaf_parents[i]] + 1);
+	return true;
 }
 
 /*
@@ -46,20 +118,12 @@ static void merge_level(const struct leaf *leaves, unsigned int n, const uint64_
 	level->items = (uint16_t)items;
 }
 
-void huffman_lengths(const uint32_t *counts, unsigned int symbols, uint8_t *ret_lengths)
+static void merge_packages(const struct leaf *leaves, unsigned int n, uint8_t *ret_lengths)
 {
-	struct leaf leaves[HUFFMAN_SYMBOLS_MAX];
 	struct level levels[HUFFMAN_LENGTH_MAX];
 	uint64_t weights[2][2 * HUFFMAN_SYMBOLS_MAX];
-	unsigned int n = 0, below = 0, take;
+	unsigned int below = 0, take;
 
-	memset(ret_lengths, 0, symbols);
-	for (unsigned int s = 0; s < symbols; s++)
-		if (counts[s])
-			leaves[n++] = (struct leaf){ counts[s], (uint16_t)s };
-	if (n < 2)
-		return;
-	qsort(leaves, n, sizeof(*leaves), compare_leaves);
 	for (unsigned int i = 0; i < HUFFMAN_LENGTH_MAX; i++) {
 		merge_level(leaves, n, weights[(i + 1) & 1], below, &levels[i], weights[i & 1]);
 		below = levels[i].items;
@@ -73,6 +137,22 @@ void huffman_lengths(const uint32_t *counts, unsigned int symbols, uint8_t *ret_
 				ret_lengths[leaves[leaf++].symbol]++;
 		take = 2 * (take - leaf);
 	}
+}
+
+void huffman_lengths(const uint32_t *counts, unsigned int symbols, uint8_t *ret_lengths)
+{
+	struct leaf leaves[HUFFMAN_SYMBOLS_MAX];
+	unsigned int n = 0;
+
+	memset(ret_lengths, 0, symbols);
+	for (unsigned int s = 0; s < symbols; s++)
+		if (counts[s])
+			leaves[n++] = (struct leaf){ counts[s], (uint16_t)s };
+	if (n < 2)
+		return;
+	sort_leaves(leaves, n);
+	if (!join(leaves, n, ret_lengths))
+		merge_packages(leaves, n, ret_lengths);
 }
 
 bool huffman_complete(const uint8_t *lengths, unsigned int symbols)
@@ -98,26 +178,20 @@ static uint16_t turn(uint32_t bits, unsigned int n)
 	return (uint16_t)(turned >> (16 - n));
 }
 
-/* The canonical code of each symbol, turned so that its first bit is lowest. */
-static void assign(const uint8_t *lengths, unsigned int symbols, uint16_t *ret_bits)
+void huffman_encoder(const uint8_t *lengths, unsigned int symbols, struct huffman_code *ret_code)
 {
 	uint32_t next[HUFFMAN_LENGTH_MAX + 2] = {}, code = 0;
 
 	for (unsigned int s = 0; s < symbols; s++)
-		if (lengths[s])
-			next[lengths[s] + 1]++;
+		next[lengths[s] + 1]++;
+	next[1] = 0; /* of those that do not occur */
 	for (unsigned int length = 1; length <= HUFFMAN_LENGTH_MAX; length++) {
 		code = (code + next[length]) << 1;
 		next[length] = code;
 	}
 	for (unsigned int s = 0; s < symbols; s++)
-		ret_bits[s] = lengths[s] ? turn(next[lengths[s]]++, lengths[s]) : 0;
-}
-
-void huffman_encoder(const uint8_t *lengths, unsigned int symbols, struct huffman_code *ret_code)
-{
-	assign(lengths, symbols, ret_code->bits);
-	memcpy(ret_code->length, lengths, symbols);
+		ret_code->entry[s] = lengths[s] ? turn(next[lengths[s]]++, lengths[s]) |
+						  (uint32_t)lengths[s] << HUFFMAN_ENTRY_SHIFT : 0;
 }
 
 /*

@@ -21,9 +21,10 @@ void huffman_lengths(const uint32_t *counts, unsigned int symbols, uint8_t *ret_
 /* Whether the lengths are those of a complete code: each sequence of bits means something. */
 bool huffman_complete(const uint8_t *lengths, unsigned int symbols);
 
+/* Of each symbol its bits, the first one lowest, and above them how many. */
+#define HUFFMAN_ENTRY_SHIFT 16
 struct huffman_code {
-	uint16_t bits[HUFFMAN_SYMBOLS_MAX]; /* first bit lowest */
-	uint8_t length[HUFFMAN_SYMBOLS_MAX];
+	uint32_t entry[HUFFMAN_SYMBOLS_MAX];
 };
 
 /* lengths: complete, or all 0. */

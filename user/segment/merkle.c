@@ -6,9 +6,11 @@
 #include <string.h>
 #include "base/rtt.h"
 #include "merkle.h"
-#include "sha256_pair.h"
+#include "sha256_sixteen.h"
 
 #define FAN MERKLE_FAN
+#define NODE_BYTES (1 + FAN * MERKLE_HASH_BYTES)
+#define NODE_ROOM SHA256_ROOM(NODE_BYTES)
 
 /* What is hashed begins with one byte that says what it is. */
 enum domain {
@@ -79,7 +81,7 @@ static size_t write_leaf(const uint8_t salt[static MERKLE_SALT_BYTES], const str
 	bool orig = e->orig_dst_port || !is_zero(&e->orig_dst);
 	uint8_t *p = leaf;
 
-	_Static_assert(SHA256_PADDED(LEAF_BYTES_MAX) <= MERKLE_LEAF_ROOM, "a leaf and its padding");
+	_Static_assert(SHA256_ROOM(LEAF_BYTES_MAX) <= MERKLE_LEAF_ROOM, "a leaf and its padding");
 	*p++ = DOMAIN_LEAF;
 	memcpy(p, salt, MERKLE_SALT_BYTES);
 	p += MERKLE_SALT_BYTES;
@@ -161,26 +163,69 @@ static void take_hash(struct merkle *m, unsigned int level, const uint8_t *hashe
 	}
 }
 
-/* All leaves that wait, two by two; then the two nodes over them. */
+/* Leaves from `first` on, MERKLE_NODES of them at most; where their hashes go. */
+static void hash_leaves(struct merkle *m, unsigned int first, unsigned int n, uint8_t *const ret_hashes[])
+{
+	uint8_t *leaves[MERKLE_NODES];
+	size_t sizes[MERKLE_NODES];
+
+	for (unsigned int i = 0; i < n; i++) {
+		leaves[i] = m->leaves[first + i];
+		sizes[i] = m->leaf_sizes[first + i];
+	}
+	sha256_sixteen(n, leaves, sizes, ret_hashes);
+}
+
+/* Sixteen nodes, whose hashes stand in them already, then the two over them. */
+static void hash_nodes(struct merkle *m, uint8_t (*nodes)[NODE_ROOM])
+{
+	uint8_t above[2][NODE_ROOM], top[2][MERKLE_HASH_BYTES];
+	uint8_t *messages[MERKLE_NODES], *hashes[MERKLE_NODES];
+	uint8_t *const both[2] = { above[0], above[1] }, *const tops[2] = { top[0], top[1] };
+	size_t sizes[MERKLE_NODES];
+
+	for (unsigned int i = 0; i < MERKLE_NODES; i++) {
+		nodes[i][0] = DOMAIN_NODE;
+		messages[i] = nodes[i];
+		sizes[i] = NODE_BYTES;
+		hashes[i] = above[i / FAN] + 1 + i % FAN * MERKLE_HASH_BYTES;
+	}
+	sha256_sixteen(MERKLE_NODES, messages, sizes, hashes);
+	above[0][0] = above[1][0] = DOMAIN_NODE;
+	sha256_pair(both, sizes, tops);
+	take_hash(m, 2, top[0]);
+	take_hash(m, 2, top[1]);
+}
+
+/* All leaves that wait: nothing waits at the two levels above them. */
 static void hash_full_leaves(struct merkle *m)
 {
-	uint8_t nodes[2][SHA256_PADDED(1 + FAN * MERKLE_HASH_BYTES)], hashes[2][MERKLE_HASH_BYTES];
-	uint8_t *const both[2] = { nodes[0], nodes[1] }, *const digests[2] = { hashes[0], hashes[1] };
-	const size_t sizes[2] = { 1 + FAN * MERKLE_HASH_BYTES, 1 + FAN * MERKLE_HASH_BYTES };
+	uint8_t nodes[MERKLE_NODES][NODE_ROOM], *hashes[MERKLE_NODES];
 
-	for (unsigned int i = 0; i < FAN; i++) {
-		uint8_t *const leaves[2] = { m->leaves[i], m->leaves[i + FAN] };
-		uint8_t *const places[2] = { nodes[0] + 1 + i * MERKLE_HASH_BYTES,
-					     nodes[1] + 1 + i * MERKLE_HASH_BYTES };
-		const size_t leaf_sizes[2] = { m->leaf_sizes[i], m->leaf_sizes[i + FAN] };
-
-		sha256_pair(leaves, leaf_sizes, places);
+	_Static_assert(MERKLE_NODES == 2 * FAN, "the leaves of two nodes are hashed together");
+	for (unsigned int first = 0; first < MERKLE_LEAVES; first += MERKLE_NODES) {
+		for (unsigned int i = 0; i < MERKLE_NODES; i++)
+			hashes[i] = nodes[(first + i) / FAN] + 1 + i % FAN * MERKLE_HASH_BYTES;
+		hash_leaves(m, first, MERKLE_NODES, hashes);
 	}
-	nodes[0][0] = nodes[1][0] = DOMAIN_NODE;
-	sha256_pair(both, sizes, digests);
-	take_hash(m, 1, hashes[0]);
-	take_hash(m, 1, hashes[1]);
+	hash_nodes(m, nodes);
 	m->leaf_count = 0;
+}
+
+/* Those that are left at the end. */
+static void hash_last_leaves(struct merkle *m)
+{
+	uint8_t hashed[MERKLE_NODES][MERKLE_HASH_BYTES], *hashes[MERKLE_NODES];
+
+	for (unsigned int i = 0; i < MERKLE_NODES; i++)
+		hashes[i] = hashed[i];
+	for (unsigned int first = 0; first < m->leaf_count; first += MERKLE_NODES) {
+		unsigned int left = m->leaf_count - first, n = left < MERKLE_NODES ? left : MERKLE_NODES;
+
+		hash_leaves(m, first, n, hashes);
+		for (unsigned int i = 0; i < n; i++)
+			take_hash(m, 0, hashed[i]);
+	}
 }
 
 void merkle_add(struct merkle *m, const struct row *row, const struct endpoint *e)
@@ -205,10 +250,7 @@ void merkle_end(struct merkle *m, uint8_t ret_root[static MERKLE_HASH_BYTES])
 	memset(ret_root, 0, MERKLE_HASH_BYTES);
 	if (!m->rows)
 		return;
-	for (uint32_t i = 0; i < m->leaf_count; i++) {
-		hash(&m->sha, m->leaves[i], m->leaf_sizes[i], top);
-		take_hash(m, 0, top);
-	}
+	hash_last_leaves(m);
 	/* What waits at a level, with what came up from below, is its last group. */
 	for (unsigned int level = 0; level < MERKLE_LEVELS_MAX; level++) {
 		if (carried)

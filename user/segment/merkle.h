@@ -20,8 +20,9 @@
 #define MERKLE_FAN 8
 #define MERKLE_LEVELS_MAX 12 /* 8^11 is more than 2^32 */
 #define MERKLE_SALT_BATCH 256
-#define MERKLE_LEAVES (2 * MERKLE_FAN) /* that are hashed together */
-#define MERKLE_LEAF_ROOM 128
+#define MERKLE_NODES 16 /* that are hashed together */
+#define MERKLE_LEAVES (MERKLE_NODES * MERKLE_FAN) /* below them */
+#define MERKLE_LEAF_ROOM 192
 
 /* The secret of one section, from that of its file. */
 void merkle_secret(const uint8_t file_secret[static 32], uint64_t journal_id, uint32_t run,

@@ -24,26 +24,3 @@ void row_to_record(const struct row *r, const struct endpoint *e, uint32_t tenan
 		.protocol = e->protocol,
 	};
 }
-
-void row_from_record(const struct record *record, uint32_t endpoint, struct row *ret_row,
-		     struct endpoint *ret_endpoint)
-{
-	*ret_row = (struct row){
-		.time_ns = record->time_ns,
-		.lasted_ns = record->lasted_ns,
-		.src = record->src,
-		.endpoint = endpoint,
-		.src_port = record->src_port,
-		.rtt = rtt_code(record->rtt_us),
-	};
-	*ret_endpoint = (struct endpoint){
-		.dst = record->dst,
-		.orig_dst = record->orig_dst,
-		.consent = record->consent,
-		.flags = record->flags,
-		.dst_port = record->dst_port,
-		.orig_dst_port = record->orig_dst_port,
-		.kind = record->kind,
-		.protocol = record->protocol,
-	};
-}

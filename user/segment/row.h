@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include "base/addr.h"
 #include "base/record.h"
+#include "base/rtt.h"
 
 struct endpoint {
 	struct addr dst, orig_dst; /* orig_dst all zero = none */
@@ -32,7 +33,36 @@ struct row {
 /* Both directions; a record's tenant is not part of a row. rtt_us must be one of rtt.h's values. */
 void row_to_record(const struct row *r, const struct endpoint *e, uint32_t tenant,
 		   struct record *ret_record);
-void row_from_record(const struct record *record, uint32_t endpoint, struct row *ret_row,
-		     struct endpoint *ret_endpoint);
+static inline void row_from_record(const struct record *record, uint32_t endpoint, struct row *ret_row,
+				   struct endpoint *ret_endpoint)
+{
+	*ret_row = (struct row){
+		.time_ns = record->time_ns,
+		.lasted_ns = record->lasted_ns,
+		.src = record->src,
+		.endpoint = endpoint,
+		.src_port = record->src_port,
+		.rtt = rtt_code(record->rtt_us),
+	};
+	*ret_endpoint = (struct endpoint){
+		.dst = record->dst,
+		.orig_dst = record->orig_dst,
+		.consent = record->consent,
+		.flags = record->flags,
+		.dst_port = record->dst_port,
+		.orig_dst_port = record->orig_dst_port,
+		.kind = record->kind,
+		.protocol = record->protocol,
+	};
+}
+
+/* Whether it is this endpoint: from the fields, which may have been written just before. */
+static inline bool endpoint_is_of(const struct endpoint *e, const struct record *record)
+{
+	return !memcmp(&e->dst, &record->dst, sizeof(e->dst)) && e->dst_port == record->dst_port &&
+	       e->consent == record->consent && e->flags == record->flags && e->kind == record->kind &&
+	       e->protocol == record->protocol && e->orig_dst_port == record->orig_dst_port &&
+	       !memcmp(&e->orig_dst, &record->orig_dst, sizeof(e->orig_dst));
+}
 
 #endif

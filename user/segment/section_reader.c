@@ -10,65 +10,82 @@
 #include "schema/event.h"
 #include "schema/store.h"
 #include "endpoint_list.h"
+#include "section_prefix.h"
 #include "section_reader.h"
 
 /* Most headers are smaller; one read gets them. */
 #define FIRST_READ 4096
+/* A walk reads less of each; that is enough for small sections. */
+#define WALK_READ 512
 /* Least bytes of an entry in the header: bounds the counts that a header may claim. */
 #define INDEX_LEAST_BYTES 3 /* of all but the last one */
-#define CLOCK_LEAST_BYTES 5
+#define CLOCK_LEAST_BYTES 3
 
-/* The checked bytes of a header; facts has place, size, journal and run. */
-static int load_header(struct segment_reader *r, uint64_t offset, struct buffer *h,
+/* The prefix of a section of which `there` bytes can be looked at and `left` are left in the file; facts has place,
+ * size, journal and run. */
+static int parse_prefix(const struct segment_reader *r, const uint8_t *p, size_t there, uint64_t left,
+			struct section *facts)
+{
+	if (there < SECTION_PREFIX_BYTES)
+		return -ENODATA;
+	/* So little may be the begin of anything: of a trailer too. */
+	if (there < section_prefix_bytes(p) || get_le32(p + SECTION_AT_MAGIC) != SECTION_MAGIC ||
+	    get_le16(p + SECTION_AT_CHECK) != section_prefix_check(p, r->file_id, facts->offset))
+		return there < SECTION_LONG_PREFIX_BYTES ? -ENODATA : -EBADMSG;
+	facts->header_bytes = section_prefix_header_size(p);
+	facts->bytes = (uint64_t)facts->header_bytes + section_prefix_body_size(p);
+	facts->journal_id = get_le64(p + SECTION_AT_JOURNAL_ID);
+	facts->run = get_le16(p + SECTION_AT_RUN);
+	memcpy(facts->root, p + SECTION_AT_ROOT, sizeof(facts->root));
+	if (facts->header_bytes < section_prefix_bytes(p) || facts->header_bytes > SECTION_HEADER_MAX ||
+	    (section_prefix_is_long(p) && get_le16(p + SECTION_AT_BODY_SIZE) != SECTION_SIZE_LONG))
+		return -EBADMSG;
+	/* The prefix is as it was written: if the file ends before the section, it was cut off. */
+	return facts->bytes > left ? -ENODATA : 0;
+}
+
+static int check_header(const struct segment_reader *r, const uint8_t *h, const struct section *facts)
+{
+	return get_le32(h + SECTION_AT_CRC) ==
+		       section_prefix_crc(h, facts->header_bytes, r->file_id, facts->offset) ? 0 : -EBADMSG;
+}
+
+/* The checked bytes of a header, `most` of them read at first. */
+static int load_header(struct segment_reader *r, uint64_t offset, size_t most, struct buffer *h,
 		       struct section *facts)
 {
 	uint64_t left = r->size - offset;
-	size_t n = left < FIRST_READ ? left : FIRST_READ;
+	size_t n = left < most ? left : most;
 	uint8_t *p;
 	int error;
 
 	*facts = (struct section){ .offset = offset };
 	if (offset > r->size || left < SECTION_PREFIX_BYTES)
 		return -ENODATA;
-	p = buffer_extend(h, n);
+	p = buffer_room(h, n);
 	if (!p)
 		return -ENOMEM;
 	error = fs_pread_all(r->fd, p, n, (off_t)offset);
+	if (!error)
+		error = parse_prefix(r, p, n, left, facts);
 	if (error)
 		return error;
-	if (get_le32(p + SECTION_AT_MAGIC) != SECTION_MAGIC ||
-	    get_le32(p + SECTION_AT_PREFIX_CRC) !=
-		    block_crc(r->file_id, offset, NULL, 0, p + SECTION_AT_HEADER_SIZE,
-			      SECTION_PREFIX_BYTES - SECTION_AT_HEADER_SIZE))
-		return -EBADMSG;
-	facts->header_bytes = get_le32(p + SECTION_AT_HEADER_SIZE);
-	facts->bytes = (uint64_t)facts->header_bytes + get_le32(p + SECTION_AT_BODY_SIZE);
-	facts->journal_id = get_le64(p + SECTION_AT_JOURNAL_ID);
-	facts->run = get_le32(p + SECTION_AT_RUN);
-	memcpy(facts->root, p + SECTION_AT_ROOT, sizeof(facts->root));
-	if (facts->header_bytes < SECTION_PREFIX_BYTES || facts->header_bytes > SECTION_HEADER_MAX)
-		return -EBADMSG;
-	/* The prefix is as it was written: if the file ends before the section, it was cut off. */
-	if (facts->bytes > left)
-		return -ENODATA;
 	if (facts->header_bytes > n) {
-		if (!buffer_extend(h, facts->header_bytes - n))
+		h->size = n;
+		p = buffer_room(h, facts->header_bytes - n);
+		if (!p)
 			return -ENOMEM;
-		error = fs_pread_all(r->fd, h->data + n, facts->header_bytes - n, (off_t)(offset + n));
+		error = fs_pread_all(r->fd, p, facts->header_bytes - n, (off_t)(offset + n));
 		if (error)
 			return error;
 	}
 	h->size = facts->header_bytes;
-	if (get_le32(h->data + SECTION_AT_CRC) !=
-	    block_crc(r->file_id, offset + SECTION_PREFIX_BYTES, NULL, 0,
-		      h->data + SECTION_PREFIX_BYTES, h->size - SECTION_PREFIX_BYTES))
-		return -EBADMSG;
-	return 0;
+	return check_header(r, h->data, facts);
 }
 
 static int parse_times(struct cursor *c, int64_t day_ns, struct section *facts)
 {
-	uint64_t first = cursor_varint(c), span = cursor_varint(c);
+	uint64_t first = cursor_varint(c), span = facts->rows > 1 ? cursor_varint(c) : 0;
 	uint64_t opened = facts->has_close ? cursor_varint(c) : 0;
 
 	if (first >= (uint64_t)NS_PER_DAY || span >= (uint64_t)NS_PER_DAY - first)
@@ -110,11 +127,11 @@ static int parse_facts(struct segment_reader *r, struct cursor *c, struct sectio
 	if (__builtin_mul_overflow((int64_t)r->day, NS_PER_DAY, &day_ns) ||
 	    day_ns > INT64_MAX - NS_PER_DAY)
 		return -EBADMSG;
-	facts->rung = cursor_u8(c);
 	flags = cursor_u8(c);
+	facts->rung = flags >> SECTION_RUNG_SHIFT & SECTION_RUNG_MAX;
+	flags &= (uint8_t)~(SECTION_RUNG_MAX << SECTION_RUNG_SHIFT);
 	facts->span_from_ns = at_second(parse_second(c, &seconds), r->day);
 	facts->span_to_ns = at_second(parse_second(c, &seconds), r->day);
-	facts->sealed_utc_ns = at_second(parse_second(c, &seconds), r->day);
 	facts->first_utc_ns = facts->last_utc_ns = facts->opened_utc_ns = day_ns;
 	if (!cursor_ok(c) || rows > SECTION_ROWS_MAX || tenant > UINT32_MAX)
 		return -EBADMSG;
@@ -136,11 +153,11 @@ int section_read_facts(struct segment_reader *r, uint64_t offset, struct section
 	struct buffer h = {};
 	struct cursor c;
 	uint8_t flags;
-	int error = load_header(r, offset, &h, ret_facts);
+	int error = load_header(r, offset, WALK_READ, &h, ret_facts);
 
 	if (!error) {
 		cursor_init(&c, h.data, h.size);
-		cursor_skip(&c, SECTION_PREFIX_BYTES);
+		cursor_skip(&c, section_prefix_bytes(h.data));
 		error = parse_facts(r, &c, ret_facts, &flags);
 	}
 	buffer_done(&h);
@@ -175,7 +192,8 @@ static int parse_gaps(struct cursor *c, struct section_reader *s)
 
 static int parse_clock(struct cursor *c, struct section_reader *s)
 {
-	uint64_t n = cursor_varint(c), boot = 0, utc = (uint64_t)s->facts.first_utc_ns;
+	uint64_t number = cursor_varint(c), n = number > 1 ? number - 1 : number;
+	uint64_t boot = 0, utc = (uint64_t)s->facts.first_utc_ns;
 	uint64_t span = (uint64_t)(s->facts.last_utc_ns - s->facts.first_utc_ns);
 
 	if (n > cursor_left(c) / CLOCK_LEAST_BYTES)
@@ -186,13 +204,13 @@ static int parse_clock(struct cursor *c, struct section_reader *s)
 	s->clock.capacity = n;
 	for (uint64_t i = 0; i < n; i++) {
 		struct clock_piece *piece = &s->clock.list[i];
-		uint64_t gap = cursor_varint(c), length = span + (uint64_t)cursor_zigzag(c), status;
+		uint64_t gap = cursor_varint(c), length = span + (uint64_t)(number > 1 ? cursor_zigzag(c) : 0), status;
 		uint8_t code;
 
 		if (length > INT64_MAX || __builtin_add_overflow(boot, gap, &piece->boot_from) ||
 		    __builtin_add_overflow(piece->boot_from, length, &piece->boot_to))
 			return -EBADMSG;
-		piece->utc_from = (int64_t)(utc + (uint64_t)cursor_zigzag(c));
+		piece->utc_from = (int64_t)(utc + (uint64_t)(number > 1 ? cursor_zigzag(c) : 0));
 		code = cursor_u8(c);
 		status = cursor_varint(c);
 		if (!cursor_ok(c) || code > 64 || status > UINT32_MAX)
@@ -208,7 +226,7 @@ static int parse_clock(struct cursor *c, struct section_reader *s)
 
 static int parse_endpoints(struct cursor *c, struct section_reader *s)
 {
-	int error = endpoint_list_read(c, &s->endpoints, &s->endpoint_count);
+	int error = endpoint_list_read(c, s->facts.tenant, &s->endpoints, &s->endpoint_count);
 
 	if (error)
 		return error;
@@ -287,24 +305,24 @@ static int parse_extent(struct cursor *c, bool last, uint64_t rows_left, uint64_
 
 static int parse_index(struct cursor *c, struct section_reader *s)
 {
-	uint64_t v4 = cursor_varint(c), v6 = cursor_varint(c), key = 0;
+	uint64_t number = cursor_varint(c), blocks = number / 2, v4 = number & 1 ? cursor_varint(c) : blocks, key = 0;
 	uint64_t row = 0, offset = s->facts.offset + s->facts.header_bytes;
 	uint64_t end = s->facts.offset + s->facts.bytes;
 	size_t most = cursor_left(c) / INDEX_LEAST_BYTES + 1;
 
-	if (v4 > most || v6 > most - v4 || !(v4 + v6))
+	if (!blocks || blocks > most || v4 > blocks || (number & 1 && v4 == blocks))
 		return -EBADMSG;
-	s->blocks = calloc(v4 + v6, sizeof(*s->blocks));
+	s->blocks = calloc(blocks, sizeof(*s->blocks));
 	if (!s->blocks)
 		return -ENOMEM;
-	s->block_count = (uint32_t)(v4 + v6);
-	for (uint64_t i = 0; i < v4 + v6; i++) {
+	s->block_count = (uint32_t)blocks;
+	for (uint64_t i = 0; i < blocks; i++) {
 		struct section_block *b = &s->blocks[i];
 
 		if (i == v4)
 			key = 0;
 		if (parse_first(c, i < v4, &key, b) ||
-		    parse_extent(c, i + 1 == v4 + v6, s->facts.rows - row, end - offset, b) ||
+		    parse_extent(c, i + 1 == blocks, s->facts.rows - row, end - offset, b) ||
 		    (i && addr_compare_source(&s->blocks[i - 1].first, &b->first) > 0))
 			return -EBADMSG;
 		b->first_row = (uint32_t)row;
@@ -322,7 +340,7 @@ static int parse_header(struct segment_reader *r, const struct buffer *h, struct
 	int error;
 
 	cursor_init(&c, h->data, h->size);
-	cursor_skip(&c, SECTION_PREFIX_BYTES);
+	cursor_skip(&c, section_prefix_bytes(h->data));
 	error = parse_facts(r, &c, &s->facts, &flags);
 	if (!error && flags & SECTION_FLAG_CUSTODY)
 		error = parse_custody(&c, s);
@@ -349,11 +367,35 @@ int section_open(struct segment_reader *r, uint64_t offset, struct section_reade
 {
 	struct section_reader *s = calloc(1, sizeof(*s));
 	struct buffer h = {};
-	int error = s ? load_header(r, offset, &h, &s->facts) : -ENOMEM;
+	int error = s ? load_header(r, offset, FIRST_READ, &h, &s->facts) : -ENOMEM;
 
 	if (!error)
 		error = parse_header(r, &h, s);
 	buffer_done(&h);
+	if (error)
+		section_close(s);
+	else
+		*ret_section = s;
+	return error;
+}
+
+int section_open_data(struct segment_reader *r, uint64_t offset, const uint8_t *data, size_t size,
+		      struct section_reader **ret_section)
+{
+	struct section_reader *s = calloc(1, sizeof(*s));
+	struct buffer h = { .data = (uint8_t *)(uintptr_t)data }; /* only read */
+	int error = s ? 0 : -ENOMEM;
+
+	if (!error) {
+		s->facts.offset = offset;
+		error = parse_prefix(r, data, size, size, &s->facts);
+	}
+	if (!error)
+		error = check_header(r, data, &s->facts);
+	if (!error) {
+		h.size = s->facts.header_bytes;
+		error = parse_header(r, &h, s);
+	}
 	if (error)
 		section_close(s);
 	else

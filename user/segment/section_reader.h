@@ -40,6 +40,9 @@ int section_read_facts(struct segment_reader *r, uint64_t offset, struct section
 
 /* The whole header. Errors as above, -ENOMEM, I/O errors. Undo with section_close(). */
 int section_open(struct segment_reader *r, uint64_t offset, struct section_reader **ret_section);
+/* The same of a section that is in memory as it stands at `offset` of the file, which is not read. */
+int section_open_data(struct segment_reader *r, uint64_t offset, const uint8_t *data, size_t size,
+		      struct section_reader **ret_section);
 void section_close(struct section_reader *s);
 
 /* Blocks [*ret_first, *ret_end) that can hold a source from low to high (addr_compare_source() order). */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/array.h"
 #include "base/block.h"
 #include "base/utc.h"
 #include "block_writer.h"
@@ -10,6 +11,7 @@
 #include "endpoint_list.h"
 #include "merkle.h"
 #include "schema/event.h"
+#include "section_prefix.h"
 #include "section_writer.h"
 
 /* Clock pieces are kept when a row lies in one of this many parts of the section's time. */
@@ -17,32 +19,98 @@
 /* A piece stands for its anchors to half of this: a row may lie that far outside. */
 #define CLOCK_SLACK_NS 1000
 
-struct draft {
+struct section_room {
+	/* Of the section that is being written. */
 	const struct segment_section *s;
 	struct block_writer coder;
-	struct block_plan *plans;
-	uint32_t plan_count;
-	uint32_t *sizes; /* of each block, with its checksum */
-	uint32_t *rank, *order; /* endpoint -> number in the section, and back */
-	uint32_t *uses; /* rows of each endpoint */
-	bool *is_close;
+	uint32_t plan_count, endpoint_count; /* blocks; endpoints in use */
 	int64_t first_ns, last_ns, opened_ns;
 	bool has_close;
-	struct buffer tables, index, body;
+	/* What grows and stays. */
+	struct block_plan *plans;
+	uint32_t *sizes; /* of each block, with its checksum */
+	size_t plan_capacity, size_capacity;
+	uint32_t *rank, *order; /* endpoint -> number in the section, and back */
+	uint32_t *uses; /* rows of each endpoint; all zero between sections */
+	bool *is_close;
+	size_t endpoint_capacity;
+	struct buffer tables, lists, index, rest, body;
+	struct merkle merkle;
 };
 
-static void draft_done(struct draft *d)
+struct section_room *section_room_new(void)
 {
-	free(d->plans);
-	free(d->sizes);
+	return calloc(1, sizeof(struct section_room));
+}
+
+static void free_endpoints(struct section_room *d)
+{
 	free(d->rank);
 	free(d->order);
 	free(d->uses);
 	free(d->is_close);
+	d->rank = d->order = d->uses = NULL;
+	d->is_close = NULL;
+	d->endpoint_capacity = 0;
+}
+
+void section_room_free(struct section_room *d)
+{
+	if (!d)
+		return;
+	free(d->plans);
+	free(d->sizes);
+	free_endpoints(d);
 	buffer_done(&d->tables);
+	buffer_done(&d->lists);
 	buffer_done(&d->index);
+	buffer_done(&d->rest);
 	buffer_done(&d->body);
 	free(d);
+}
+
+static int reserve_endpoints(struct section_room *d, size_t count)
+{
+	size_t more = d->endpoint_capacity ? d->endpoint_capacity : 64;
+
+	if (count <= d->endpoint_capacity)
+		return 0;
+	while (more < count)
+		more *= 2;
+	free_endpoints(d);
+	d->rank = malloc(more * sizeof(*d->rank));
+	d->order = malloc(more * sizeof(*d->order));
+	d->uses = calloc(more, sizeof(*d->uses));
+	d->is_close = malloc(more * sizeof(*d->is_close));
+	if (!d->rank || !d->order || !d->uses || !d->is_close) {
+		free_endpoints(d);
+		return -ENOMEM;
+	}
+	d->endpoint_capacity = more;
+	return 0;
+}
+
+/* For the next section. */
+static int begin(struct section_room *d, const struct segment_section *s)
+{
+	d->s = s;
+	d->plan_count = d->endpoint_count = 0;
+	d->has_close = d->coder.has_rtt = false;
+	memset(d->coder.counts, 0, sizeof(d->coder.counts));
+	buffer_clear(&d->tables);
+	buffer_clear(&d->lists);
+	buffer_clear(&d->index);
+	buffer_clear(&d->rest);
+	buffer_clear(&d->body);
+	return s->row_count > SECTION_ROWS_MAX || s->run > SECTION_RUN_MAX || s->rung > SECTION_RUNG_MAX ?
+		       -EINVAL : reserve_endpoints(d, s->endpoint_count);
+}
+
+static void end(struct section_room *d)
+{
+	for (uint32_t i = 0; i < d->endpoint_count; i++)
+		d->uses[d->order[i]] = 0;
+	d->endpoint_count = 0;
 }
 
 static bool in_order(const struct row *a, const struct row *b)
@@ -55,7 +123,7 @@ static bool in_order(const struct row *a, const struct row *b)
 }
 
 /* Ranges of the rows, and that they are what a section may hold. */
-static int survey(struct draft *d)
+static int survey(struct section_room *d)
 {
 	const struct segment_section *s = d->s;
 	int64_t from;
@@ -80,7 +148,8 @@ static int survey(struct draft *d)
 		if (opened < d->opened_ns)
 			d->opened_ns = opened;
 		d->coder.has_rtt |= r->rtt != 0;
-		d->uses[r->endpoint]++;
+		if (!d->uses[r->endpoint]++)
+			d->order[d->endpoint_count++] = r->endpoint;
 	}
 	return 0;
 }
@@ -96,13 +165,10 @@ static int compare_uses(const void *a, const void *b, void *uses)
 }
 
 /* The section's own table of endpoints: those in use, the frequent ones first. */
-static int rank_endpoints(struct draft *d)
+static int rank_endpoints(struct section_room *d)
 {
-	uint32_t count = 0;
+	uint32_t count = d->endpoint_count;
 
-	for (uint32_t i = 0; i < d->s->endpoint_count; i++)
-		if (d->uses[i])
-			d->order[count++] = i;
 	if (count > SECTION_ENDPOINTS_MAX)
 		return -EINVAL;
 	qsort_r(d->order, count, sizeof(*d->order), compare_uses, d->uses);
@@ -115,48 +181,39 @@ static int rank_endpoints(struct draft *d)
 	return 0;
 }
 
-static int plan_blocks(struct draft *d)
+static int plan_blocks(struct section_room *d)
 {
-	size_t capacity = 0;
-
 	for (size_t at = 0; at < d->s->row_count; at += d->plans[d->plan_count++].rows) {
-		if (d->plan_count == capacity) {
-			size_t more = capacity ? capacity * 2 : 64;
-			void *plans = realloc(d->plans, more * sizeof(*d->plans));
-
-			if (!plans)
-				return -ENOMEM;
-			d->plans = plans;
-			capacity = more;
-		}
+		if (ARRAY_RESERVE(d->plans, d->plan_count, d->plan_capacity) ||
+		    ARRAY_RESERVE(d->sizes, d->plan_count, d->size_capacity))
+			return -ENOMEM;
 		d->plans[d->plan_count] = block_plan_next(d->s->rows, d->s->row_count, at);
 	}
-	d->sizes = calloc(d->plan_count + 1, sizeof(*d->sizes));
-	return d->sizes ? 0 : -ENOMEM;
+	return 0;
 }
 
 /* Codes of its own for each table where they pay for their lengths in the header. */
-static void choose_codes(struct draft *d, struct section_report *report)
+static void choose_codes(struct section_room *d, struct section_report *report)
 {
-	struct buffer lists = {};
 	uint32_t given = 0;
 
 	for (unsigned int t = 0; t < CODING_TABLES; t++) {
 		uint64_t bits;
 
-		given |= (uint32_t)coding_choice(t, d->coder.counts[t], &lists, &d->coder.codes[t], &bits) << t;
+		given |= (uint32_t)coding_choice(t, d->coder.counts[t], &d->lists, &d->coder.codes[t], &bits) << t;
 		if (report) {
 			report->symbol_bits[t] += bits;
-			report->extra_bits[t] += d->coder.extra_bits[t];
+			for (unsigned int i = 0; i < coding_symbols[t]; i++)
+				report->extra_bits[t] += (uint64_t)d->coder.counts[t][i] *
+							 coding_plain_bits(t, i, d->coder.first_time_shift);
 		}
 	}
 	buffer_varint(&d->tables, given);
-	buffer_bytes(&d->tables, lists.data, lists.size);
-	d->tables.failed |= lists.failed;
-	buffer_done(&lists);
+	buffer_bytes(&d->tables, d->lists.data, d->lists.size);
+	d->tables.failed |= d->lists.failed;
 }
 
-static int code_blocks(struct draft *d)
+static int code_blocks(struct section_room *d)
 {
 	for (uint32_t i = 0; i < d->plan_count; i++) {
 		uint8_t *room = buffer_room(&d->body, 4 + BLOCK_BYTES_MAX + 8);
@@ -178,14 +235,15 @@ static uint64_t be64_at(const uint8_t *p)
 }
 
 /* Per block its first source, rows and bytes (the last has what is left); IPv4 blocks come first. */
-static void write_index(struct draft *d)
+static void write_index(struct section_room *d)
 {
 	uint64_t v4 = 0, before = 0;
 
 	while (v4 < d->plan_count && d->plans[v4].v4)
 		v4++;
-	buffer_varint(&d->index, v4);
-	buffer_varint(&d->index, d->plan_count - v4);
+	buffer_varint(&d->index, (uint64_t)d->plan_count * 2 + (v4 < d->plan_count));
+	if (v4 < d->plan_count)
+		buffer_varint(&d->index, v4);
 	for (uint32_t i = 0; i < d->plan_count; i++) {
 		const uint8_t *src = d->s->rows[d->plans[i].first_row].src.bytes;
 		uint64_t key = d->plans[i].v4 ? be64_at(src + 8) & 0xffffffffu : be64_at(src);
@@ -204,14 +262,14 @@ static void write_index(struct draft *d)
 }
 
 /* Which slots of the section's time hold a row. */
-static void mark_slots(const struct draft *d, unsigned int shift, uint8_t slots[static CLOCK_SLOTS])
+static void mark_slots(const struct section_room *d, unsigned int shift, uint8_t slots[static CLOCK_SLOTS])
 {
 	memset(slots, 0, CLOCK_SLOTS);
 	for (size_t i = 0; i < d->s->row_count; i++)
 		slots[(uint64_t)(d->s->rows[i].time_ns - d->first_ns) >> shift] = 1;
 }
 
-static bool piece_needed(const struct draft *d, const struct clock_piece *piece, unsigned int shift,
+static bool piece_needed(const struct section_room *d, const struct clock_piece *piece, unsigned int shift,
 			 const uint8_t slots[static CLOCK_SLOTS])
 {
 	int64_t from, to;
@@ -232,7 +290,7 @@ static bool piece_needed(const struct draft *d, const struct clock_piece *piece,
 }
 
 /* A piece cut to the section's time: what lies outside says nothing about its rows. */
-static struct clock_piece cut_piece(const struct draft *d, const struct clock_piece *piece)
+static struct clock_piece cut_piece(const struct section_room *d, const struct clock_piece *piece)
 {
 	struct clock_piece c = *piece;
 	int64_t to = clock_piece_utc_to(piece);
@@ -255,7 +313,7 @@ static uint8_t error_code(uint64_t max_error_ns)
 	return (uint8_t)(65 - (unsigned int)__builtin_clzll(max_error_ns - 1));
 }
 
-static void write_clock(const struct draft *d, struct buffer *out)
+static void write_clock(const struct section_room *d, struct buffer *out)
 {
 	const struct clock_pieces *clock = d->s->clock;
 	uint8_t slots[CLOCK_SLOTS];
@@ -263,6 +321,8 @@ static void write_clock(const struct draft *d, struct buffer *out)
 	unsigned int shift = 0;
 	int64_t utc = d->first_ns;
 	struct buffer pieces = {};
+	size_t head = 0, tail = 0;
+	bool whole = true; /* it runs from the first row to the last */
 
 	while (span >> shift >= CLOCK_SLOTS)
 		shift++;
@@ -276,15 +336,25 @@ static void write_clock(const struct draft *d, struct buffer *out)
 		c = cut_piece(d, &clock->list[i]);
 		length = c.boot_to - c.boot_from;
 		buffer_varint(&pieces, c.boot_from - boot);
+		head = pieces.size;
 		buffer_zigzag(&pieces, (int64_t)(length - span));
 		buffer_zigzag(&pieces, (int64_t)((uint64_t)c.utc_from - (uint64_t)utc));
+		tail = pieces.size;
+		whole &= length == span && c.utc_from == utc;
 		buffer_u8(&pieces, error_code(c.max_error_ns));
 		buffer_varint(&pieces, c.status);
 		boot = c.boot_to;
 		utc = (int64_t)((uint64_t)c.utc_from + length);
 		kept++;
 	}
-	buffer_varint(out, kept);
+	/* A single piece that says no more than the rows' times is said without these. */
+	if (kept == 1 && whole && buffer_ok(&pieces)) {
+		memmove(pieces.data + head, pieces.data + tail, pieces.size - tail);
+		pieces.size -= tail - head;
+		buffer_varint(out, 1);
+	} else {
+		buffer_varint(out, kept ? kept + 1 : 0);
+	}
 	buffer_bytes(out, pieces.data, pieces.size);
 	if (!buffer_ok(&pieces))
 		out->failed = true;
@@ -299,7 +369,7 @@ static int64_t seconds_of_day(const struct segment_section *s, int64_t utc_ns)
 	return seconds - (int64_t)s->day * 86400;
 }
 
-static void write_facts(const struct draft *d, struct buffer *out)
+static void write_facts(const struct section_room *d, struct buffer *out)
 {
 	const struct segment_section *s = d->s;
 	int64_t day_ns = (int64_t)s->day * NS_PER_DAY; /* survey() has tried it */
@@ -309,16 +379,15 @@ static void write_facts(const struct draft *d, struct buffer *out)
 
 	buffer_varint(out, s->row_count);
 	buffer_varint(out, s->tenant);
-	buffer_u8(out, s->rung);
-	buffer_u8(out, (uint8_t)((d->coder.has_rtt ? SECTION_FLAG_RTT : 0) |
+	buffer_u8(out, (uint8_t)(s->rung << SECTION_RUNG_SHIFT | (d->coder.has_rtt ? SECTION_FLAG_RTT : 0) |
 				 (s->custody ? SECTION_FLAG_CUSTODY : 0) | (gaps ? SECTION_FLAG_GAPS : 0) |
 				 (d->has_close ? SECTION_FLAG_CLOSE : 0)));
 	buffer_zigzag(out, from_s);
 	buffer_zigzag(out, to_s - from_s);
-	buffer_zigzag(out, seconds_of_day(s, utc_now_ns()) - to_s);
 	if (s->row_count) {
 		buffer_varint(out, (uint64_t)(d->first_ns - day_ns));
-		buffer_varint(out, (uint64_t)(d->last_ns - d->first_ns));
+		if (s->row_count > 1)
+			buffer_varint(out, (uint64_t)(d->last_ns - d->first_ns));
 		if (d->has_close)
 			buffer_varint(out, (uint64_t)d->first_ns - (uint64_t)d->opened_ns);
 	}
@@ -333,45 +402,52 @@ static void write_facts(const struct draft *d, struct buffer *out)
 	}
 }
 
-/* Prefix, facts, clock, endpoints, tables, index; the checksums are filled in when all is there. */
-static int write_header(struct draft *d, uint64_t file_id, uint64_t offset,
-			const uint8_t root[static 32], struct buffer *out)
+/* Facts, clock, endpoints, tables, index: what stands behind the prefix. */
+static int write_rest(struct section_room *d)
 {
-	size_t begin = out->size;
-	uint8_t *h = buffer_extend(out, SECTION_PREFIX_BYTES);
-	size_t size;
+	struct buffer *out = &d->rest;
 
-	if (!h)
-		return -ENOMEM;
 	write_facts(d, out);
 	if (d->s->row_count) {
 		write_clock(d, out);
-		endpoint_list_write(d->s->endpoints, d->order, d->coder.endpoint_count, out);
+		endpoint_list_write(d->s->endpoints, d->order, d->coder.endpoint_count, d->s->tenant, out);
 		buffer_bytes(out, d->tables.data, d->tables.size);
 		buffer_bytes(out, d->index.data, d->index.size);
 	}
-	size = out->size - begin;
 	if (!buffer_ok(out) || !buffer_ok(&d->tables) || !buffer_ok(&d->index))
 		return -ENOMEM;
-	if (size > SECTION_HEADER_MAX)
-		return -EINVAL;
-	h = out->data + begin;
+	return out->size <= SECTION_HEADER_MAX - SECTION_LONG_PREFIX_BYTES ? 0 : -EINVAL;
+}
+
+static int write_header(struct section_room *d, uint64_t file_id, uint64_t offset,
+			const uint8_t root[static 32], struct buffer *out)
+{
+	int error = write_rest(d);
+	bool is_long = d->rest.size + SECTION_PREFIX_BYTES >= SECTION_SIZE_LONG || d->body.size >= SECTION_SIZE_LONG;
+	uint32_t prefix = is_long ? SECTION_LONG_PREFIX_BYTES : SECTION_PREFIX_BYTES;
+	uint32_t size = prefix + (uint32_t)d->rest.size;
+	uint8_t *h = error ? NULL : buffer_room(out, size);
+
+	if (!h)
+		return error ? error : -ENOMEM;
 	put_le32(h + SECTION_AT_MAGIC, SECTION_MAGIC);
-	put_le32(h + SECTION_AT_HEADER_SIZE, (uint32_t)size);
-	put_le32(h + SECTION_AT_BODY_SIZE, (uint32_t)d->body.size);
+	put_le16(h + SECTION_AT_HEADER_SIZE, is_long ? SECTION_SIZE_LONG : (uint16_t)size);
+	put_le16(h + SECTION_AT_BODY_SIZE, is_long ? SECTION_SIZE_LONG : (uint16_t)d->body.size);
+	put_le16(h + SECTION_AT_RUN, (uint16_t)d->s->run);
 	put_le64(h + SECTION_AT_JOURNAL_ID, d->s->journal_id);
-	put_le32(h + SECTION_AT_RUN, d->s->run);
-	put_le32(h + SECTION_AT_CRC,
-		 block_crc(file_id, offset + SECTION_PREFIX_BYTES, NULL, 0, h + SECTION_PREFIX_BYTES,
-			   size - SECTION_PREFIX_BYTES));
 	memcpy(h + SECTION_AT_ROOT, root, 32);
-	put_le32(h + SECTION_AT_PREFIX_CRC,
-		 block_crc(file_id, offset, NULL, 0, h + SECTION_AT_HEADER_SIZE,
-			   SECTION_PREFIX_BYTES - SECTION_AT_HEADER_SIZE));
+	if (is_long) {
+		put_le32(h + SECTION_LONG_AT_HEADER_SIZE, size);
+		put_le32(h + SECTION_LONG_AT_BODY_SIZE, (uint32_t)d->body.size);
+	}
+	memcpy(h + prefix, d->rest.data, d->rest.size);
+	put_le16(h + SECTION_AT_CHECK, section_prefix_check(h, file_id, offset));
+	put_le32(h + SECTION_AT_CRC, section_prefix_crc(h, size, file_id, offset));
+	out->size += size;
 	return 0;
 }
 
-static int write_body(struct draft *d, uint64_t file_id, uint64_t offset, struct buffer *out)
+static int write_body(struct section_room *d, uint64_t file_id, uint64_t offset, struct buffer *out)
 {
 	size_t at = 0;
 
@@ -385,7 +461,7 @@ static int write_body(struct draft *d, uint64_t file_id, uint64_t offset, struct
 	return buffer_ok(out) ? 0 : -ENOMEM;
 }
 
-static int code_rows(struct draft *d, struct section_report *report)
+static int code_rows(struct section_room *d, struct section_report *report)
 {
 	int error = rank_endpoints(d);
 
@@ -409,53 +485,53 @@ static int code_rows(struct draft *d, struct section_report *report)
 	return error;
 }
 
-static void hash_rows(const struct segment_section *s, const uint8_t file_secret[static 32],
-		      uint8_t ret_root[static 32])
+static void hash_rows(struct section_room *d, const uint8_t file_secret[static 32], uint8_t ret_root[static 32])
 {
+	const struct segment_section *s = d->s;
 	uint8_t secret[32];
-	struct merkle m;
 
 	merkle_secret(file_secret, s->journal_id, s->run, secret);
-	merkle_begin(&m, secret);
+	merkle_begin(&d->merkle, secret);
 	for (size_t i = 0; i < s->row_count; i++)
-		merkle_add(&m, &s->rows[i], &s->endpoints[s->rows[i].endpoint]);
-	merkle_end(&m, ret_root);
+		merkle_add(&d->merkle, &s->rows[i], &s->endpoints[s->rows[i].endpoint]);
+	merkle_end(&d->merkle, ret_root);
 }
 
-int section_write(const struct segment_section *s, uint64_t file_id, uint64_t offset,
-		  const uint8_t secret[static 32], struct buffer *out,
-		  struct section_report *report)
+static int write_in(struct section_room *d, const struct segment_section *s, uint64_t file_id, uint64_t offset,
+		    const uint8_t secret[static 32], struct buffer *out, struct section_report *report)
 {
-	struct draft *d = calloc(1, sizeof(*d));
-	size_t endpoints = s->endpoint_count + 1, begin = out->size;
+	size_t begun = out->size;
 	uint8_t root[32] = {};
-	int error = -ENOMEM;
+	int error = begin(d, s);
 
-	if (!d)
-		return -ENOMEM;
-	d->s = s;
-	d->rank = calloc(endpoints, sizeof(*d->rank));
-	d->order = calloc(endpoints, sizeof(*d->order));
-	d->uses = calloc(endpoints, sizeof(*d->uses));
-	d->is_close = calloc(endpoints, sizeof(*d->is_close));
-	if (d->rank && d->order && d->uses && d->is_close)
-		error = s->row_count > SECTION_ROWS_MAX ? -EINVAL : survey(d);
+	if (!error)
+		error = survey(d);
 	if (!error)
 		error = code_rows(d, report);
 	if (!error)
-		hash_rows(s, secret, root);
+		hash_rows(d, secret, root);
 	if (!error)
 		error = write_header(d, file_id, offset, root, out);
 	if (!error)
-		error = write_body(d, file_id, offset + (out->size - begin), out);
+		error = write_body(d, file_id, offset + (out->size - begun), out);
 	if (!error && report) {
 		report->table_bytes += d->tables.size;
 		report->index_bytes += d->index.size;
+		report->other_header_bytes += out->size - begun - d->body.size - d->tables.size - d->index.size;
 		report->block_crc_bytes += 4 * (uint64_t)d->plan_count;
-		report->other_header_bytes += out->size - begin - d->body.size - d->tables.size - d->index.size;
 	}
+	end(d);
 	if (error)
-		out->size = begin;
-	draft_done(d);
+		out->size = begun;
+	return error;
+}
+
+int section_write(struct section_room *room, const struct segment_section *s, uint64_t file_id, uint64_t offset,
+		  const uint8_t secret[static 32], struct buffer *out, struct section_report *report)
+{
+	struct section_room *own = room ? NULL : section_room_new();
+	int error = room || own ? write_in(room ? room : own, s, file_id, offset, secret, out, report) : -ENOMEM;
+
+	section_room_free(own);
 	return error;
 }

@@ -37,19 +37,21 @@ struct segment_place {
 	uint64_t file_id, offset, bytes;
 	uint32_t part, header_bytes;
 	int fd; /* reads the file until the next call of its batch; -1: open it by its name */
+	const uint8_t *data; /* the section, until the next call of its batch; NULL: read it */
 };
 
 /*
  * Sections that are written and wait to be made durable; up to 256 files, whose descriptors it holds. A new
- * file gets its name when its bytes are durable; until then no reader sees it. One thread's, and the only
- * writer of the store's segments.
+ * file gets its name when its bytes are durable; until then no reader sees it. A batch that is used again
+ * knows where the files end that it left. One thread's, and the only writer of the store's segments.
  */
 struct segment_batch;
 
 /* NULL: no memory. */
 struct segment_batch *segment_batch_new(void);
-/* What is not durable is cut off again, new files are unlinked. */
-void segment_batch_free(struct segment_batch *b);
+/* What is not durable is cut off again, new files are unlinked. The batch is empty then. */
+void segment_batch_drop(struct segment_batch *b);
+void segment_batch_free(struct segment_batch *b); /* the same, and it is gone */
 
 /*
  * dir_fd: segments/<tenant>; its own name is the caller's to sync. 1: appended; 0: an intact section of that

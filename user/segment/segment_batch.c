@@ -12,9 +12,11 @@
 #include "base/array.h"
 #include "base/block.h"
 #include "base/fs.h"
+#include "section_prefix.h"
 #include "section_reader.h"
 #include "section_writer.h"
 #include "segment.h"
+#include "segment_site.h"
 
 #define FILES_MAX 256
 /* Of the descriptors that the process may have; each file can take two. */
@@ -44,6 +46,7 @@ struct batch_file {
 	/* Of this journal nothing stood in the day before: its sections need not be looked for. */
 	uint64_t journal_id;
 	bool unknown_journal;
+	struct journal_ids journals; /* that stood in the day before, when the one of this batch is unknown */
 };
 
 struct segment_batch {
@@ -51,6 +54,8 @@ struct segment_batch {
 	size_t dir_count, dir_capacity;
 	struct batch_file *files;
 	size_t file_count, file_capacity, files_max;
+	struct segment_tails tails; /* of files that batches before left */
+	struct section_room *room;
 	struct buffer out;
 };
 
@@ -59,106 +64,57 @@ struct segment_batch *segment_batch_new(void)
 	struct segment_batch *b = calloc(1, sizeof(*b));
 	struct rlimit limit;
 
-	if (!b)
+	if (b)
+		b->room = section_room_new();
+	if (!b || !b->room) {
+		free(b);
 		return NULL;
+	}
 	b->files_max = FILES_MAX;
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / DESCRIPTORS_SHARE < FILES_MAX)
 		b->files_max = limit.rlim_cur / DESCRIPTORS_SHARE + 1;
 	return b;
 }
 
-/* --- Where a section goes --- */
-
-#define PARTS_MAX 1000
-
-/* Whether this part already has the section, whole: 1, 0 or negative errno. */
-static int part_has(struct segment_reader *r, const struct segment_section *s, bool *known_journal,
-		    struct segment_place *ret_place)
-{
-	uint32_t blocks;
-	uint64_t bad;
-
-	for (size_t i = 0; i < r->section_count; i++) {
-		const struct section *old = &r->sections[i];
-		int error;
-
-		if (old->journal_id != s->journal_id)
-			continue;
-		*known_journal = true;
-		if (old->run != s->run)
-			continue;
-		error = section_check(r, old, &blocks, &bad);
-		if (error == -EBADMSG)
-			continue;
-		*ret_place = (struct segment_place){
-			.file_id = r->file_id,
-			.offset = old->offset,
-			.bytes = old->bytes,
-			.part = r->part,
-			.header_bytes = old->header_bytes,
-			.fd = -1,
-		};
-		return error ? error : 1;
-	}
-	return 0;
-}
-
-/* The part to append to. `found`: the section is there. `size` 0: the part is to be made. */
-struct place {
-	uint32_t part;
-	uint64_t file_id, size;
-	uint8_t secret[32];
-	bool found;
-	bool known_journal; /* some section of the journal is there, or may be in what cannot be read */
-	struct segment_place where; /* if found */
-};
-
-static int find_place(int dir_fd, const struct segment_section *s, struct place *ret_place,
-		      struct problem *p)
-{
-	struct place place = { .part = 1 };
-	struct segment_reader r;
-	struct problem why;
-	char name[SEGMENT_NAME_MAX];
-
-	for (uint32_t part = 1; part < PARTS_MAX; part++) {
-		int error;
-
-		segment_part_name(s->day, part, name);
-		error = segment_reader_open(dir_fd, name, &r, &why);
-		if (error == -ENOENT) {
-			if (!place.size)
-				place.part = part; /* the last one is torn, closed or not there */
-			*ret_place = place;
-			return 0;
-		}
-		if (error == -EBADMSG || error == -ENODATA) {
-			place.size = 0; /* unreadable: stays as it is, the day goes on behind it */
-			continue;
-		}
-		if (error)
-			return problem(p, error, "%s", why.text);
-		place.part = part;
-		place.file_id = r.file_id;
-		place.size = r.torn || r.damaged_bytes || r.closed ? 0 : r.size;
-		memcpy(place.secret, r.secret, sizeof(place.secret));
-		error = part_has(&r, s, &place.known_journal, &place.where);
-		place.where.fd = -1;
-		if (error > 0)
-			place.size = r.size;
-		segment_reader_close(&r);
-		if (error < 0)
-			return problem(p, error, "cannot read %s: %s", name, strerror(-error));
-		if (error) {
-			place.found = true;
-			*ret_place = place;
-			return 0;
-		}
-	}
-	return problem(p, -EMFILE, "%s: more than %d parts", name, PARTS_MAX);
-}
-
 /* --- Files of the batch --- */
+
+/* The same from what the last batch left, if it is still so and this journal has nothing there. */
+static bool place_is_known(struct segment_batch *b, int dir_fd, const struct segment_section *s,
+			   struct segment_site *site)
+{
+	char name[SEGMENT_NAME_MAX];
+	struct segment_tail tail;
+	int fd = -1;
+
+	if (!segment_tails_take(&b->tails, s->tenant_id, s->day, &tail))
+		return false;
+	segment_part_name(s->day, tail.part, name);
+	if (!journal_ids_has(&tail.journals, s->journal_id))
+		fd = openat(dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || !segment_tail_holds(&tail, fd)) {
+		if (fd >= 0)
+			close(fd);
+		segment_tail_done(&tail);
+		return false;
+	}
+	*site = (struct segment_site){ .part = tail.part, .file_id = tail.file_id, .size = tail.size,
+				 .journals = tail.journals, .fd = fd };
+	memcpy(site->secret, tail.secret, sizeof(site->secret));
+	return true;
+}
+
+static int find_place(struct segment_batch *b, int dir_fd, const struct segment_section *s,
+		      struct segment_site *ret_site, struct problem *p)
+{
+	struct segment_site site = { .part = 1, .fd = -1 };
+	int error = place_is_known(b, dir_fd, s, &site) ? 0 : segment_site_find(dir_fd, s, &site, p);
+
+	if (error)
+		journal_ids_done(&site.journals);
+	else
+		*ret_site = site;
+	return error;
+}
 
 /* Sections come by tenant and day: the last ones are asked first. part 0: any. */
 static struct batch_file *find_file(struct segment_batch *b, const struct segment_section *s, uint32_t part)
@@ -193,19 +149,19 @@ static int find_dir(struct segment_batch *b, int dir_fd, const char *tenant_id, 
 	return 0;
 }
 
-/* A file that is there, or a new one under a name that no reader looks at. */
+/* A file that is there, or a new one under a name that no reader looks at. Takes over what the site holds. */
 static int add_file(struct segment_batch *b, int dir_fd, const struct segment_section *s,
-		    const struct place *place, struct batch_file **ret_file)
+		    struct segment_site *site, struct batch_file **ret_file)
 {
 	struct batch_file f = {
 		.day = s->day,
-		.part = place->part,
-		.is_new = !place->size,
-		.file_id = place->file_id,
-		.before = place->size,
-		.size = place->size,
+		.part = site->part,
+		.is_new = !site->size,
+		.file_id = site->file_id,
+		.before = site->size,
+		.size = site->size,
 		.journal_id = s->journal_id,
-		.unknown_journal = !place->known_journal,
+		.unknown_journal = !journal_ids_has(&site->journals, s->journal_id),
 	};
 	char name[SEGMENT_NAME_MAX];
 	int error;
@@ -215,12 +171,18 @@ static int add_file(struct segment_batch *b, int dir_fd, const struct segment_se
 	error = find_dir(b, dir_fd, s->tenant_id, &f.dir);
 	if (error)
 		return error;
-	memcpy(f.secret, place->secret, sizeof(f.secret));
-	segment_part_name(s->day, place->part, name);
-	f.fd = f.is_new ? fs_create_temporary(dir_fd, f.temporary) :
-			  openat(dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	memcpy(f.secret, site->secret, sizeof(f.secret));
+	segment_part_name(s->day, site->part, name);
+	if (site->fd >= 0)
+		f.fd = site->fd;
+	else
+		f.fd = f.is_new ? fs_create_temporary(dir_fd, f.temporary) :
+				  openat(dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (f.fd < 0)
 		return f.is_new ? f.fd : -errno;
+	f.journals = site->journals;
+	site->fd = -1;
+	memset(&site->journals, 0, sizeof(site->journals));
 	*ret_file = &b->files[b->file_count];
 	b->files[b->file_count++] = f;
 	return 0;
@@ -240,22 +202,31 @@ static void undo(struct segment_batch *b, struct batch_file *f)
 
 static void forget(struct segment_batch *b)
 {
-	for (size_t i = 0; i < b->file_count; i++)
+	for (size_t i = 0; i < b->file_count; i++) {
 		close(b->files[i].fd);
+		journal_ids_done(&b->files[i].journals);
+	}
 	for (size_t i = 0; i < b->dir_count; i++)
 		close(b->dirs[i].fd);
 	b->file_count = b->dir_count = 0;
+}
+
+void segment_batch_drop(struct segment_batch *b)
+{
+	for (size_t i = 0; i < b->file_count; i++)
+		undo(b, &b->files[i]);
+	forget(b);
 }
 
 void segment_batch_free(struct segment_batch *b)
 {
 	if (!b)
 		return;
-	for (size_t i = 0; i < b->file_count; i++)
-		undo(b, &b->files[i]);
-	forget(b);
+	segment_batch_drop(b);
 	free(b->files);
 	free(b->dirs);
+	segment_tails_done(&b->tails);
+	section_room_free(b->room);
 	buffer_done(&b->out);
 	free(b);
 }
@@ -345,6 +316,20 @@ static int cannot(struct problem *p, int error, const char *what, const char *te
 	return problem(p, error, "cannot %s segments/%s/%s: %s", what, tenant_id, name, strerror(-error));
 }
 
+/* What stands in the file now is what this batch put there. */
+static void keep_tail(struct segment_batch *b, struct batch_file *f)
+{
+	struct segment_tail tail = { .day = f->day, .part = f->part, .file_id = f->file_id, .size = f->size };
+
+	if (!f->unknown_journal || !f->size || journal_ids_add(&f->journals, f->journal_id))
+		return;
+	memcpy(tail.tenant_id, b->dirs[f->dir].tenant_id, sizeof(tail.tenant_id));
+	memcpy(tail.secret, f->secret, sizeof(tail.secret));
+	tail.journals = f->journals;
+	memset(&f->journals, 0, sizeof(f->journals));
+	segment_tails_put(&b->tails, &tail, f->fd);
+}
+
 int segment_batch_sync(struct segment_batch *b, struct problem *p)
 {
 	int error = 0;
@@ -365,6 +350,8 @@ int segment_batch_sync(struct segment_batch *b, struct problem *p)
 	}
 	for (size_t i = 0; i < b->file_count && error; i++)
 		undo(b, &b->files[i]);
+	for (size_t i = 0; i < b->file_count && !error; i++)
+		keep_tail(b, &b->files[i]);
 	forget(b);
 	return error;
 }
@@ -409,7 +396,7 @@ static int write_section(struct segment_batch *b, const struct segment_section *
 		offset = out->size;
 	}
 	if (!error)
-		error = section_write(s, f->file_id, offset, f->secret, out, NULL);
+		error = section_write(b->room, s, f->file_id, offset, f->secret, out, NULL);
 	if (error)
 		return error;
 	error = fs_pwrite_all(f->fd, out->data, out->size, (off_t)f->size);
@@ -424,8 +411,9 @@ static int write_section(struct segment_batch *b, const struct segment_section *
 		.offset = offset,
 		.bytes = out->size - (offset - f->size),
 		.part = f->part,
-		.header_bytes = get_le32(out->data + (offset - f->size) + SECTION_AT_HEADER_SIZE),
+		.header_bytes = section_prefix_header_size(out->data + (offset - f->size)),
 		.fd = f->fd,
+		.data = out->data + (offset - f->size),
 	};
 	f->size += out->size;
 	return 0;
@@ -466,41 +454,54 @@ static int append_to(struct segment_batch *b, const struct segment_section *s, s
 }
 
 /* The name too was perhaps never synced. */
-static int take_found(struct segment_batch *b, const struct segment_section *s, const struct place *place,
+static int take_found(struct segment_batch *b, const struct segment_section *s, const struct segment_site *site,
 		      struct batch_file *f, struct segment_place *ret_place, struct problem *p)
 {
-	int error = write_again(f, &place->where);
+	int error = write_again(f, &site->where);
 
 	if (error)
 		return cannot(p, error, "write", s->tenant_id, f->day, f->part);
 	b->dirs[f->dir].names = true;
-	*ret_place = place->where;
+	*ret_place = site->where;
 	ret_place->fd = f->fd;
 	return 0;
+}
+
+/* The open file for what is to be written, or read again, there. */
+static int file_for(struct segment_batch *b, int dir_fd, const struct segment_section *s, struct segment_site *site,
+		    struct batch_file **ret_file, struct problem *p)
+{
+	int error;
+
+	*ret_file = find_file(b, s, site->part);
+	if (*ret_file)
+		return 0;
+	error = b->file_count < b->files_max ? 0 : segment_batch_sync(b, p);
+	if (error)
+		return error;
+	error = add_file(b, dir_fd, s, site, ret_file);
+	return error ? cannot(p, error, site->found ? "sync" : "write", s->tenant_id, s->day, site->part) : 0;
 }
 
 int segment_batch_append(struct segment_batch *b, int dir_fd, const struct segment_section *s,
 			 struct segment_place *ret_place, struct problem *p)
 {
 	struct batch_file *f = find_file(b, s, 0);
-	struct place place = {};
-	int error;
+	struct segment_site site = {};
+	int result;
 
 	if (f && f->unknown_journal && f->journal_id == s->journal_id)
 		return append_to(b, s, f, ret_place, p);
-	error = find_place(dir_fd, s, &place, p);
-	if (error)
-		return error;
-	f = find_file(b, s, place.part);
-	if (!f) {
-		error = b->file_count < b->files_max ? 0 : segment_batch_sync(b, p);
-		if (error)
-			return error;
-		error = add_file(b, dir_fd, s, &place, &f);
-		if (error)
-			return cannot(p, error, place.found ? "sync" : "write", s->tenant_id, s->day, place.part);
-	}
-	return place.found ? take_found(b, s, &place, f, ret_place, p) : append_to(b, s, f, ret_place, p);
+	result = find_place(b, dir_fd, s, &site, p);
+	if (result)
+		return result;
+	result = file_for(b, dir_fd, s, &site, &f, p);
+	if (!result)
+		result = site.found ? take_found(b, s, &site, f, ret_place, p) : append_to(b, s, f, ret_place, p);
+	journal_ids_done(&site.journals);
+	if (site.fd >= 0)
+		close(site.fd);
+	return result;
 }
 
 int segment_append(int dir_fd, const struct segment_section *s, struct segment_place *ret_place,
@@ -518,6 +519,7 @@ int segment_append(int dir_fd, const struct segment_section *s, struct segment_p
 	if (error)
 		return error;
 	place.fd = -1;
+	place.data = NULL;
 	*ret_place = place;
 	return appended;
 }

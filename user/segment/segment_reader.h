@@ -22,7 +22,6 @@ struct section {
 	int64_t first_utc_ns, last_utc_ns; /* of the rows; without rows the day's begin */
 	int64_t opened_utc_ns; /* earliest opening: rows of kind CLOSE reach back before first_utc_ns */
 	int64_t span_from_ns, span_to_ns; /* the journal it came from spoke of this time */
-	int64_t sealed_utc_ns; /* in whole seconds */
 	uint8_t rung;
 	bool has_close; /* some row is of kind CLOSE */
 	bool has_rtt;

@@ -4,7 +4,7 @@
 #include <string.h>
 #include "sha256_pair.h"
 
-static void hash_by_library(const uint8_t *message, size_t size, uint8_t *ret_digest)
+void sha256_one(const uint8_t *message, size_t size, uint8_t *ret_digest)
 {
 	struct sha256_ctx sha;
 
@@ -13,13 +13,7 @@ static void hash_by_library(const uint8_t *message, size_t size, uint8_t *ret_di
 	sha256_digest(&sha, SHA256_DIGEST_SIZE, ret_digest);
 }
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-
-#define TARGET __attribute__((target("sha,sse4.1,ssse3")))
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-
-static const uint32_t round_constants[64] __attribute__((aligned(16))) = {
+const uint32_t sha256_round_constants[64] __attribute__((aligned(16))) = {
 	0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
 	0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
 	0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -29,6 +23,24 @@ static const uint32_t round_constants[64] __attribute__((aligned(16))) = {
 	0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
 	0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 };
+
+size_t sha256_pad(uint8_t *message, size_t size)
+{
+	size_t padded = SHA256_PADDED(size);
+	uint64_t bits = __builtin_bswap64((uint64_t)size * 8);
+
+	message[size] = 0x80;
+	/* The room is there, and as many bytes as a block has are a few moves. */
+	memset(message + size + 1, 0, SHA256_BLOCK);
+	memcpy(message + padded - sizeof(bits), &bits, sizeof(bits));
+	return padded / SHA256_BLOCK;
+}
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define TARGET __attribute__((target("sha,sse4.1,ssse3")))
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 /* The words of the state as the instructions want them, highest first. */
 struct lane {
@@ -53,7 +65,7 @@ TARGET ALWAYS_INLINE void four_rounds(struct lane *l, __m128i w[4], unsigned int
 				     _mm_alignr_epi8(before, w[(i + 2) & 3], 4));
 		*now = _mm_sha256msg2_epu32(*now, before);
 	}
-	sum = _mm_add_epi32(*now, _mm_load_si128((const __m128i *)(const void *)&round_constants[4 * i]));
+	sum = _mm_add_epi32(*now, _mm_load_si128((const __m128i *)(const void *)&sha256_round_constants[4 * i]));
 	l->cdgh = _mm_sha256rnds2_epu32(l->cdgh, l->abef, sum);
 	l->abef = _mm_sha256rnds2_epu32(l->abef, l->cdgh, _mm_shuffle_epi32(sum, 0x0e));
 }
@@ -99,18 +111,6 @@ TARGET static void store(const struct lane *l, uint8_t *ret_digest)
 	_mm_storeu_si128((__m128i *)(void *)(ret_digest + 16), _mm_shuffle_epi8(efgh, swap));
 }
 
-/* A one bit, zeroes, the length in bits; returns the number of blocks. */
-static size_t pad(uint8_t *message, size_t size)
-{
-	size_t padded = SHA256_PADDED(size);
-	uint64_t bits = __builtin_bswap64((uint64_t)size * 8);
-
-	message[size] = 0x80;
-	memset(message + size + 1, 0, padded - size - 1);
-	memcpy(message + padded - sizeof(bits), &bits, sizeof(bits));
-	return padded / SHA256_BLOCK;
-}
-
 TARGET static void hash_two(uint8_t *const message[2], const size_t size[2], uint8_t *const ret_digest[2])
 {
 	const struct lane first = {
@@ -118,7 +118,7 @@ TARGET static void hash_two(uint8_t *const message[2], const size_t size[2], uin
 		.cdgh = _mm_set_epi32(0x3c6ef372, (int)0xa54ff53a, 0x1f83d9ab, 0x5be0cd19),
 	};
 	struct lane lanes[2] = { first, first };
-	size_t blocks[2] = { pad(message[0], size[0]), pad(message[1], size[1]) };
+	size_t blocks[2] = { sha256_pad(message[0], size[0]), sha256_pad(message[1], size[1]) };
 	size_t both = blocks[0] < blocks[1] ? blocks[0] : blocks[1];
 
 	for (size_t i = 0; i < both; i++)
@@ -155,5 +155,5 @@ void sha256_pair(uint8_t *const message[static 2], const size_t size[static 2],
 	}
 #endif
 	for (int k = 0; k < 2; k++)
-		hash_by_library(message[k], size[k], ret_digest[k]);
+		sha256_one(message[k], size[k], ret_digest[k]);
 }
