@@ -294,8 +294,8 @@ static void table(void)
 		"second.tenant, ring full, 12 lost\n"
 		"          2026-03-10T00:00:00.000000000Z to 2026-03-10T00:00:01.000000000Z  "
 		"every tenant, not recording\n"
-		"Hook:     set_state, fexit (cannot see: close times, connections reset or still waiting before "
-		"accept(), MPTCP joins)\n"
+		"Hook:     set_state, fexit (cannot see: close times, connections that are never accepted, MPTCP joins, "
+		"accept() calls blocked since before the start)\n"
 		"Clock:    synchronised, error at most 0.250 ms\n");
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Putting a collector together, and taking it apart. */
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,31 +9,12 @@
 #include "base/rung.h"
 #include "base/store_dir.h"
 #include "base/utc.h"
-#include "capture/resolve.h"
-#include "head_sender.h"
 #include "journal/journal.h"
 #include "ledger/custody.h"
-#include "node.h"
-#include "recorder.h"
+#include "node_parts.h"
 #include "seal/adopt.h"
-#include "stopped.h"
 
 #define LOCK_WAIT_MS 2000
-
-struct node {
-	char *conf_path;
-	struct store_dir store;
-	int lock_fd;
-	struct capture *capture;
-	struct syncer *syncer;
-	struct sealer *sealer;
-	struct recorder *recorder;
-	struct head_sender *heads; /* NULL: no thread for it */
-	pthread_mutex_t lock; /* one change at a time; guards conf and consents */
-	struct conf conf;
-	struct consents consents;
-	struct stopped stopped;
-};
 
 static int open_store(struct node *n, struct problem *p)
 {
@@ -410,161 +390,6 @@ int node_withdraw(struct node *n, const struct consent_act *act, int64_t *ret_ti
 	if (!error && act->erase && recorder_rotate(n->recorder, &later))
 		log_warn("%s; what tenant %s has here is erased at the next sealing run", later.text, act->tenant_id);
 	return error;
-}
-
-static json_t *time_json(int64_t ns)
-{
-	char text[UTC_TEXT_MAX];
-
-	return ns ? json_string(utc_format(ns, text)) : json_null();
-}
-
-/* Why a selector is not recorded though its tenant has agreed, or "covered". */
-static const char *selector_state(const struct node *n, const struct selector *s, const struct consent *g,
-				  const struct place *place)
-{
-	bool granted = false;
-
-	for (size_t i = 0; g && i < g->scope_count && !granted; i++)
-		granted = selector_equal(&g->scope[i], s);
-	if (!granted)
-		return "no consent";
-	if (conf_is_shared(&n->conf, s))
-		return "shared listener";
-	return place ? place_state_text(place->state) : "covered";
-}
-
-static const struct place *find_place(const struct recorder_places *places, const struct selector *s)
-{
-	for (size_t i = 0; i < places->count; i++)
-		if (selector_equal(&places->list[i].selector, s))
-			return &places->list[i];
-	return NULL;
-}
-
-static json_t *selector_json(const char *text, const char *state, const struct place *place)
-{
-	char resolved[SELECTOR_TEXT_MAX];
-
-	return json_pack("{s:s, s:s, s:o}", "selector", text, "state", state, "resolved",
-			 place && place->id ? json_string(resolver_format(place->selector.kind, place->id, resolved)) :
-					      json_null());
-}
-
-/* With n->lock held: one tenant of the configuration, and how its consent stands. */
-static json_t *tenant_json(const struct node *n, const struct conf_tenant *t,
-			   const struct recorder_places *places, int64_t now)
-{
-	const struct consent *g = consents_at(&n->consents, t->id, now);
-	json_t *addresses = json_array(), *uncovered = json_array(), *selectors = json_array();
-	char text[SELECTOR_TEXT_MAX];
-
-	for (size_t i = 0; i < t->selector_count; i++) {
-		const struct selector *s = &t->selectors[i];
-		const struct place *place = find_place(places, s);
-		const char *state = selector_state(n, s, g, place);
-
-		selector_format(s, text);
-		json_array_append_new(!g || strcmp(state, "covered") == 0 ? addresses : uncovered,
-				      json_string(text));
-		json_array_append_new(selectors, selector_json(text, state, place));
-	}
-	return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "tenant", t->id, "recording", g != NULL,
-			 "consent", g ? json_integer(g->seq) : json_null(), "until",
-			 time_json(g ? g->until_ns : 0), "addresses", addresses, "not_covered",
-			 uncovered, "selectors", selectors);
-}
-
-static json_t *recorder_json(const struct recorder_status *s)
-{
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "rows", (json_int_t)s->rows, "gaps",
-			 (json_int_t)s->gaps, "lost", (json_int_t)s->lost, "refused",
-			 (json_int_t)s->refused, "malformed", (json_int_t)s->malformed, "skipped",
-			 (json_int_t)s->skipped, "last_record", time_json(s->last_record_ns));
-}
-
-static json_t *journal_json(struct node *n, const struct recorder_status *s)
-{
-	struct syncer_state sync;
-
-	syncer_state(n->syncer, &sync);
-	return json_pack("{s:s, s:I, s:I, s:o, s:o}", "file", s->journal, "rows",
-			 (json_int_t)s->journal_rows, "bytes", (json_int_t)s->journal_bytes,
-			 "last_sync", time_json(sync.last_utc_ns), "error",
-			 s->write_error ? json_string(strerror(-s->write_error)) :
-			 sync.error	? json_string(strerror(-sync.error)) :
-					  json_null());
-}
-
-static json_t *sealed_json(struct node *n)
-{
-	struct seal_result sealed;
-	struct problem last;
-
-	sealer_totals(n->sealer, &sealed, &last);
-	return json_pack("{s:I, s:I, s:o}", "rows", (json_int_t)sealed.rows, "sections",
-			 (json_int_t)sealed.sections, "error",
-			 last.text[0] ? json_string(last.text) : json_null());
-}
-
-static json_t *disk_json(const struct recorder_status *s, uint64_t used)
-{
-	return json_pack("{s:I, s:I, s:I, s:o, s:b}", "used", (json_int_t)used, "free", (json_int_t)s->room.free_bytes, "min_free",
-			 (json_int_t)s->room.keep_bytes, "stopped_since", time_json(s->room.stopped_ns),
-			 "sealing_waits", s->seal_waits);
-}
-
-static json_t *text_json(const struct problem *p)
-{
-	return p->text[0] ? json_string(p->text) : json_null();
-}
-
-static json_t *retention_json(struct node *n)
-{
-	struct keeper_state k;
-
-	sealer_kept(n->sealer, &k);
-	return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "last_run", time_json(k.last_run_ns),
-			 "expired_days", (json_int_t)k.total.expired_days, "erased_days",
-			 (json_int_t)k.total.erased_days, "files", (json_int_t)k.total.files, "rows",
-			 (json_int_t)k.total.rows, "bytes", (json_int_t)k.total.bytes, "held_days",
-			 (json_int_t)k.total.held_days, "error", text_json(&k.failure), "clock",
-			 text_json(&k.clock));
-}
-
-json_t *node_status(struct node *n)
-{
-	struct recorder_status s;
-	struct syncer_state sync;
-	struct recorder_places places = {};
-	struct problem ignored;
-	json_t *tenants = json_array();
-	int64_t now = utc_now_ns();
-	uint64_t disk = 0;
-	json_t *status;
-
-	recorder_status(n->recorder, &s);
-	syncer_state(n->syncer, &sync);
-	(void)recorder_places(n->recorder, &places, &ignored);
-	(void)fs_disk_usage(n->store.root, &disk);
-	pthread_mutex_lock(&n->lock);
-	for (size_t i = 0; i < n->conf.tenant_count; i++)
-		json_array_append_new(tenants, tenant_json(n, &n->conf.tenants[i], &places, now));
-	status = json_pack(
-		"{s:b, s:s, s:s, s:o, s:s, s:b, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:o, s:{s:b, s:I}, s:o, s:o, s:o}",
-		"live", s.armed && !s.write_error && !sync.error && !s.room.stopped_ns, "hook",
-		rung_name(capture_rung(n->capture)), "cannot_see",
-		rung_blind_spot(capture_rung(n->capture)), "started", time_json(s.started_ns),
-		"state_dir", n->conf.state_dir, "record_loopback", n->conf.record_loopback,
-		"recorder", recorder_json(&s), "ring", "bytes", (json_int_t)s.ring_bytes, "waiting",
-		(json_int_t)s.ring_waiting, "produced", (json_int_t)s.ring_produced, "journal",
-		journal_json(n, &s), "sealed", sealed_json(n), "disk", disk_json(&s, disk),
-		"clock", "synchronised", anchor_synchronised(&s.clock), "max_error_ns",
-		(json_int_t)s.clock.max_error_ns, "heads", head_sender_json(n->heads), "tenants", tenants, "retention",
-		retention_json(n));
-	pthread_mutex_unlock(&n->lock);
-	free(places.list);
-	return status;
 }
 
 /* Takes what waits in the ring into the journal and states the stop; then the pins can go. */

@@ -8,9 +8,7 @@
 #include "base/utc.h"
 #include "fresh_journal.h"
 #include "intake.h"
-#include "places.h"
-#include "pump.h"
-#include "recovery.h"
+#include "pump_parts.h"
 #include "schema/journal.h"
 #include "schema/store.h"
 
@@ -20,31 +18,6 @@
  */
 #define ROTATE_AGE_MAX_NS (23 * 3600 * NS_PER_SEC)
 #define ROTATE_RETRY_NS (10 * NS_PER_SEC)
-/* While there is no room on the disk, losses are stated so often only: each statement takes some. */
-#define STOPPED_LOSS_INTERVAL_NS (60 * NS_PER_SEC)
-
-struct pump {
-	const struct recorder_parts *parts;
-	struct ring *ring;
-	struct journal *journal;
-	struct roster roster;
-	struct places places; /* of the roster: cgroups and namespaces */
-	struct consents consents;
-	struct anchors anchors; /* what the live journal holds */
-	struct recovery stated; /* kernel counters as far as gaps state them */
-	struct record *rows; /* JOURNAL_FRAME_ROWS_MAX */
-	int64_t last_loss_check_ns, retry_rotation_ns;
-	uint64_t loss_changes; /* as of the last walk over the counters; ~0 = none yet */
-	struct recent recent, recent_before; /* sockets; before the batch that is being written */
-	uint64_t total_rows, refused, malformed, unstated_malformed, lost, gaps;
-	int64_t last_record_ns;
-	uint64_t journal_gaps;
-	int64_t journal_begun_ns; /* boot time */
-	int write_error;
-	struct room room;
-	bool stopped_losses; /* what is not stated yet was lost while there was no room */
-	bool seal_waits;
-};
 
 /* Says once that writing fails, and once that it works again. */
 static int note_write(struct pump *pump, int error, const char *what)
@@ -58,7 +31,7 @@ static int note_write(struct pump *pump, int error, const char *what)
 	return error;
 }
 
-static int add_gap(struct pump *pump, const struct gap *g)
+int pump_add_gap(struct pump *pump, const struct gap *g)
 {
 	int error = note_write(pump, journal_append_gaps(pump->journal, g, 1), "a gap");
 
@@ -146,7 +119,7 @@ static int start_syncing(struct pump *pump, struct problem *p)
 
 static int add_place_gap(void *ctx, const struct gap *g)
 {
-	return add_gap(ctx, g);
+	return pump_add_gap(ctx, g);
 }
 
 void pump_state_places(struct pump *pump, bool open)
@@ -175,8 +148,6 @@ const struct places *pump_places_now(const struct pump *pump)
 	return &pump->places;
 }
 
-static void state_losses(struct pump *pump);
-
 static int state_start_gap(struct pump *pump, bool had_grants)
 {
 	struct gap g;
@@ -184,49 +155,7 @@ static int state_start_gap(struct pump *pump, bool had_grants)
 	bool missed = !had_grants && recovery_missed_anybody(&pump->stated, &pump->consents, utc_now_ns());
 
 	return recovery_start_gap(&pump->stated, capture_how_started(pump->parts->capture), missed,
-				  pump->parts->unarmed_from_ns, utc_now_ns(), &g) ? add_gap(pump, &g) : 0;
-}
-
-/* Whether there is room on the disk; says once when that changes. */
-static bool has_room(struct pump *pump)
-{
-	const struct room *r = &pump->room;
-	char free_text[16], keep_text[16];
-
-	switch (room_look(&pump->room)) {
-	case ROOM_AS_BEFORE:
-		break;
-	case ROOM_AGAIN:
-		log_info("there is room on the disk again: recording goes on");
-		break;
-	case ROOM_STOPPED:
-		log_error("recording stopped: %s are free on the disk, min_free is %s; events wait in the ring",
-			  format_bytes(r->free_bytes >> 10 << 10, free_text),
-			  format_bytes(r->keep_bytes >> 10 << 10, keep_text));
-		state_losses(pump); /* those of before were not for this */
-		pump->stopped_losses = true;
-		break;
-	}
-	return !r->stopped_ns;
-}
-
-static void kick_sealer(struct pump *pump)
-{
-	bool waited = pump->seal_waits;
-
-	(void)has_room(pump);
-	pump->seal_waits = !room_to_seal(&pump->room, pump->parts->store->journal);
-	if (!pump->seal_waits)
-		sealer_kick(pump->parts->sealer, journal_name(pump->journal));
-	else if (!waited)
-		log_warn("sealing waits until there is more room on the disk than min_free");
-}
-
-int pump_seal(struct pump *pump, struct problem *p)
-{
-	if (pump->seal_waits)
-		kick_sealer(pump);
-	return pump->seal_waits ? problem(p, -ENOSPC, "sealing waits until the disk has more room than min_free") : 0;
+				  pump->parts->unarmed_from_ns, utc_now_ns(), &g) ? pump_add_gap(pump, &g) : 0;
 }
 
 static int begin(struct pump *pump, struct problem *p)
@@ -262,7 +191,7 @@ static int begin(struct pump *pump, struct problem *p)
 	if (!error)
 		error = start_syncing(pump, p);
 	if (!error)
-		kick_sealer(pump);
+		pump_kick_sealer(pump);
 	return error;
 }
 
@@ -377,16 +306,8 @@ static void state_malformed(struct pump *pump)
 		return;
 	g.first_utc_ns = pump->last_loss_check_ns ? pump->last_loss_check_ns : utc_now_ns();
 	g.last_utc_ns = utc_now_ns();
-	if (add_gap(pump, &g) == 0)
+	if (pump_add_gap(pump, &g) == 0)
 		pump->unstated_malformed = 0;
-}
-
-static int no_room(const struct pump *pump, struct problem *p)
-{
-	char text[16];
-
-	return problem(p, -ENOSPC, "recording has stopped: the disk has less room than min_free (%s)",
-		       format_bytes(pump->room.keep_bytes >> 10 << 10, text));
 }
 
 int pump_drain(struct pump *pump, struct problem *p)
@@ -395,15 +316,15 @@ int pump_drain(struct pump *pump, struct problem *p)
 	uint64_t end = ring_producer(pump->ring), position = ring_consumer(pump->ring);
 	int error = 0;
 
-	(void)has_room(pump); /* also when nothing waits: status tells */
+	(void)pump_has_room(pump); /* also when nothing waits: status tells */
 	while (!error && (int64_t)(end - position) > 0) {
 		uint64_t before = position;
 		uint64_t refused = pump->refused, malformed = pump->malformed;
 		uint64_t unstated = pump->unstated_malformed;
 		size_t count;
 
-		if (!has_room(pump))
-			return no_room(pump, p);
+		if (!pump_has_room(pump))
+			return pump_no_room(pump, p);
 		pump->recent_before = pump->recent;
 		count = read_batch(pump, &position);
 		if (position == before)
@@ -437,60 +358,6 @@ void pump_clock_was_set(struct pump *pump)
 		log_error("%s", p.text);
 }
 
-/* States what a counter has gained since the last gap about it. False: it could not be written. */
-static bool state_loss(struct pump *pump, uint32_t tenant, uint32_t reason, uint64_t total,
-		       int64_t first_utc, int64_t last_utc)
-{
-	uint64_t *stated = recovery_stated(&pump->stated, tenant, reason);
-	struct gap g = { .first_utc_ns = first_utc, .last_utc_ns = last_utc, .tenant = tenant, .reason = reason };
-
-	if (!stated)
-		return false;
-	if (!recovery_new_loss(stated, total, pump->last_loss_check_ns, &g))
-		return true;
-	if (reason == STORE_GAP_RING_FULL && pump->stopped_losses)
-		g.reason = STORE_GAP_DISK_FULL;
-	if (add_gap(pump, &g))
-		return false;
-	*stated = total;
-	return true;
-}
-
-static void state_losses(struct pump *pump)
-{
-	struct capture_loss *losses;
-	size_t count;
-	int64_t now = utc_now_ns();
-	uint64_t skipped = capture_skipped(pump->parts->capture);
-	uint64_t changes = capture_loss_changes(pump->parts->capture);
-	bool all = true;
-
-	if (changes != pump->loss_changes &&
-	    capture_losses(pump->parts->capture, &losses, &count) == 0) {
-		/* Reasons have the same numbers in the ring and in the store. */
-		for (size_t i = 0; i < count; i++)
-			all &= state_loss(pump, losses[i].tenant, losses[i].reason, losses[i].total,
-					  anchors_utc(&pump->anchors, losses[i].first_boot_ns),
-					  anchors_utc(&pump->anchors, losses[i].last_boot_ns));
-		free(losses);
-		if (all)
-			pump->loss_changes = changes;
-	}
-	if (skipped)
-		all &= state_loss(pump, 0, STORE_GAP_HOOK_BUSY, skipped,
-				  pump->last_loss_check_ns ? pump->last_loss_check_ns : now, now);
-	if (!all)
-		return; /* what was lost since the last look is stated when it can be written */
-	pump->last_loss_check_ns = now;
-	pump->stopped_losses = pump->room.stopped_ns != 0;
-}
-
-void pump_losses(struct pump *pump)
-{
-	if (!pump->room.stopped_ns || utc_now_ns() - pump->last_loss_check_ns >= STOPPED_LOSS_INTERVAL_NS)
-		state_losses(pump);
-}
-
 bool pump_rotation_due(const struct pump *pump)
 {
 	const struct recorder_parts *parts = pump->parts;
@@ -511,13 +378,13 @@ int pump_rotate(struct pump *pump, struct problem *p)
 	int error;
 
 	syncer_state(pump->parts->syncer, &sync);
-	error = has_room(pump) ? begin_journal(pump, p) : no_room(pump, p);
+	error = pump_has_room(pump) ? begin_journal(pump, p) : pump_no_room(pump, p);
 	if (!error)
 		error = start_syncing(pump, p);
 	if (error || sync.suspect) /* a disk that goes on failing must not get a file with each sync */
 		pump->retry_rotation_ns = utc_now_ns() + ROTATE_RETRY_NS;
 	if (!error)
-		kick_sealer(pump);
+		pump_kick_sealer(pump);
 	pump_state_places(pump, true); /* the new file says what goes on, for a start that finds it alone */
 	return error;
 }
@@ -576,7 +443,7 @@ int pump_state_stop(struct pump *pump, struct problem *p)
 		return error;
 	pump_losses(pump);
 	g.first_utc_ns = g.last_utc_ns = utc_now_ns();
-	error = add_gap(pump, &g);
+	error = pump_add_gap(pump, &g);
 	return error ? problem(p, error, "cannot write the journal: %s", strerror(-error)) : 0;
 }
 

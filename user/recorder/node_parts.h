@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What node.c and node_status.c share: a collector's parts. */
+#ifndef SEKISHO_NODE_PARTS_H
+#define SEKISHO_NODE_PARTS_H
+
+#include <pthread.h>
+#include "head_sender.h"
+#include "node.h"
+#include "recorder.h"
+#include "stopped.h"
+
+struct node {
+	char *conf_path;
+	struct store_dir store;
+	int lock_fd;
+	struct capture *capture;
+	struct syncer *syncer;
+	struct sealer *sealer;
+	struct recorder *recorder;
+	struct head_sender *heads; /* NULL: no thread for it */
+	pthread_mutex_t lock; /* one change at a time; guards conf and consents */
+	struct conf conf;
+	struct consents consents;
+	struct stopped stopped;
+};
+
+#endif

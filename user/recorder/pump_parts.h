@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What pump.c and pump_loss.c share. */
+#ifndef SEKISHO_PUMP_PARTS_H
+#define SEKISHO_PUMP_PARTS_H
+
+#include "places.h"
+#include "pump.h"
+#include "recent.h"
+#include "recovery.h"
+#include "room.h"
+
+struct pump {
+	const struct recorder_parts *parts;
+	struct ring *ring;
+	struct journal *journal;
+	struct roster roster;
+	struct places places; /* of the roster: cgroups and namespaces */
+	struct consents consents;
+	struct anchors anchors; /* what the live journal holds */
+	struct recovery stated; /* kernel counters as far as gaps state them */
+	struct record *rows; /* JOURNAL_FRAME_ROWS_MAX */
+	int64_t last_loss_check_ns, retry_rotation_ns;
+	uint64_t loss_changes; /* as of the last walk over the counters; ~0 = none yet */
+	struct recent recent, recent_before; /* sockets; before the batch that is being written */
+	uint64_t total_rows, refused, malformed, unstated_malformed, lost, gaps;
+	int64_t last_record_ns;
+	uint64_t journal_gaps;
+	int64_t journal_begun_ns; /* boot time */
+	int write_error;
+	struct room room;
+	bool stopped_losses; /* what is not stated yet was lost while there was no room */
+	bool seal_waits;
+};
+
+/* 0, or a negative errno, said once. */
+int pump_add_gap(struct pump *pump, const struct gap *g);
+
+/* pump_loss.c */
+bool pump_has_room(struct pump *pump); /* on the disk; says once when that changes */
+int pump_no_room(const struct pump *pump, struct problem *p); /* -ENOSPC */
+void pump_kick_sealer(struct pump *pump); /* or waits for room */
+
+#endif
