@@ -52,6 +52,60 @@ again_and_again() {
 	printf '# the longest withdrawal took %d ms, %d of %d connections recorded\n' "$longest" "$(lines "$W/got")" "$(lines "$W/list")"
 }
 
+# Less and more in turns, under load: no record from after an act is judged by what was agreed before (AC-10), and none
+# is missing.
+less_and_more() {
+	local times=$1 i fields said
+	simple_world
+	serve "$NET4.1:443" "[$NET6:1]:443"
+	load "$W/list" --count 10000000 --rate 3000 --from "$NET4.100,$NET4.101,$NET6:100" "$NET4.1:443" "[$NET6:1]:443"
+	for i in $(seq "$times"); do
+		fields=src_addr,src_port,dst_addr,dst_port,t_accept
+		[ $((i % 2)) -eq 1 ] || fields=$fields,rtt
+		said=$(sekisho consent modify web --fields "$fields" --text "$W/text" --same-terms --revocable --actor test 2>&1) ||
+			die "change $i: $said"
+		sleep "0.$((100 + RANDOM % 200))"
+	done
+	load_end stop
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "changed $times times"
+	[ "$(cut -d, -f$CONSENT "$W/rows" | sort -u | wc -l)" -eq $((times + 1)) ] || die "rows of $(cut -d, -f$CONSENT "$W/rows" | sort -u | wc -l) grants, there were $((times + 1))"
+	no_gap
+	said=$(sekisho verify --full 2>&1) || die "verify --full: $said"
+	seal
+	said=$(sekisho verify --full 2>&1) || die "verify --full, sealed: $said"
+}
+
+# Who pauses the collector for an act and is killed: it goes on by itself, and has lost nothing.
+pause() {
+	python3 -c '
+import json, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(json.dumps({"sekisho": 1, "verb": "pause"}).encode() + b"\n")
+sys.exit(json.loads(s.makefile().readline())["status"])' "$RUN/control.sock"
+}
+# Without a search, which would wait.
+journal_rows() { sekisho status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["journal"]["rows"])'; }
+has_rows() { [ "$(journal_rows)" -eq "$1" ]; }
+never_ended() {
+	simple_world
+	serve "$NET4.1:443"
+	connect "$W/list" --count 100 "$NET4.1:443"
+	wait_until 5 has_rows 100 || die "$(journal_rows) rows in the journal, 100 expected"
+	pause || die "the collector cannot be paused"
+	connect "$W/more" --count 100 "$NET4.1:443"
+	cat "$W/more" >>"$W/list"
+	sleep 1
+	has_rows 100 || die "$(journal_rows) rows in the journal of a paused collector, 100 expected"
+	wait_until 10 has_rows 200 || die "$(journal_rows) rows in the journal, 200 expected: the pause does not end"
+	grep -q 'begun and not ended' "$LOG" || die "the log does not say it: $(tail -n 1 "$LOG")"
+	pause
+	search "$W/rows" --tenant web # waits for the end of the pause
+	same_rows "$W/list" "$W/rows" "paused twice"
+	no_gap
+}
+
 # Killed: the kernel goes on for the heartbeat's time and no longer; what it does not emit is counted, exactly.
 heartbeat() {
 	local killed last end made
@@ -111,6 +165,8 @@ heartbeat_of_a_stopped_one() {
 }
 
 run_case_once "AC-06_withdrawn_under_load_x$((SLOW ? 3 : 20))" again_and_again $((SLOW ? 3 : 20)) $((SLOW ? 300 : 4000))
+run_case_once AC-10_less_and_more_under_load less_and_more 12
+run_case_once AC-10_a_change_that_never_ends never_ended
 run_case AC-09_killed_stops_within_the_heartbeat heartbeat
 run_case_once AC-09_stopped_ends_within_the_heartbeat heartbeat_of_a_stopped_one
 finish

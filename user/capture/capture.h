@@ -73,9 +73,10 @@ struct capture_wanted {
 int capture_place_compare(const void *a, const void *b); /* by kind and id, for qsort */
 
 /*
- * Makes the maps say exactly this and no more. What is to go goes first, so that a tenant is never
- * recorded by a mixture of old and new. 0 or negative errno and *p; then grants may be missing, but
- * none is live that should not be.
+ * Makes the maps say exactly this and no more. What is to go goes first; a grant that takes over replaces
+ * the one before in one step at the end, so that nothing is missed: until then events come under the old
+ * number, for the caller to judge by their time. 0 or negative errno and *p; then grants may be missing,
+ * but none is live that should not be.
  */
 int capture_set_tenants(struct capture *c, const struct capture_wanted *wanted, struct problem *p);
 /* The places alone, while all else stays: what is to go goes first. */

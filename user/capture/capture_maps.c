@@ -68,6 +68,11 @@ struct sweep_for {
 };
 
 /* A grant stays only if it is still the same; a changed one is taken out while selectors change. */
+static int keep_tenant(void *ctx, void *key)
+{
+	return find(((const struct sweep_for *)ctx)->wanted, *(const uint32_t *)key) != NULL;
+}
+
 static int keep_grant(void *ctx, void *key)
 {
 	const struct sweep_for *s = ctx;
@@ -230,12 +235,12 @@ static int add_grant(const struct capture_maps *m, const struct capture_tenant *
 	return bpf_map_update_elem(m->grants, &t->tenant, &grant, BPF_ANY) ? -errno : 0;
 }
 
-int capture_maps_set(const struct capture_maps *m, const struct capture_wanted *w)
+static int set_all(const struct capture_maps *m, const struct capture_wanted *w)
 {
 	struct sweep_for sweep_for = { .maps = m, .wanted = w };
 	struct sekisho_selector_key selector, next_selector;
 	uint32_t tenant, next_tenant;
-	int error = sweep(m->grants, &tenant, sizeof(tenant), &next_tenant, keep_grant, &sweep_for);
+	int error = sweep(m->grants, &tenant, sizeof(tenant), &next_tenant, keep_tenant, &sweep_for);
 
 	/* A closed selector goes in before any wider one that is recorded. */
 	if (!error)
@@ -256,6 +261,21 @@ int capture_maps_set(const struct capture_maps *m, const struct capture_wanted *
 	}
 	for (size_t i = 0; i < w->tenant_count && !error; i++)
 		error = add_grant(m, &w->tenants[i]);
+	return error;
+}
+
+/*
+ * A grant that takes over replaces the one before in one step, when all else is set: the tenant is recorded
+ * throughout, and what comes under the old number meanwhile is judged by its time (consents_covering()).
+ */
+int capture_maps_set(const struct capture_maps *m, const struct capture_wanted *w)
+{
+	struct sweep_for sweep_for = { .maps = m, .wanted = w };
+	uint32_t tenant, next_tenant;
+	int error = set_all(m, w);
+
+	if (error)
+		(void)sweep(m->grants, &tenant, sizeof(tenant), &next_tenant, keep_grant, &sweep_for);
 	return error;
 }
 

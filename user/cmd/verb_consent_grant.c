@@ -78,12 +78,25 @@ static int fail(int error, const struct problem *p)
 	return status;
 }
 
+/*
+ * What agrees to less counts at once: from here until tell_daemon() a running daemon judges nothing. It goes on by
+ * itself if that never comes.
+ */
+static void pause_daemon(const struct command *c)
+{
+	struct problem ignored;
+	json_t *answer = NULL;
+
+	(void)client_call(c->conf.run_dir, json_pack("{s:s}", "verb", "pause"), &answer, &ignored);
+	json_decref(answer);
+}
+
 /* Tells a running daemon, and what it made of it: NULL, or why not. */
 static const char *tell_daemon(const struct command *c, int *ret_status)
 {
 	struct problem p;
 	json_t *answer = NULL;
-	int error = client_call(c->conf.run_dir, json_pack("{s:s}", "verb", "reload"), &answer, &p);
+	int error = client_call(c->conf.run_dir, json_pack("{s:s, s:b}", "verb", "reload", "resume", 1), &answer, &p);
 	const char *state = NULL;
 
 	*ret_status = EXIT_YES;
@@ -101,6 +114,15 @@ static const char *tell_daemon(const struct command *c, int *ret_status)
 	}
 	json_decref(answer);
 	return state;
+}
+
+/* Nothing was written: all goes on as it was. */
+static int refuse(const struct consent_call *call, int error, const struct problem *p)
+{
+	int ignored;
+
+	(void)tell_daemon(call->c, &ignored);
+	return fail(error, p);
 }
 
 static const char *text_of(const json_t *act, const char *key)
@@ -177,8 +199,9 @@ int verb_consent_grant(struct consent_call *call)
 		error = store_open(call->c->conf.state_dir, 1, &store, &p);
 	if (error)
 		return fail(error, &p);
+	pause_daemon(call->c);
 	error = consent_grant(&store, &call->act, &seq, &when, &p);
-	status = error ? fail(error, &p) : report(call, &store, seq, when);
+	status = error ? refuse(call, error, &p) : report(call, &store, seq, when);
 	store_close(&store);
 	return status;
 }
@@ -238,9 +261,13 @@ int verb_consent_modify(struct consent_call *call)
 	if (error)
 		return fail(error, &p);
 	error = fill_modify(call, &store, hex, &p);
-	if (!error)
-		error = consent_modify(&store, &call->act, &seq, &when, &p);
-	status = error ? fail(error, &p) : report(call, &store, seq, when);
+	if (error) {
+		store_close(&store);
+		return fail(error, &p);
+	}
+	pause_daemon(call->c);
+	error = consent_modify(&store, &call->act, &seq, &when, &p);
+	status = error ? refuse(call, error, &p) : report(call, &store, seq, when);
 	store_close(&store);
 	return status;
 }

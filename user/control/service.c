@@ -58,13 +58,24 @@ static json_t *seal(struct node *n, const json_t *request, unsigned int uid)
 			      "open_files", (json_int_t)r.open_files));
 }
 
+static json_t *pause_recording(struct node *n, const json_t *request, unsigned int uid)
+{
+	struct problem p;
+	int error = node_pause(n, &p);
+
+	(void)request;
+	(void)uid;
+	return error ? failed(error, &p) : done(json_object());
+}
+
 static json_t *reload(struct node *n, const json_t *request, unsigned int uid)
 {
 	struct problem p;
 	int error = node_reload(n, &p);
 
-	(void)request;
 	(void)uid;
+	if (!error && json_is_true(json_object_get(request, "resume")))
+		error = node_resume(n, &p);
 	return error ? failed(error, &p) : done(json_object());
 }
 
@@ -115,7 +126,7 @@ static const struct {
 	json_t *(*answer)(struct node *n, const json_t *request, unsigned int uid);
 } verbs[] = {
 	{ "status", status }, { "drain", drain },	{ "seal", seal },
-	{ "reload", reload }, { "withdraw", withdraw },
+	{ "pause", pause_recording }, { "reload", reload }, { "withdraw", withdraw },
 };
 
 json_t *service_answer(void *ctx, const json_t *request, unsigned int uid)

@@ -313,6 +313,16 @@ int node_refresh_due_ms(struct node *n)
 	return wait_ms < 0 ? 0 : wait_ms > 60000 ? 60000 : (int)wait_ms;
 }
 
+int node_pause(struct node *n, struct problem *p)
+{
+	return recorder_pause(n->recorder, p);
+}
+
+int node_resume(struct node *n, struct problem *p)
+{
+	return recorder_resume(n->recorder, p);
+}
+
 int node_drain(struct node *n, struct problem *p)
 {
 	return recorder_drain(n->recorder, p);

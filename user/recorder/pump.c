@@ -316,6 +316,8 @@ int pump_drain(struct pump *pump, struct problem *p)
 	uint64_t end = ring_producer(pump->ring), position = ring_consumer(pump->ring);
 	int error = 0;
 
+	if (pump->paused)
+		return 0;
 	(void)pump_has_room(pump); /* also when nothing waits: status tells */
 	while (!error && (int64_t)(end - position) > 0) {
 		uint64_t before = position;
@@ -345,6 +347,11 @@ int pump_drain(struct pump *pump, struct problem *p)
 		return problem(p, error, "cannot write the journal: %s", strerror(-error));
 	state_malformed(pump);
 	return 0;
+}
+
+void pump_pause(struct pump *pump, bool paused)
+{
+	pump->paused = paused;
 }
 
 void pump_clock_was_set(struct pump *pump)

@@ -19,6 +19,8 @@ void pump_close(struct pump *pump);
 
 /* -ENOSPC also while there is no room on the disk (room.h): then everything stays in the ring. */
 int pump_drain(struct pump *pump, struct problem *p);
+/* While paused, events wait in the ring and draining does nothing: who may be recorded is being changed. */
+void pump_pause(struct pump *pump, bool paused);
 void pump_anchor(struct pump *pump);
 void pump_clock_was_set(struct pump *pump);
 void pump_losses(struct pump *pump);

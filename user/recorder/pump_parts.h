@@ -30,6 +30,7 @@ struct pump {
 	struct room room;
 	bool stopped_losses; /* what is not stated yet was lost while there was no room */
 	bool seal_waits;
+	bool paused;
 };
 
 /* 0, or a negative errno, said once. */

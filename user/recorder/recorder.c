@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 #include "base/log.h"
 #include "base/utc.h"
@@ -39,12 +40,19 @@ struct recorder {
 	struct pump *pump;
 	int64_t next_loss_ns, next_anchor_ns, next_heartbeat_ns, next_armed_ns, next_places_ns; /* boot time */
 
+	unsigned int pauses; /* acts of consent under way */
+	int64_t pause_ends_ns; /* boot time */
+	bool pause_is_over; /* with the next roster */
+
 	pthread_mutex_t lock; /* for what follows */
 	pthread_cond_t called;
 	struct call *calls;
 	bool stop;
 	struct recorder_status status;
 };
+
+/* How long an act of consent may take. */
+#define PAUSE_NS (5 * NS_PER_SEC)
 
 static void publish_status(struct recorder *r)
 {
@@ -82,10 +90,30 @@ static void beat(struct recorder *r, int64_t now)
 	capture_heartbeat(r->parts.capture, (uint64_t)now + r->parts.limits.heartbeat_ns);
 }
 
+static void set_pauses(struct recorder *r, unsigned int pauses)
+{
+	r->pauses = pauses;
+	if (!pauses)
+		r->pause_ends_ns = 0;
+	pump_pause(r->pump, pauses > 0);
+}
+
+/* Whoever is changing a consent does not come back. */
+static void check_pause(struct recorder *r, int64_t now)
+{
+	if (!r->pauses || now < r->pause_ends_ns || r->pause_is_over)
+		return;
+	log_warn("a change of consent was begun and not ended: reading the ledger");
+	r->pause_is_over = true;
+	r->parts.clock_was_set();
+}
+
 static void work(struct recorder *r)
 {
 	int64_t now = boot_now_ns();
 	struct problem p;
+
+	check_pause(r, now);
 
 	if (due(&r->next_heartbeat_ns, now, (int64_t)r->parts.limits.heartbeat_ns / BEATS))
 		beat(r, now);
@@ -272,6 +300,22 @@ static int do_drain(struct recorder *r, void *arg, struct problem *p)
 	(void)arg;
 	pump_places(r->pump);
 	pump_state_places(r->pump, true);
+	return r->pauses ? problem(p, -EAGAIN, "a consent is being changed") : pump_drain(r->pump, p);
+}
+
+static int do_pause(struct recorder *r, void *arg, struct problem *p)
+{
+	(void)arg;
+	(void)p;
+	set_pauses(r, r->pauses + 1);
+	r->pause_ends_ns = boot_now_ns() + PAUSE_NS;
+	return 0;
+}
+
+static int do_resume(struct recorder *r, void *arg, struct problem *p)
+{
+	(void)arg;
+	set_pauses(r, r->pauses ? r->pauses - 1 : 0);
 	return pump_drain(r->pump, p);
 }
 
@@ -300,15 +344,37 @@ struct new_roster {
 static int do_set_roster(struct recorder *r, void *arg, struct problem *p)
 {
 	struct new_roster *n = arg;
+	int error;
 
 	r->parts.limits = *n->limits;
 	beat(r, boot_now_ns());
-	return pump_set_roster(r->pump, n->roster, n->consents, p);
+	error = pump_set_roster(r->pump, n->roster, n->consents, p);
+	if (r->pause_is_over) {
+		r->pause_is_over = false;
+		set_pauses(r, 0);
+	}
+	return error;
+}
+
+int recorder_pause(struct recorder *r, struct problem *p)
+{
+	return call(r, do_pause, NULL, p);
+}
+
+int recorder_resume(struct recorder *r, struct problem *p)
+{
+	return call(r, do_resume, NULL, p);
 }
 
 int recorder_drain(struct recorder *r, struct problem *p)
 {
-	return call(r, do_drain, NULL, p);
+	const struct timespec moment = { .tv_nsec = TICK_NS / 10 };
+	int64_t end = boot_now_ns() + 2 * PAUSE_NS;
+	int error;
+
+	while ((error = call(r, do_drain, NULL, p)) == -EAGAIN && boot_now_ns() < end)
+		(void)nanosleep(&moment, NULL);
+	return error;
 }
 
 int recorder_rotate(struct recorder *r, struct problem *p)

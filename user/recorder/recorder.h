@@ -53,7 +53,15 @@ int recorder_start(const struct recorder_parts *parts, struct roster *roster,
 /* Drains the ring, rotates so that everything can be sealed, ends the thread. */
 void recorder_stop(struct recorder *r);
 
-/* Everything that was in the ring at the call is in the journal on return. */
+/*
+ * Around an act of consent: from the one to the other nothing leaves the ring, so that no event after the act is judged
+ * by what was agreed before. Resume once the roster has been set anew. Whoever paused and does not come back is waited
+ * for 5 s; then clock_was_set() is called, as that leads to a new roster, and recording goes on with it.
+ */
+int recorder_pause(struct recorder *r, struct problem *p);
+int recorder_resume(struct recorder *r, struct problem *p);
+
+/* Everything that was in the ring at the call is in the journal on return; waits for the end of a pause. */
 int recorder_drain(struct recorder *r, struct problem *p);
 /* Drains and begins a new journal file; the old ones are handed to the sealer. -ENOSPC: not without room. */
 int recorder_rotate(struct recorder *r, struct problem *p);
