@@ -243,7 +243,8 @@ static inline bool take_time(struct catalog *c, enum catalog_column column, size
 		s->first_utc_ns = day_begin(c) + ns;
 		return true;
 	case COLUMN_LAST:
-		if (ns > NS_PER_DAY)
+		/* A day is no whole number of units: the last one, rounded up, ends behind it. */
+		if (ns > NS_PER_DAY + (INT64_C(1) << CATALOG_TIME_SHIFT))
 			return false;
 		s->last_utc_ns = ns < end - s->first_utc_ns ? s->first_utc_ns + ns : end;
 		return true;
