@@ -513,8 +513,7 @@ static int seal_one(const struct store_dir *store, struct segment_batch *batch, 
 	return error;
 }
 
-int seal_journal(const struct store_dir *store, const char *name, struct seal_result *result,
-		 struct problem *p)
+int seal_journal(const struct store_dir *store, const char *name, struct seal_result *result, struct problem *p)
 {
 	struct segment_batch *batch = segment_batch_new();
 	int error = batch ? seal_one(store, batch, name, false, result, p) : problem(p, -ENOMEM, "out of memory");
@@ -549,8 +548,7 @@ static int seal_each(const struct store_dir *store, const char *live_name, bool 
 	return first;
 }
 
-int seal_all(const struct store_dir *store, const char *live_name, struct seal_result *result,
-	     struct problem *p)
+int seal_all(const struct store_dir *store, const char *live_name, struct seal_result *result, struct problem *p)
 {
 	return seal_each(store, live_name, false, result, p);
 }
