@@ -29,6 +29,7 @@ int verb_consent(struct command *c, int argc, char **argv);
 int verb_seal(struct command *c, int argc, char **argv);
 int verb_import(struct command *c, int argc, char **argv);
 int verb_ledger(struct command *c, int argc, char **argv);
+int verb_case(struct command *c, int argc, char **argv);
 int verb_verify(struct command *c, int argc, char **argv);
 
 /* The store of --store or of the configuration. 0 or negative errno and *p. */

@@ -12,6 +12,7 @@
 
 static const struct verb verbs[] = {
 	{ "status", "", "is it recording, for whom, what was lost (the default)", verb_status },
+	{ "case", "open|list|show|... NUMBER", "requests that are answered: scope, notes, outcome", verb_case },
 	{ "search", "--case N --basis CODE ...", "find connections", verb_search },
 	{ "consent", "grant|withdraw TENANT ...", "record a tenant's permission, or its end", verb_consent },
 	{ "import", "--csv FILE --reason TEXT", "store rows that were recorded elsewhere", verb_import },

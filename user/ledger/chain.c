@@ -12,6 +12,7 @@
 #include "base/fs.h"
 #include "base/utc.h"
 #include "chain.h"
+#include "chain_skim.h"
 
 #define SIG_BEGIN ",\"sig\":\""
 #define SIG_END "\"}"
@@ -360,22 +361,42 @@ static int check_line(struct walk *w, const json_t *json, struct chain_line *lin
 			       (unsigned long long)line->seq, strerror(-error)) : 0;
 }
 
+/* A line that is right is the end now. */
+static int step(struct walk *w, const struct chain_line *line, chain_fn fn, void *ctx, struct problem *p)
+{
+	w->end.seq++;
+	ledger_hash(line->text, line->size, w->end.hash);
+	w->end.bytes += line->size + 1;
+	buffer_clear(&w->before);
+	buffer_bytes(&w->before, line->text, line->size);
+	return !buffer_ok(&w->before) ? problem(p, -ENOMEM, "out of memory") : fn ? fn(ctx, line, p) : 0;
+}
+
 static int walk_line(struct walk *w, const char *text, size_t size, chain_fn fn, void *ctx, struct problem *p)
 {
 	json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
 	struct chain_line line = { .seq = w->end.seq + 1, .json = json, .text = text, .size = size };
 	int error = check_line(w, json, &line, p);
 
-	if (!error) {
-		w->end.seq++;
-		ledger_hash(text, size, w->end.hash);
-		w->end.bytes += size + 1;
-		buffer_clear(&w->before);
-		buffer_bytes(&w->before, text, size);
-		error = !buffer_ok(&w->before) ? problem(p, -ENOMEM, "out of memory") : fn ? fn(ctx, &line, p) : 0;
-	}
+	if (!error)
+		error = step(w, &line, fn, ctx, p);
 	json_decref(json);
 	return error;
+}
+
+/* A search need not be looked into, if it is written as this node does: else it is read in full. */
+static bool skim_line(struct walk *w, const char *text, size_t size, struct chain_line *ret_line)
+{
+	char id[LEDGER_KEY_ID_TEXT];
+	const struct ledger_public *key;
+
+	if (!w->end.seq || !chain_skim_search(&w->end, text, size, ret_line, id))
+		return false;
+	key = ledger_keys_find(w->keys, id);
+	if (key)
+		w->before_key_copy = *key;
+	w->before_key = &w->before_key_copy;
+	return key != NULL;
 }
 
 /* Keys vouch for each other: the lines between need not be looked at to know them. */
@@ -400,6 +421,7 @@ static int walk_key_line(struct walk *w, const char *text, size_t size, struct p
 
 static int walk_lines(struct walk *w, struct window *win, chain_fn fn, void *ctx, struct problem *p)
 {
+	struct chain_line line;
 	const char *text;
 	size_t size;
 	int r;
@@ -407,6 +429,7 @@ static int walk_lines(struct walk *w, struct window *win, chain_fn fn, void *ctx
 	while ((r = window_line(win, &text, &size)) > 0) {
 		r = size > LEDGER_LINE_MAX     ? bad_line(w, w->end.seq + 1, "too long", p) :
 		    w->depth == CHAIN_KEYS ? walk_key_line(w, text, size, p) :
+		    w->depth == CHAIN_ACTS && skim_line(w, text, size, &line) ? step(w, &line, fn, ctx, p) :
 						 walk_line(w, text, size, fn, ctx, p);
 		if (r)
 			return r;
@@ -416,7 +439,7 @@ static int walk_lines(struct walk *w, struct window *win, chain_fn fn, void *ctx
 	if (r)
 		return problem(p, r, "cannot read ledger/%s: %s", chain_file_name(w->chain), strerror(-r));
 	w->end.torn = size > 0;
-	if (w->depth == CHAIN_QUICK && before_is_bad(w))
+	if ((w->depth == CHAIN_QUICK || w->depth == CHAIN_ACTS) && before_is_bad(w))
 		return bad_line(w, w->end.seq, "its signature is wrong", p);
 	return 0;
 }

@@ -22,7 +22,7 @@ struct chain_line {
 	uint64_t seq;
 	int64_t t_ns; /* UTC */
 	const char *event;
-	const json_t *json;
+	const json_t *json; /* NULL: see CHAIN_ACTS */
 	const char *text; /* without newline */
 	size_t size;
 };
@@ -39,6 +39,7 @@ enum chain_depth {
 	CHAIN_QUICK = 0, /* all hashes, and the signature of the last line, which vouches for all before it */
 	CHAIN_FULL = 1, /* every signature */
 	CHAIN_KEYS = 2, /* of custody: only the lines that hand over to a key, each signed by the one before */
+	CHAIN_ACTS = 3, /* as CHAIN_QUICK, without looking into searches: their json is NULL */
 };
 
 const char *chain_name(enum ledger_chain chain); /* "consent", ... */
