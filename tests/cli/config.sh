@@ -36,6 +36,8 @@ ring_size = 1M
 sync_interval = 1s
 rotate_interval = 1h
 rotate_size = 64M
+approval_rows = 1000
+approval_window = 1d
 timezone = UTC
 
 [tenant web]
@@ -66,6 +68,8 @@ ring_size = 16M
 sync_interval = 1s
 rotate_interval = 6h
 rotate_size = 64M
+approval_rows = 1000
+approval_window = 1d
 timezone = Asia/Tokyo'
 
 # --- Keys ---

@@ -166,7 +166,7 @@ static void a_closed_case_takes_notes_only(void)
 	struct cases c;
 
 	CHECK_INT(act(OPEN("1", "WARRANT", "[\"a\"]", "[]")), 0);
-	CHECK_INT(act("{\"event\":\"CASE_OPINION\",\"case\":\"1\",\"uid\":0,\"tenant\":\"b\",\"state\":\"agrees\"}"), -EPERM);
+	CHECK_INT(act("{\"event\":\"CASE_OPINION\",\"case\":\"1\",\"uid\":0,\"tenant\":\"b\",\"state\":\"agrees\"}"), -EKEYREJECTED);
 	CHECK_INT(act("{\"event\":\"CASE_OPINION\",\"case\":\"1\",\"uid\":0,\"tenant\":\"a\",\"state\":\"maybe\"}"), -EINVAL);
 	CHECK_INT(act(opinion), 0);
 	CHECK_INT(act("{\"event\":\"CASE_CLOSE\",\"case\":\"1\",\"uid\":0,\"outcome\":\"lost\"}"), -EINVAL);
@@ -205,7 +205,7 @@ static void another_person_approves(void)
 	CHECK_INT(act(OPEN("1", "WARRANT", "null", "[]")), 0);
 	CHECK_INT(act(REQUEST(7)), 0);
 	CHECK_INT(act("{\"event\":\"APPROVED\",\"request\":1,\"uid\":8}"), -ESRCH); /* line 1 is no request */
-	CHECK_INT(act("{\"event\":\"APPROVED\",\"request\":2,\"uid\":7}"), -EPERM); /* AC-42 */
+	CHECK_INT(act("{\"event\":\"APPROVED\",\"request\":2,\"uid\":7}"), -EKEYREJECTED); /* AC-42 */
 	CHECK_STR(said, "request 2 was made by uid 7 itself: another person approves it");
 	c = load();
 	r = cases_request_for(&c, "d", 7, 5000);

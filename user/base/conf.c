@@ -135,6 +135,28 @@ static void print_rotate_size(const struct conf *c, char *out, size_t size)
 	snprintf(out, size, "%s", format_bytes(c->rotate_size, text));
 }
 
+static int set_approval_rows(struct conf *c, const char *value)
+{
+	return parse_u64(value, 0, 1000000000, &c->approval_rows);
+}
+
+static void print_approval_rows(const struct conf *c, char *out, size_t size)
+{
+	snprintf(out, size, "%llu", (unsigned long long)c->approval_rows);
+}
+
+static int set_approval_window(struct conf *c, const char *value)
+{
+	return parse_duration_ns(value, NS_PER_SEC, 366 * (uint64_t)NS_PER_DAY, &c->approval_window_ns);
+}
+
+static void print_approval_window(const struct conf *c, char *out, size_t size)
+{
+	char text[24];
+
+	snprintf(out, size, "%s", format_duration(c->approval_window_ns, text));
+}
+
 static int set_timezone(struct conf *c, const char *value)
 {
 	if (!*value || strlen(value) >= sizeof(c->timezone))
@@ -158,6 +180,8 @@ static const struct key keys[] = {
 	{ "sync_interval", "10ms to 60s", set_sync_interval, print_sync_interval },
 	{ "rotate_interval", "1s to 24h", set_rotate_interval, print_rotate_interval },
 	{ "rotate_size", "1M to 1G", set_rotate_size, print_rotate_size },
+	{ "approval_rows", "0 to 1000000000", set_approval_rows, print_approval_rows },
+	{ "approval_window", "1s to 366d", set_approval_window, print_approval_window },
 	{ "timezone", "a zone name such as Asia/Tokyo", set_timezone, print_timezone },
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -172,6 +196,8 @@ void conf_defaults(struct conf *ret_conf)
 	ret_conf->sync_interval_ns = (uint64_t)NS_PER_SEC;
 	ret_conf->rotate_interval_ns = 6 * 3600 * (uint64_t)NS_PER_SEC;
 	ret_conf->rotate_size = 64 << 20;
+	ret_conf->approval_rows = 1000;
+	ret_conf->approval_window_ns = (uint64_t)NS_PER_DAY;
 }
 
 struct reader {

@@ -35,6 +35,7 @@ struct conf {
 	uint64_t ring_size; /* bytes, power of two */
 	uint64_t sync_interval_ns;
 	uint64_t rotate_interval_ns, rotate_size;
+	uint64_t approval_rows, approval_window_ns; /* a search that shows more needs a second person */
 	struct conf_tenant *tenants;
 	size_t tenant_count, tenant_capacity;
 };

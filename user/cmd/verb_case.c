@@ -103,14 +103,14 @@ json_t *case_act_begin(const char *event, const char *number)
 
 int case_status_of(int error)
 {
-	return error == -EPERM ? EXIT_REFUSED : command_status_of(error);
+	return error == -EKEYREJECTED ? EXIT_REFUSED : command_status_of(error);
 }
 
 int case_act_end(struct command *c, json_t *act)
 {
 	struct store_dir store;
 	struct problem p;
-	int error = act ? command_open_store(c, &store, &p) :
+	int error = act ? command_open_as_owner(c, &store, &p) :
 			  problem(&p, -EINVAL, "the text is not valid UTF-8");
 
 	if (!error) {

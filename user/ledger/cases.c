@@ -155,8 +155,7 @@ static int take_line(void *ctx, const struct chain_line *line, struct problem *p
 		       (unsigned long long)line->seq, why.text);
 }
 
-/* Also tells the number of the next line. */
-static int load(const struct store_dir *store, struct cases *ret_cases, uint64_t *ret_seq, struct problem *p)
+int cases_load(const struct store_dir *store, struct cases *ret_cases, struct problem *p)
 {
 	struct cases c = {};
 	struct chain_end end;
@@ -166,16 +165,9 @@ static int load(const struct store_dir *store, struct cases *ret_cases, uint64_t
 		cases_done(&c);
 		return error;
 	}
-	*ret_seq = end.seq + 1;
+	c.last_seq = end.seq;
 	*ret_cases = c;
 	return 0;
-}
-
-int cases_load(const struct store_dir *store, struct cases *ret_cases, struct problem *p)
-{
-	uint64_t seq;
-
-	return load(store, ret_cases, &seq, p);
 }
 
 static void done_case(struct legal_case *c)
@@ -211,14 +203,13 @@ static int try_act(const struct store_dir *store, const json_t *act, int64_t t_n
 {
 	char time_text[UTC_TEXT_MAX];
 	struct cases c = {};
-	uint64_t seq;
-	int error = load(store, &c, &seq, p);
+	int error = cases_load(store, &c, p);
 	json_t *line = error ? NULL : json_copy((json_t *)act);
 
 	if (!error && (!line || json_object_set_new(line, "t", json_string(utc_format(t_ns, time_text)))))
 		error = problem(p, -ENOMEM, "out of memory");
 	if (!error)
-		error = cases_read(&c, line, seq, t_ns, p);
+		error = cases_read(&c, line, c.last_seq + 1, t_ns, p);
 	json_decref(line);
 	cases_done(&c);
 	return error;

@@ -65,6 +65,7 @@ struct cases {
 	size_t count, capacity;
 	struct approval_request *requests; /* ascending seq */
 	size_t request_count, request_capacity;
+	uint64_t last_seq; /* of any line */
 	json_t **kept; /* lines that requests borrow from */
 	size_t kept_count, kept_capacity;
 };
@@ -98,7 +99,7 @@ const struct case_provider *case_provider_of(const struct legal_case *c, const s
 
 /*
  * Appends an act ("event" and its members) when it is valid now. *ret_seq (may be NULL): its line. -ESRCH: no such case
- * or request; -EEXIST: open, approved already; -ENOTCONN: the case is closed; -EPERM: needs another person; -EINVAL: not
+ * or request; -EEXIST: open, approved already; -ENOTCONN: the case is closed; -EKEYREJECTED: needs another person; -EINVAL: not
  * an act; -EBADMSG; I/O errors; and *p.
  */
 int cases_act(const struct store_dir *store, const json_t *act, uint64_t *ret_seq, struct problem *p);

@@ -254,7 +254,7 @@ static int add_opinion(const struct reading *r)
 	if (!error && parse_tenant_id(tenant))
 		error = FAIL(r, -EINVAL, "tenant \"%s\": not a tenant id", tenant);
 	if (!error && !case_has_tenant(c, tenant))
-		error = FAIL(r, -EPERM, "tenant %s is not in case \"%s\"", tenant, c->number);
+		error = FAIL(r, -EKEYREJECTED, "tenant %s is not in case \"%s\"", tenant, c->number);
 	if (!error)
 		error = read_text(r, r->line, "state", true, &state);
 	if (!error && !is_one_of(state, states))
@@ -405,7 +405,7 @@ static int approve(const struct reading *r)
 	if (!c || c->outcome)
 		return FAIL(r, -ENOTCONN, "the case of request %llu is closed", (unsigned long long)seq);
 	if (request->uid == uid)
-		return FAIL(r, -EPERM, "request %llu was made by uid %u itself: another person approves it",
+		return FAIL(r, -EKEYREJECTED, "request %llu was made by uid %u itself: another person approves it",
 			    (unsigned long long)seq, uid);
 	if (request->approved_until_ns > r->t_ns)
 		return FAIL(r, -EEXIST, "request %llu is approved already", (unsigned long long)seq);
