@@ -40,8 +40,8 @@ if command -v man >/dev/null && command -v col >/dev/null && [ -n "$(plain sekis
 	conf
 	begin options_of_sekisho
 	# shellcheck disable=SC2046 # words
-	has_all sekisho.8 $(options "$BIN/sekisho") $(for verb in search consent import; do options "$BIN/sekisho" $verb; done) \
-		status search 'consent grant' 'consent withdraw' import seal verify
+	has_all sekisho.8 $(options "$BIN/sekisho") $(for verb in search case approve consent import; do options "$BIN/sekisho" $verb; done) \
+		status search 'case open' 'case close' approve 'consent grant' 'consent withdraw' import seal verify
 	begin bases
 	# shellcheck disable=SC2046
 	has_all sekisho.8 $("$BIN/sekisho" search --help | sed -n '/^Bases:/,/\.$/p' | grep -oE '[A-Z][A-Z0-9_]{4,}')

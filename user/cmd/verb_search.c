@@ -44,7 +44,7 @@ static void usage(void)
 	       "At least one of --tenant, --src, --dst and --questions (TENANT_SELF: --tenant). Every\n"
 	       "search is written to the access log before anything is shown.\n\n");
 	cmdline_print_options(stdout, option_table);
-	printf("\nBases: KAIJI_MEIREI, TEIKYO_MEIREI_1 (number only), TEIKYO_MEIREI_2, SHOKYO_KINSHI,\n"
+	printf("\nBases: KAIJI_MEIREI, TEIKYO_MEIREI_1 (next provider), TEIKYO_MEIREI_2, SHOKYO_KINSHI,\n"
 	       "ART5_VOLUNTARY, WARRANT, HOZEN_YOSEI (number only), TENANT_SELF, EMERGENCY,\n"
 	       "AUDIT (number only).\n");
 	printf("Exit status: 0 found, 1 none, 2 bad input, 4 refused by policy, 5 store damaged.\n");
