@@ -46,6 +46,7 @@ out_has '^Requester: 代理人 弁護士 甲$'
 begin japanese_for_the_desk
 run "${K[@]}" case show "$NUMBER" --lang ja
 out_has '^事件番号:   令和'
+out_has '  受付        root  KAIJI_MEIREI  通知$'
 run env LC_ALL=ja_JP.UTF-8 "${K[@]}" case list
 out_has '^受付日時 .*事件番号$'
 run "${K[@]}" case list
@@ -83,8 +84,8 @@ act opinion "$NUMBER" --tenant a --state asked
 act opinion "$NUMBER" --tenant a --state objects --note 'no such post'
 act note "$NUMBER" --text '2通目を受領'
 run "${K[@]}" case show "$NUMBER"
-out_has ' CASE_OPINION   root  a  objects  no such post$'
-out_has ' CASE_NOTE      root  2通目を受領$'
+out_has '  opinion   root  a  objects  no such post$'
+out_has '  note      root  2通目を受領$'
 
 # --- Refusals, before anything is opened ---
 
@@ -320,6 +321,14 @@ bad_file quote 'FILE:2: a quotation mark that does not belong there' "${GOOD}198
 bad_file open_quote 'FILE:2: a quotation mark that does not belong there' "${GOOD}198.51.100.0/24,\"ab,b,c,2026-01-01\n"
 bad_file date 'date "1.1.2026": expected YYYY-MM-DD' "${GOOD}198.51.100.0/24,a,b,c,1.1.2026\n"
 bad_file utf8 'FILE:2: not valid UTF-8' "${GOOD}198.51.100.0/24,\\xff,b,c,2026-01-01\n"
+begin provider_file_that_no_line_of_the_ledger_takes
+python3 -c '
+print("prefix,name,address,source,date")
+for i in range(12000):
+    print("10.%d.%d.0/24,%d,b,c,2026-01-01" % (i >> 8, i & 255, i))' >"$TMP/many.csv"
+run "${K[@]}" case provider teikyo --file "$TMP/many.csv"
+status 2
+err 'sekisho: error: 12000 providers are more than a line of the ledger takes: only those that the case needs'
 refuses provider_incomplete 2 'sekisho: error: a provider has --name, --address, --source and --date, or all come from --file' \
 	"${K[@]}" case provider teikyo --name x
 

@@ -84,7 +84,7 @@ int command_open_as_owner(const struct command *c, struct store_dir *ret_store, 
 	int error = command_open_store(c, ret_store, p);
 	struct stat st;
 
-	if (!error && geteuid() == 0 && fstat(ret_store->root, &st) == 0 && st.st_uid != 0) {
+	if (!error && geteuid() == 0 && fstat(ret_store->ledger, &st) == 0 && st.st_uid != 0) {
 		setfsgid(st.st_gid);
 		setfsuid(st.st_uid);
 	}

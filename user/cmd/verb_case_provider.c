@@ -11,6 +11,8 @@
 #include "verb_case.h"
 
 #define FILE_BYTES_MAX (1u << 20)
+/* What a line of the ledger takes, and room for its other members. */
+#define LIST_BYTES_MAX (LEDGER_LINE_MAX - 4096)
 #define COLUMNS 5
 #define HEADER "prefix,name,address,source,date"
 
@@ -124,6 +126,11 @@ static int read_file(const char *path, json_t *list, char ret_hash[static LEDGER
 
 /* --- The act --- */
 
+static bool fits_a_line(const json_t *list)
+{
+	return json_dumpb(list, NULL, 0, JSON_COMPACT) <= LIST_BYTES_MAX;
+}
+
 static json_t *one_provider(const struct case_provider_options *o)
 {
 	json_t *one = json_pack("{s:s, s:s, s:s, s:s, s:[]}", "name", o->name, "address", o->address, "source", o->source,
@@ -155,6 +162,12 @@ int case_provider(struct command *c, const char *number, const struct case_provi
 	if (o->file && read_file(o->file, list, hash, &p)) {
 		json_decref(list);
 		return command_fail(EXIT_USAGE, &p);
+	}
+	if (!fits_a_line(list)) {
+		log_error("%zu providers are more than a line of the ledger takes: only those that the case needs",
+			  json_array_size(list));
+		json_decref(list);
+		return EXIT_USAGE;
 	}
 	if (o->file || json_array_append_new(list, one_provider(o)) == 0)
 		act = case_act_begin("CASE_PROVIDER", number);

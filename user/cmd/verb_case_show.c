@@ -13,9 +13,12 @@ struct words {
 	const char *number, *state, *basis, *tenants, *window, *requester, *approver, *note, *secret, *provider, *history;
 	const char *open, *closed, *all, *any, *none, *list_header;
 	const char *outcomes[4]; /* in the order of outcome_codes */
+	const char *events[5]; /* in the order of event_codes */
 };
 
 static const char *const outcome_codes[] = { "disclosed", "not-disclosed", "none", "withdrawn" };
+static const char *const event_codes[] = { "CASE_OPEN", "CASE_NOTE", "CASE_OPINION", "CASE_PROVIDER", "CASE_CLOSE" };
+#define EVENTS (sizeof(event_codes) / sizeof(event_codes[0]))
 #define OUTCOMES (sizeof(outcome_codes) / sizeof(outcome_codes[0]))
 
 static const struct words english = {
@@ -25,6 +28,7 @@ static const struct words english = {
 	.open = "open", .closed = "closed", .all = "all", .any = "any", .none = "no cases\n",
 	.list_header = "OPENED                     STATE                  BASIS            TENANTS  CASE\n",
 	.outcomes = { "disclosed", "not disclosed", "no records", "withdrawn" },
+	.events = { "opened  ", "note    ", "opinion ", "provider", "closed  " },
 };
 
 static const struct words japanese = {
@@ -34,6 +38,7 @@ static const struct words japanese = {
 	.open = "対応中", .closed = "終了", .all = "すべて", .any = "限定なし", .none = "事件はありません\n",
 	.list_header = "受付日時                   根拠             契約数   状態  事件番号\n",
 	.outcomes = { "開示", "不開示", "記録なし", "取下げ" },
+	.events = { "受付      ", "備考      ", "意見照会  ", "他の提供者", "終了      " },
 };
 
 static int words_of(const char *lang, const struct words **ret_words)
@@ -57,6 +62,14 @@ static const char *outcome_word(const struct words *w, const char *code)
 		if (strcmp(outcome_codes[i], code) == 0)
 			return w->outcomes[i];
 	return code;
+}
+
+static const char *event_word(const struct words *w, const char *code)
+{
+	for (size_t i = 0; code && i < EVENTS; i++)
+		if (strcmp(event_codes[i], code) == 0)
+			return w->events[i];
+	return "?";
 }
 
 static const char *text_of(const json_t *act, const char *key)
@@ -133,7 +146,7 @@ static void put_history(const struct legal_case *c, const struct words *w)
 	for (size_t i = 0; i < c->act_count; i++) {
 		const json_t *act = c->acts[i];
 
-		printf("  %s  %-13s  %s", seconds_text(act, when), text_of(act, "event"),
+		printf("  %s  %s  %s", seconds_text(act, when), event_word(w, text_of(act, "event")),
 		       text_of(act, "user") ? text_of(act, "user") : "-");
 		for (size_t k = 0; k < sizeof(details) / sizeof(details[0]); k++)
 			if (text_of(act, details[k]))
