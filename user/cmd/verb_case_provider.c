@@ -110,7 +110,7 @@ static int read_file(const char *path, json_t *list, char ret_hash[static LEDGER
 
 	if (error)
 		return problem(p, -EINVAL, "--file %s: %s", path, strerror(-error));
-	text = strndup((const char *)file.data, file.size);
+	text = strndup(file.size ? (const char *)file.data : "", file.size);
 	if (!text)
 		error = problem(p, -ENOMEM, "out of memory");
 	else if (strlen(text) != file.size)
