@@ -16,12 +16,15 @@ set -uo pipefail
 export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-BIN=${SEKISHO_BIN:-$ROOT/build}
+REAL_BIN=${SEKISHO_BIN:-$ROOT/build}
 KERNEL=$(uname -r | cut -d. -f1,2)
 RUNG=set_state                      # of the cases that follow; part of their names
 # One name for all that a run makes outside of its directories, so that tests/run can sweep it.
 RUN_ID=sk${SEKISHO_RUN_ID:-$$}
 SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/sekisho-test.XXXXXX")
+. "$ROOT/tests/case_for_search.sh"
+BIN=$SCRATCH/.programs # as REAL_BIN, and searches open their case
+case_for_search "$REAL_BIN" "$BIN" || exit 1
 FAILED=0
 
 # The virtual machines of scripts/run-in-vm emulate their processor: a tenth of the speed.

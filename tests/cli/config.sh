@@ -38,6 +38,8 @@ rotate_interval = 1h
 rotate_size = 64M
 heartbeat = 2m
 min_free = auto
+approval_rows = 1000
+approval_window = 1d
 timezone = UTC
 head_command = 
 
@@ -71,6 +73,8 @@ rotate_interval = 6h
 rotate_size = 64M
 heartbeat = 2m
 min_free = auto
+approval_rows = 1000
+approval_window = 1d
 timezone = Asia/Tokyo
 head_command = '
 

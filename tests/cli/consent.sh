@@ -304,7 +304,7 @@ err "sekishod: error: $unusable_text"
 run "${SEKISHO[@]}" search --case 1 --basis WARRANT "${EVER[@]}" --tenant mail --csv
 status 5
 out ''
-err_has 'ledger/access\.log ends with line .*; nothing is shown$'
+err_has 'ledger/access\.log line .*: it is missing; .*; nothing is shown$'
 cp "$TMP/access.log" "$STATE/ledger/access.log"
 begin AC-13_heads_removed
 rm "$HEADS"

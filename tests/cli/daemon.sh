@@ -112,7 +112,7 @@ done
 # Where everyone can go; $TMP may lie where not. Gone at the end, with the rest.
 ANYONE=$(mktemp -d /tmp/sekisho-cli-anyone.XXXXXX)
 trap 'rm -rf "$ANYONE"; clean_up' EXIT
-cp "$BIN/sekisho" "$BIN/sekishod" "$ANYONE"
+cp "$REAL_BIN/sekisho" "$REAL_BIN/sekishod" "$ANYONE"
 mkdir -m 777 "$ANYONE/place"
 chmod 755 "$ANYONE"
 NOBODY=(setpriv --reuid=65534 --regid=65534 --clear-groups --)

@@ -22,7 +22,7 @@ help_page() { # NAME USAGE COMMAND...
 }
 
 help_page sekisho 'usage: sekisho [-c FILE | --store DIR] [VERB ...]' "$BIN/sekisho" --help
-for verb in status search consent import seal hold ledger verify; do
+for verb in status search case approve consent import seal hold ledger verify; do
 	out_has "^  $verb "
 done
 out_has '^3 no daemon; 4 refused by policy; 5 store or ledger damaged\.$'
@@ -33,6 +33,9 @@ help_page search 'usage: sekisho search --case NUMBER --basis CODE --from TIME -
 for option in case basis from to tenant src src-port dst dst-port csv json; do
 	out_has "^  --$option "
 done
+help_page case 'usage: sekisho case open NUMBER --basis CODE (--tenant ID... | --all-tenants)' "$BIN/sekisho" case --help
+help_page case_open 'usage: sekisho case open NUMBER --basis CODE (--tenant ID... | --all-tenants)' "$BIN/sekisho" case open --help
+help_page approve 'usage: sekisho approve [ID]' "$BIN/sekisho" approve --help
 help_page consent 'usage: sekisho consent grant TENANT --until TIME --text FILE --fields LIST' \
 	"$BIN/sekisho" consent --help
 for act in grant modify withdraw notice show log text; do

@@ -40,9 +40,9 @@ if command -v man >/dev/null && command -v col >/dev/null && [ -n "$(plain sekis
 	conf
 	begin options_of_sekisho
 	# shellcheck disable=SC2046 # words
-	has_all sekisho.8 $(options "$BIN/sekisho") $(for verb in search import; do options "$BIN/sekisho" $verb; done) \
+	has_all sekisho.8 $(options "$BIN/sekisho") $(for verb in search case approve import; do options "$BIN/sekisho" $verb; done) \
 		$(for act in grant modify withdraw notice show log text; do options "$BIN/sekisho" consent $act; done) \
-		status search 'consent grant' 'consent modify' 'consent withdraw' 'consent notice' 'consent show' \
+		status search 'case open' 'case close' approve 'consent grant' 'consent modify' 'consent withdraw' 'consent notice' 'consent show' \
 		'consent log' 'consent text' import seal verify
 	begin bases
 	# shellcheck disable=SC2046

@@ -42,7 +42,7 @@ full_while_recording() {
 	daemon_gone && die "sekishod ended on a full disk: $(tail -n 1 "$LOG")"
 	# No row is shown unless the search is in the access log (AC-40): its last page may still have room.
 	entries=$(lines "$STATE/ledger/access.log")
-	if sekisho search --case T --basis WARRANT "${EVER[@]}" --tenant web --csv >"$W/rows" 2>&1; then
+	if sekisho search --case TEST-1 --basis WARRANT "${EVER[@]}" --tenant web --csv >"$W/rows" 2>&1; then
 		[ "$(lines "$STATE/ledger/access.log")" -eq $((entries + 1)) ] || die "a search shows rows without an entry in the access log"
 	else
 		[ "$(grep -c ',established,' "$W/rows")" -eq 0 ] || die "a search that fails shows rows"

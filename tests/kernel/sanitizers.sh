@@ -5,7 +5,8 @@
 . "$(dirname "$0")/../lib.sh"
 
 plain=$BIN
-BIN=${SEKISHO_SAN_BIN:-$ROOT/build/san}
+BIN=$SCRATCH/.sanitized
+case_for_search "${SEKISHO_SAN_BIN:-$ROOT/build/san}" "$BIN" 2>/dev/null || BIN=
 
 quiet() {
 	cat "$W"/san.* >"$W/reports" 2>/dev/null

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Checks the ledgers of a store by schema/FORMAT.md alone: 3.16, hashes, numbers, heads and every signature; 3.8 and
-reader rule 10, each act of consent.
+reader rule 10, each act of consent; 3.9, that each search stands in an open case that covers it, and that what another
+person had to approve was approved.
 
 usage: check_ledger.py STATE_DIR
 
@@ -270,6 +271,64 @@ def check_deletions(state, custody, consents):
         if not os.path.exists(path) or open(path, "rb").read(32)[24:][::-1].hex() != file_id:
             fail("%s: was sealed, and neither is there nor was deleted" % path)
     return deleted, len(holds)
+ACTS = ("CASE_NOTE", "CASE_OPINION", "CASE_PROVIDER", "CASE_CLOSE", "APPROVAL_REQUEST", "APPROVED")
+
+
+def folded(number):
+    return "".join(" " if c == "\u3000" else chr(ord(c) - 0xfee0) if "\uff01" <= c <= "\uff5e" else c for c in number)
+
+
+def days_later(t):
+    return (datetime.datetime.strptime(t[:19], "%Y-%m-%dT%H:%M:%S") + datetime.timedelta(days=1)).isoformat() + t[19:]
+
+
+def check_search(e, cases, requests, where):
+    case = cases.get(folded(e["case"])) if e["case"] is not None else None
+    if e["case"] is None:
+        if e["basis"] != "TENANT_SELF":
+            fail("%s: a search without a case" % where)
+    elif not case or not case["open"] or case["basis"] != e["basis"]:
+        fail("%s: no such case is open on this basis" % where)
+    elif case["tenants"] and (set(e["tenants"]) - set(case["tenants"])):
+        fail("%s: a tenant outside of the case" % where)
+    if e["approval"] is not None:
+        request = requests.get(e["approval"])
+        if not request or request["uid"] != e["uid"] or request["rows"] < e["rows"] or \
+                not any(t <= e["t"] < days_later(t) and uid != e["uid"] for t, uid in request["approved"]):
+            fail("%s: no other person has approved it" % where)
+
+
+def check_access(entries):
+    cases, requests, rows = {}, {}, {}
+    for e in entries:
+        where, event = "ledger/access.log line %d" % e["seq"], e["event"]
+        if list(e)[2] != "event":
+            fail("%s: its event is not the first member behind t" % where)
+        case = cases.get(folded(e["case"])) if e.get("case") else None
+        if event == "CASE_OPEN":
+            if case and case["open"]:
+                fail("%s: the case is open already" % where)
+            cases[folded(e["case"])] = {"open": True, "basis": e["basis"], "tenants": e["tenants"]}
+        elif event in ACTS and (not case or not (case["open"] or event == "CASE_NOTE")):
+            fail("%s: its case is not open" % where)
+        elif event == "CASE_CLOSE":
+            case["open"] = False
+        elif event == "APPROVAL_REQUEST":
+            requests[e["seq"]] = {"uid": e["uid"], "rows": e["rows"], "approved": []}
+        elif event == "APPROVED":
+            requests[e["request"]]["approved"].append((e["t"], e["uid"]))
+            if requests[e["request"]]["uid"] == e["uid"]:
+                fail("%s: approved by who asked" % where)
+        elif event == "SEARCH":
+            check_search(e, cases, requests, where)
+            rows[e["seq"]] = [e["rows"], sum(e["tenants"].values())]
+        elif event == "SEARCH_TENANTS":
+            rows[e["search"]][1] += sum(e["tenants"].values())
+        elif event not in ACTS:
+            fail("%s: an unknown event %s" % (where, event))
+    for seq, (all_rows, by_tenant) in rows.items():
+        if all_rows != by_tenant:
+            fail("ledger/access.log line %d: %d rows, %d by tenant" % (seq, all_rows, by_tenant))
 
 
 def main():
@@ -278,6 +337,7 @@ def main():
     state, keys = sys.argv[1], []
     chains = {name: check_chain(state, name, keys) for name in CHAINS}
     check_consents(chains["consent"][0])
+    check_access(chains["access"][0])
     heads_path = os.path.join(state, "keys", "heads")
     if os.path.exists(heads_path):
         line = open(heads_path, "rb").read()

@@ -3,6 +3,7 @@
 #include "searching.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "fixture.h"
 #include "seal/seal.h"
@@ -19,9 +20,32 @@ struct search_result run(const struct store_dir *store, const struct query *q)
 	struct problem p = { "" };
 	int error = search_run(store, q, &r, &p);
 
+	uint64_t sum = 0;
+
 	CHECK_ROW(error == 0, "%s", p.text);
 	REQUIRE(error == 0);
+	/* AC-14: whatever is asked, each row counts for its tenant. */
+	for (size_t i = 0; i < r.tenant_count; i++)
+		sum += r.tenant_rows[i];
+	CHECK_INT(sum, r.count);
 	return r;
+}
+
+void check_tenant_rows(struct search_result *r)
+{
+	uint64_t *rows = calloc(r->tenant_count + 1, sizeof(*rows)), sum = 0;
+	struct found_row row;
+
+	while (search_next(r, &row) == 1)
+		rows[row.record.tenant]++;
+	for (size_t i = 0; i < r->tenant_count; i++) {
+		CHECK_ROW(r->tenant_rows[i] == rows[i], "tenant %s: %llu instead of %llu", r->tenants[i],
+			  (unsigned long long)r->tenant_rows[i], (unsigned long long)rows[i]);
+		sum += rows[i];
+	}
+	CHECK_INT(r->count, sum);
+	CHECK_INT(search_rewind(r), 0);
+	free(rows);
 }
 
 const struct found_row *row_of(struct search_result *r, size_t i)

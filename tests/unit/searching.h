@@ -13,6 +13,8 @@ struct search_result run(const struct store_dir *store, const struct query *q);
 const struct found_row *row_of(struct search_result *r, size_t i);
 /* Row numbers as a string, for rows made by plain_row(): "1 2 3". In the order of the answer. */
 const char *found(const struct store_dir *store, const struct query *q);
+/* Rows of every tenant are as many as tenant_rows says; begins with the first row again. */
+void check_tenant_rows(struct search_result *r);
 /* Ports as a set of one; 0: any. Lives as long as the next few dozen of calls. */
 const struct port_set *one_port(uint16_t port);
 

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "fixture.h"
+#include "ledger/cases.h"
 #include "unit.h"
 
 static void bases(void)
@@ -82,34 +83,104 @@ static void check_last_line(const char *want_head, const char *want)
 	free(text);
 }
 
+static void open_case(const char *number)
+{
+	struct problem p = { "" };
+	json_t *act = json_pack("{s:s, s:s, s:i, s:s, s:n, s:[], s:n}", "event", "CASE_OPEN", "case", number, "uid", 0,
+				"basis", "WARRANT", "tenants", "windows", "secret_until");
+
+	CHECK_ROW(cases_act(the_store(), act, NULL, &p) == 0, "%s", p.text);
+	json_decref(act);
+}
+
 static void a_search_is_one_line(void)
 {
+	static const struct access_tenant touched[] = { { "t2", 12345678900 }, { "t1", 1 } };
 	struct access_entry e = {
 		.case_number = "2026-17", .basis = basis_find("WARRANT"),
 		.query = "search --src \"198.51.100.7\"\n\x01", .tenant = "t1", .uid = 1000,
 		.user = "\xe9\x96\xa2", .rows = 12345678901, .rows_shown = true,
+		.approval = 7, .approver = "b", .hidden_until_ns = DAY_NS, .tenants = touched, .tenant_count = 2,
 	};
 	struct problem p;
 	mode_t old = umask(0);
 
+	open_case("2026-17");
 	CHECK_INT(access_record(the_store(), &e, &p), 0);
 	umask(old);
 	CHECK_INT(mode_of_file(unit_temp_dir(), ACCESS_FILE), 0600); /* AC-38 */
-	check_last_line("{\"seq\":1,\"t\":",
+	check_last_line("{\"seq\":2,\"t\":",
 			"\",\"event\":\"SEARCH\",\"case\":\"2026-17\",\"basis\":\"WARRANT\",\"query\":"
 			"\"search --src \\\"198.51.100.7\\\"\\n\\u0001\",\"tenant\":\"t1\",\"uid\":1000,"
-			"\"user\":\"\xe9\x96\xa2\",\"rows\":12345678901,\"rows_shown\":true");
+			"\"user\":\"\xe9\x96\xa2\",\"rows\":12345678901,\"rows_shown\":true,"
+			"\"approval\":7,\"approver\":\"b\",\"hidden_until\":\"2026-03-10T00:00:00.000000000Z\","
+			"\"tenants\":{\"t2\":12345678900,\"t1\":1}");
 	e = (struct access_entry){ .basis = basis_find("TENANT_SELF"), .query = "search" };
 	CHECK_INT(access_record(the_store(), &e, &p), 0);
-	check_last_line("{\"seq\":2,\"t\":",
+	check_last_line("{\"seq\":3,\"t\":",
 			"\",\"event\":\"SEARCH\",\"case\":null,\"basis\":\"TENANT_SELF\",\"query\":\"search\","
-			"\"tenant\":null,\"uid\":0,\"user\":null,\"rows\":0,\"rows_shown\":false");
+			"\"tenant\":null,\"uid\":0,\"user\":null,\"rows\":0,\"rows_shown\":false,\"approval\":null,"
+			"\"approver\":null,\"hidden_until\":null,\"tenants\":{}");
+}
+
+/* What has changed since the case was looked at counts. */
+static void a_case_that_was_closed_meanwhile(void)
+{
+	struct access_entry e = { .case_number = "1", .basis = basis_find("WARRANT"), .query = "search" };
+	struct problem p;
+	struct cases cases;
+	json_t *close = json_pack("{s:s, s:s, s:i, s:s}", "event", "CASE_CLOSE", "case", "1", "uid", 0, "outcome", "none");
+
+	CHECK_INT(access_record(the_store(), &e, &p), -ENOTCONN);
+	open_case("1");
+	CHECK_INT(cases_load(the_store(), &cases, &p), 0);
+	e.seen_seq = cases.last_seq;
+	cases_done(&cases);
+	CHECK_INT(access_record(the_store(), &e, &p), 0);
+	CHECK_INT(access_record(the_store(), &e, &p), 0); /* a line between that says nothing of it */
+	CHECK_INT(cases_act(the_store(), close, NULL, &p), 0);
+	json_decref(close);
+	CHECK_INT(access_record(the_store(), &e, &p), -ENOTCONN);
+	CHECK_STR(p.text, "case \"1\" is not open any more on basis WARRANT; nothing is shown");
+}
+
+/* More tenants than a line takes: further lines, and each tenant once. */
+static void very_many_tenants(void)
+{
+	enum { MANY = 10000 };
+	struct access_tenant *touched = calloc(MANY, sizeof(*touched));
+	char (*ids)[8] = calloc(MANY, sizeof(*ids));
+	struct access_entry e = { .basis = basis_find("TENANT_SELF"), .query = "search", .tenants = touched,
+				  .tenant_count = MANY };
+	struct problem p;
+	size_t size, seen = 0;
+	char *text, *rest;
+
+	for (size_t i = 0; i < MANY; i++) {
+		snprintf(ids[i], sizeof(ids[i]), "t%zu", i);
+		touched[i] = (struct access_tenant){ ids[i], i };
+	}
+	CHECK_INT(access_record(the_store(), &e, &p), 0);
+	text = rest = (char *)read_file(unit_temp_dir(), ACCESS_FILE, &size);
+	text[size - 1] = '\0';
+	for (char *line; (line = strsep(&rest, "\n"));) {
+		json_t *json = json_loads(line, 0, NULL);
+
+		seen += json_object_size(json_object_get(json, "tenants"));
+		CHECK(strstr(line, json_integer_value(json_object_get(json, "seq")) == 1 ? "\"SEARCH\"" :
+			     "\"event\":\"SEARCH_TENANTS\",\"search\":1,") != NULL);
+		json_decref(json);
+	}
+	CHECK_INT(seen, MANY);
+	free(text);
+	free(ids);
+	free(touched);
 }
 
 /* AC-40: what cannot be written is an error that says that nothing is shown. */
 static void what_cannot_be_written_is_an_error(void)
 {
-	struct access_entry e = { .basis = basis_find("WARRANT"), .query = "search \xff" };
+	struct access_entry e = { .basis = basis_find("TENANT_SELF"), .query = "search \xff" };
 	struct problem p;
 	struct rlimit limit;
 	int error;
@@ -135,4 +206,5 @@ static void what_cannot_be_written_is_an_error(void)
 }
 
 UNIT_SUITE(access, TEST(bases), TEST(unknown_bases), TEST(a_search_is_one_line),
+	   TEST(a_case_that_was_closed_meanwhile), TEST(very_many_tenants),
 	   TEST(what_cannot_be_written_is_an_error));

@@ -216,6 +216,39 @@ static void no_arguments_at_all(void)
 	CHECK_INT(n, 0);
 }
 
+/* Options that may be given again keep their order, each list its own; the bound is for all of them. */
+static void lists(void)
+{
+	struct lists {
+		struct cmd_list a, b;
+	} *t = calloc(1, sizeof(*t));
+	const struct cmd_option table[] = {
+		CMD_LIST("a", "X", struct lists, a, "a list"),
+		CMD_LIST("b", "X", struct lists, b, "another"),
+		{ 0 },
+	};
+	char *argv[] = { "x", "--a", "1", "--b=2", "--a=3", NULL }, **many = calloc(CMD_LIST_MAX + 3, sizeof(*many));
+	struct problem p;
+	size_t operands;
+
+	CHECK_INT(cmdline_parse(5, argv, table, t, false, NULL, 0, &operands, &p), 0);
+	CHECK_INT(t->a.count, 2);
+	CHECK_INT(t->b.count, 1);
+	CHECK_STR(t->a.values[0], "1");
+	CHECK_STR(t->a.values[1], "3");
+	CHECK_STR(t->b.values[0], "2");
+	memset(t, 0, sizeof(*t));
+	for (int i = 0; i < CMD_LIST_MAX + 2; i++)
+		many[i] = i % 2 ? "--a=1" : "--b=1";
+	CHECK_INT(cmdline_parse(CMD_LIST_MAX + 2, many, table, t, false, NULL, 0, &operands, &p), -EINVAL);
+	CHECK_STR(p.text, "option --a: more than 256 values");
+	CHECK_INT(t->a.count, 0);
+	CHECK_INT(cmdline_parse(CMD_LIST_MAX + 1, many, table, t, false, NULL, 0, &operands, &p), 0);
+	CHECK_INT(t->a.count + t->b.count, CMD_LIST_MAX);
+	free(many);
+	free(t);
+}
+
 static void too_many_rows(void)
 {
 	struct cmd_option rows[66];
@@ -276,5 +309,6 @@ UNIT_SUITE(cmdline,
 	   TEST(required_options),
 	   TEST(stops_at_the_verb),
 	   TEST(no_arguments_at_all),
+	   TEST(lists),
 	   TEST(too_many_rows),
 	   TEST(help_is_aligned));

@@ -72,6 +72,8 @@ static void defaults_hold_where_the_file_says_nothing(void)
 		CHECK_INT(c.heartbeat_ns, 120000000000);
 		CHECK_INT(c.min_free_bytes, 1 << 30);
 		CHECK_INT(c.min_free_percent, 2);
+		CHECK_INT(c.approval_rows, 1000);
+		CHECK_INT(c.approval_window_ns, NS_PER_DAY);
 		CHECK_INT(c.tenant_count, 0);
 		CHECK(conf_find_tenant(&c, "t1") == NULL);
 		conf_done(&c);
@@ -84,6 +86,7 @@ static void every_key_is_read(void)
 	struct conf c = load("state_dir = /s\n  run_dir=/r r\npin_dir\t=\t/p  \nhook = kretprobe\n"
 			     "record_loopback = yes\nring_size = 64K\nsync_interval = 10ms\n"
 			     "rotate_interval = 24h\nrotate_size = 1G\ntimezone = Etc/GMT-9\nhead_command = /bin/send  -to h\n"
+			     "approval_rows = 0\napproval_window = 90m\n"
 			     "[tenant t1]\naddress = 192.0.2.1:443\naddress = 2001:db8::/64\n\n"
 			     "[tenant\t 2.a_b-C ]\n  address=[2001:db8::1]:80\n");
 	char text[SELECTOR_TEXT_MAX];
@@ -97,11 +100,13 @@ static void every_key_is_read(void)
 	CHECK_INT(c.sync_interval_ns, 10000000);
 	CHECK_INT(c.rotate_interval_ns, 86400000000000);
 	CHECK_INT(c.rotate_size, 1 << 30);
+	CHECK_INT(c.approval_rows, 0);
+	CHECK_INT(c.approval_window_ns, 90 * 60 * NS_PER_SEC);
 	CHECK_STR(c.timezone, "Etc/GMT-9");
 	CHECK_STR(c.head_command, "/bin/send  -to h");
 	REQUIRE(c.tenant_count == 2);
 	CHECK_STR(c.tenants[0].id, "t1");
-	CHECK_INT(c.tenants[0].line, 12);
+	CHECK_INT(c.tenants[0].line, 14);
 	REQUIRE(c.tenants[0].selector_count == 2);
 	CHECK_STR(selector_format(&c.tenants[0].selectors[0], text), "192.0.2.1:443");
 	CHECK_STR(selector_format(&c.tenants[0].selectors[1], text), "2001:db8::/64");
@@ -159,6 +164,10 @@ static void every_error_names_file_line_and_value(void)
 		{ "rotate_interval = 25h", "1: rotate_interval = \"25h\": expected 1s to 24h" },
 		{ "rotate_interval = 500ms", "1: rotate_interval = \"500ms\": expected 1s to 24h" },
 		{ "rotate_size = 1023K", "1: rotate_size = \"1023K\": expected 1M to 1G" },
+		{ "approval_rows = -1", "1: approval_rows = \"-1\": expected 0 to 1000000000" },
+		{ "approval_rows = 1000000001", "1: approval_rows = \"1000000001\": expected 0 to 1000000000" },
+		{ "approval_window = 24", "1: approval_window = \"24\": expected 1s to 366d" },
+		{ "approval_window = 367d", "1: approval_window = \"367d\": expected 1s to 366d" },
 		{ "rotate_size = 1025M", "1: rotate_size = \"1025M\": expected 1M to 1G" },
 		{ "heartbeat = 4s", "1: heartbeat = \"4s\": expected 5s to 10m" },
 		{ "heartbeat = 11m", "1: heartbeat = \"11m\": expected 5s to 10m" },
@@ -282,7 +291,7 @@ static void what_is_printed_reads_back_as_the_same(void)
 		"",
 		"state_dir = /a b/c\nrun_dir = /r\npin_dir = /p\nhook = fexit\nrecord_loopback = yes\n"
 		"ring_size = 1G\nsync_interval = 1500ms\nrotate_interval = 90m\nrotate_size = 1048577\n"
-		"heartbeat = 7500ms\nmin_free = 3M\ntimezone = UTC\nhead_command = /usr/bin/send  --to host\n",
+		"heartbeat = 7500ms\nmin_free = 3M\napproval_rows = 7\napproval_window = 36h\ntimezone = UTC\nhead_command = /usr/bin/send  --to host\n",
 		"min_free = 7%\n",
 		"min_free = 0\n",
 		"head_command = \n",
@@ -332,7 +341,7 @@ static void printed_text(void)
 	CHECK_STR(text, "state_dir = /var/lib/sekisho\nrun_dir = /run/sekisho\n"
 			"pin_dir = /sys/fs/bpf/sekisho\nhook = auto\nrecord_loopback = no\n"
 			"ring_size = 16M\nsync_interval = 1s\nrotate_interval = 6h\nrotate_size = 64M\n"
-			"heartbeat = 2m\nmin_free = auto\ntimezone = Asia/Tokyo\nhead_command = \n\n[tenant t1]\naddress = 192.0.2.1\n");
+			"heartbeat = 2m\nmin_free = auto\napproval_rows = 1000\napproval_window = 1d\ntimezone = Asia/Tokyo\nhead_command = \n\n[tenant t1]\naddress = 192.0.2.1\n");
 	free(text);
 	conf_done(&c);
 }

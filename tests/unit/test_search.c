@@ -36,6 +36,15 @@ static uint8_t *only_segment(const struct store_dir *store, const char *name, si
 	return bytes;
 }
 
+/* Of tenants t1, t2, t3. */
+static bool tenant_matches(const struct query *q, uint32_t tenant)
+{
+	for (size_t i = 0; i < q->tenant_count; i++)
+		if ((q->tenants[i][1] - '0') == (int)tenant)
+			return true;
+	return q->tenant ? (q->tenant[1] - '0') == (int)tenant : !q->tenant_count;
+}
+
 static bool row_matches(const struct query *q, const struct record *r)
 {
 	return r->time_ns >= q->from_ns && r->time_ns < q->to_ns &&
@@ -43,7 +52,7 @@ static bool row_matches(const struct query *q, const struct record *r)
 	       (!q->by_dst || prefix_contains(&q->dst, &r->dst)) &&
 	       (!q->src_ports || port_set_has(q->src_ports, r->src_port)) &&
 	       (!q->dst_ports || port_set_has(q->dst_ports, r->dst_port)) &&
-	       (!q->tenant || (q->tenant[1] - '0') == (int)r->tenant);
+	       tenant_matches(q, r->tenant);
 }
 
 /* The answer against a plain look at all rows. */
@@ -52,11 +61,15 @@ static size_t check_query(const struct store_dir *store, const struct query *q,
 {
 	struct search_result r = run(store, q);
 	struct record *want = calloc(count + 1, sizeof(*want)), *got = calloc(r.count + 1, sizeof(*got));
-	size_t wanted = 0;
+	size_t wanted = 0, by_tenant[10] = { 0 };
 
 	for (size_t i = 0; i < count; i++)
-		if (row_matches(q, &rows[i]))
+		if (row_matches(q, &rows[i])) {
 			want[wanted++] = rows[i];
+			by_tenant[rows[i].tenant]++;
+		}
+	for (size_t i = 0; i < r.tenant_count; i++) /* AC-14 */
+		CHECK_ROW(r.tenant_rows[i] == by_tenant[r.tenants[i][1] - '0'], "query %d: tenant %s", number, r.tenants[i]);
 	for (size_t i = 0; i < r.count; i++) {
 		struct found_row row;
 
@@ -82,10 +95,15 @@ static size_t check_query(const struct store_dir *store, const struct query *q,
 static struct query random_query(struct rng *rng, const struct record *like)
 {
 	static const char *const tenants[] = { NULL, NULL, "t1", "t2", "t3" };
+	static const char *const sets[] = { "t1", "t2", "t3", "t4" };
 	static const unsigned int bits[] = { 128, 127, 125, 120, 96, 64, 48, 32, 0 };
 	struct query q = whole_time();
 
 	q.tenant = tenants[rng_below(rng, ARRAY_SIZE(tenants))];
+	if (!q.tenant && rng_below(rng, 2)) {
+		q.tenants = sets + rng_below(rng, 3);
+		q.tenant_count = 1 + rng_below(rng, 2);
+	}
 	if (rng_below(rng, 2)) {
 		q.from_ns = like->time_ns - (int64_t)rng_below(rng, 3600 * NS_PER_SEC);
 		q.to_ns = like->time_ns + (int64_t)rng_below(rng, 3600 * NS_PER_SEC);

@@ -22,6 +22,7 @@
 	X(answer)         \
 	X(array)          \
 	X(block)          \
+	X(cases)          \
 	X(catalog)        \
 	X(catalog_add)    \
 	X(clock_piece)    \

@@ -20,6 +20,7 @@ struct scan {
 	void *target; /* NULL while checking */
 	char **operands; /* NULL while checking */
 	size_t max_operands, count;
+	size_t listed; /* values of lists */
 	bool stop_at_operand, only_operands, help_asked;
 	uint64_t seen; /* one bit per row */
 	struct problem *p;
@@ -55,21 +56,30 @@ static const char *label(const struct cmd_option *o, char buf[static LABEL_MAX])
 	return buf;
 }
 
+static void add_to_list(struct cmd_list *list, const char *value)
+{
+	list->values[list->count++] = value;
+}
+
 /* Records one use of an option; value is NULL for a switch. */
 static int use_option(struct scan *s, const struct cmd_option *o, const char *value)
 {
 	uint64_t bit = UINT64_C(1) << (o - s->options);
-	bool counts = !o->value && o->letter;
+	bool counts = o->many || (!o->value && o->letter);
 	char text[LABEL_MAX];
 
 	if ((s->seen & bit) && !counts)
 		return problem(s->p, -EINVAL, "option %s is given twice", label(o, text));
+	if (o->many && ++s->listed > CMD_LIST_MAX)
+		return problem(s->p, -EINVAL, "option %s: more than %d values", label(o, text), CMD_LIST_MAX);
 	s->seen |= bit;
 	if (!o->value && o->name && strcmp(o->name, "help") == 0)
 		s->help_asked = true;
 	if (!s->target)
 		return 0;
-	if (o->value)
+	if (o->many)
+		add_to_list((struct cmd_list *)((char *)s->target + o->offset), value);
+	else if (o->value)
 		memcpy((char *)s->target + o->offset, &value, sizeof(value));
 	else
 		++*(unsigned int *)((char *)s->target + o->offset);

@@ -18,18 +18,28 @@ struct cmd_option {
 	const char *value; /* metavariable ("ADDR[/LEN]"), NULL for a switch */
 	const char *help;
 	bool required;
+	bool many; /* a value that may be given again: offset is of a struct cmd_list */
 	size_t offset; /* of a `const char *` (value) or `unsigned int` counter (switch) in the target */
+};
+
+/* The values of an option that may be given again, in their order. The bound is for all such options together. */
+#define CMD_LIST_MAX 256
+struct cmd_list {
+	const char *values[CMD_LIST_MAX];
+	size_t count;
 };
 
 #define CMD_VALUE(name_, metavar_, type_, field_, help_) \
 	{ .name = (name_), .value = (metavar_), .help = (help_), .offset = offsetof(type_, field_) }
+#define CMD_LIST(name_, metavar_, type_, field_, help_) \
+	{ .name = (name_), .value = (metavar_), .help = (help_), .many = true, .offset = offsetof(type_, field_) }
 #define CMD_SWITCH(name_, type_, field_, help_) \
 	{ .name = (name_), .help = (help_), .offset = offsetof(type_, field_) }
 
 /*
  * Fills `target` from argv[1..argc-1] by the table (ended by an all-zero row) and stores the
  * remaining operands (pointers into argv) in ret_operands[0..max_operands-1].
- * An option given twice is an error, except switches with a letter, which count.
+ * An option given twice is an error, except switches with a letter, which count, and lists.
  * If stop_at_operand, parsing ends at the first operand and the rest of argv is counted as operands,
  * without a limit (only max_operands are stored): it begins at argv[argc - *ret_count].
  * "--" ends the options. An argument that starts with '-' is no value of the option before it,

@@ -185,6 +185,28 @@ static void print_min_free(const struct conf *c, char *out, size_t size)
 		snprintf(out, size, "%s", format_bytes(c->min_free_bytes, text));
 }
 
+static int set_approval_rows(struct conf *c, const char *value)
+{
+	return parse_u64(value, 0, 1000000000, &c->approval_rows);
+}
+
+static void print_approval_rows(const struct conf *c, char *out, size_t size)
+{
+	snprintf(out, size, "%llu", (unsigned long long)c->approval_rows);
+}
+
+static int set_approval_window(struct conf *c, const char *value)
+{
+	return parse_duration_ns(value, NS_PER_SEC, 366 * (uint64_t)NS_PER_DAY, &c->approval_window_ns);
+}
+
+static void print_approval_window(const struct conf *c, char *out, size_t size)
+{
+	char text[24];
+
+	snprintf(out, size, "%s", format_duration(c->approval_window_ns, text));
+}
+
 static int set_timezone(struct conf *c, const char *value)
 {
 	if (!*value || strlen(value) >= sizeof(c->timezone))
@@ -226,6 +248,8 @@ static const struct key keys[] = {
 	{ "rotate_size", "1M to 1G", set_rotate_size, print_rotate_size },
 	{ "heartbeat", "5s to 10m", set_heartbeat, print_heartbeat },
 	{ "min_free", "auto, a size up to 1T or 1% to 50%", set_min_free, print_min_free },
+	{ "approval_rows", "0 to 1000000000", set_approval_rows, print_approval_rows },
+	{ "approval_window", "1s to 366d", set_approval_window, print_approval_window },
 	{ "timezone", "a zone name such as Asia/Tokyo", set_timezone, print_timezone },
 	{ "head_command", "an absolute path and words apart by blanks, less than 200 bytes, without quotes and what else a shell reads", set_head_command, print_head_command },
 };
@@ -244,6 +268,8 @@ void conf_defaults(struct conf *ret_conf)
 	ret_conf->heartbeat_ns = 120 * (uint64_t)NS_PER_SEC;
 	ret_conf->min_free_bytes = MIN_FREE_BYTES;
 	ret_conf->min_free_percent = MIN_FREE_PERCENT;
+	ret_conf->approval_rows = 1000;
+	ret_conf->approval_window_ns = (uint64_t)NS_PER_DAY;
 }
 
 struct reader {

@@ -44,6 +44,7 @@ struct conf {
 	/* Room that recording leaves on the disk: of both the less; a value of 0 does not count, both 0: none. */
 	uint64_t min_free_bytes;
 	uint64_t min_free_percent;
+	uint64_t approval_rows, approval_window_ns; /* a search that shows more needs a second person */
 	struct conf_tenant *tenants;
 	size_t tenant_count, tenant_capacity;
 };

@@ -4,7 +4,9 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "base/output.h"
 #include "base/utc.h"
 #include "command.h"
@@ -12,6 +14,8 @@
 
 static const struct verb verbs[] = {
 	{ "status", "", "is it recording, for whom, what was lost (the default)", verb_status },
+	{ "case", "open|list|show|... NUMBER", "requests that are answered: scope, notes, outcome", verb_case },
+	{ "approve", "[ID]", "let a search of another person show many rows", verb_approve },
 	{ "search", "--case N --basis CODE ...", "find connections", verb_search },
 	{ "consent", "grant|withdraw|show ...", "record a tenant's permission, or its end", verb_consent },
 	{ "import", "--csv FILE --reason TEXT", "store rows that were recorded elsewhere", verb_import },
@@ -74,6 +78,18 @@ int command_answer_status(const json_t *answer)
 int command_open_store(const struct command *c, struct store_dir *ret_store, struct problem *p)
 {
 	return store_open(c->store_path ? c->store_path : c->conf.state_dir, 0, ret_store, p);
+}
+
+int command_open_as_owner(const struct command *c, struct store_dir *ret_store, struct problem *p)
+{
+	int error = command_open_store(c, ret_store, p);
+	struct stat st;
+
+	if (!error && geteuid() == 0 && fstat(ret_store->ledger, &st) == 0 && st.st_uid != 0) {
+		setfsgid(st.st_gid);
+		setfsuid(st.st_uid);
+	}
+	return error;
 }
 
 static const struct verb *find_verb(const char *name)

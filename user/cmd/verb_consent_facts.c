@@ -173,43 +173,69 @@ json_t *verb_consent_stored(const struct store_dir *store, const char *tenant, s
 
 struct searches {
 	const char *tenant;
-	int64_t from_ns; /* of the tenant's first consent: what was searched before did not touch it */
+	int64_t now_ns;
+	uint64_t seq; /* of the last search */
+	json_t *last; /* that search, while it is not known to have touched the tenant */
 	json_t *list;
 };
 
+/* Whether the law still forbids to tell the tenant. */
+static bool is_hidden(const json_t *search, int64_t now_ns)
+{
+	const char *until = json_string_value(json_object_get(search, "hidden_until"));
+	struct problem ignored;
+	int64_t until_ns;
+
+	return until && (utc_parse(until, &until_ns, &ignored) || now_ns < until_ns);
+}
+
+/* The tenant's rows, if `line` counts any or names it: then the search is one of the list. */
+static int take_rows(struct searches *s, const json_t *line)
+{
+	json_t *rows = json_object_get(json_object_get(line, "tenants"), s->tenant), *last = s->last;
+
+	if (!rows || !last)
+		return 0;
+	s->last = NULL;
+	json_object_set(last, "rows", rows);
+	return json_array_append_new(s->list, last) ? -ENOMEM : 0;
+}
+
+/* A search, and the lines behind it with the tenants for which it has no room. */
 static int take_search(void *ctx, const struct chain_line *line, struct problem *p)
 {
 	struct searches *s = ctx;
-	const json_t *tenant = json_object_get(line->json, "tenant");
-	const char *id = json_string_value(tenant);
+	const json_t *json = line->json;
 	char utc[UTC_TEXT_MAX], local[UTC_TEXT_MAX];
-	json_t *search;
+	int error = 0;
 
-	if (strcmp(line->event, "SEARCH") != 0 || (id && strcmp(id, s->tenant) != 0) ||
-	    (!id && line->t_ns < s->from_ns))
-		return 0;
-	/* Not for whom it was made: that is the case of others. */
-	search = json_pack("{s:s, s:s, s:O?, s:O?, s:O?, s:b}", "t", utc_format(line->t_ns, utc), "t_local",
-			   utc_format_local(line->t_ns, local), "basis", json_object_get(line->json, "basis"), "rows",
-			   json_object_get(line->json, "rows"), "rows_shown",
-			   json_object_get(line->json, "rows_shown"), "all_tenants", !id);
-	return json_array_append_new(s->list, search) ? problem(p, -ENOMEM, "out of memory") : 0;
+	if (strcmp(line->event, "SEARCH") == 0) {
+		json_decref(s->last);
+		s->seq = line->seq;
+		/* Not for whom it was made: that is the case of others. */
+		s->last = is_hidden(json, s->now_ns) ? NULL :
+			json_pack("{s:s, s:s, s:O?, s:n, s:O?}", "t", utc_format(line->t_ns, utc), "t_local",
+				  utc_format_local(line->t_ns, local), "basis", json_object_get(json, "basis"), "rows",
+				  "rows_shown", json_object_get(json, "rows_shown"));
+		error = take_rows(s, json);
+	} else if (strcmp(line->event, "SEARCH_TENANTS") == 0 &&
+		   json_integer_value(json_object_get(json, "search")) == (json_int_t)s->seq) {
+		error = take_rows(s, json);
+	}
+	return error ? problem(p, error, "out of memory") : 0;
 }
 
-static json_t *searches_json(const struct store_dir *store, const struct consents *consents, const char *tenant,
-			     struct problem *p)
+static json_t *searches_json(const struct store_dir *store, const char *tenant, struct problem *p)
 {
-	struct searches s = { .tenant = tenant, .from_ns = INT64_MAX, .list = json_array() };
+	struct searches s = { .tenant = tenant, .now_ns = utc_now_ns(), .list = json_array() };
 	struct chain_end end;
+	int error = ledger_walk(store, LEDGER_ACCESS, CHAIN_QUICK, take_search, &s, &end, p);
 
-	for (size_t i = consents->count; i > 0; i--)
-		if (strcmp(consents->list[i - 1].tenant_id, tenant) == 0)
-			s.from_ns = consents->list[i - 1].from_ns;
-	if (ledger_walk(store, LEDGER_ACCESS, CHAIN_QUICK, take_search, &s, &end, p)) {
-		json_decref(s.list);
-		return NULL;
-	}
-	return s.list;
+	json_decref(s.last);
+	if (!error)
+		return s.list;
+	json_decref(s.list);
+	return NULL;
 }
 
 /* --- The consent --- */
@@ -370,7 +396,7 @@ json_t *verb_consent_facts(const struct command *c, const struct store_dir *stor
 	if (!g || set_who(o, store, tenant, g->seq, p) == 0)
 		stored = verb_consent_stored(store, tenant, p);
 	holds = stored ? verb_consent_holds(store, tenant, p) : NULL;
-	searches = holds ? searches_json(store, consents, tenant, p) : NULL;
+	searches = holds ? searches_json(store, tenant, p) : NULL;
 	if (!searches) {
 		json_decref(stored);
 		json_decref(holds);

@@ -229,11 +229,8 @@ static void show_searches(const char *lang, const json_t *searches)
 	json_array_foreach((json_t *)searches, i, s) {
 		const char *basis = text_of(s, "basis");
 
-		printf("%*s%s  %-16s %lld %s", LABEL, "", text_of(s, "t_local"), basis, number(s, "rows"),
-		       ja ? "件" : "rows");
-		if (json_is_true(json_object_get(s, "all_tenants")))
-			printf(ja ? "(全契約を通じて)" : " (over all tenants)");
-		printf("%s  %s\n", json_is_true(json_object_get(s, "rows_shown")) ? "" : ja ? "、件数のみ" : ", number only",
+		printf("%*s%s  %-16s %lld %s%s  %s\n", LABEL, "", text_of(s, "t_local"), basis, number(s, "rows"),
+		       ja ? "件" : "rows", json_is_true(json_object_get(s, "rows_shown")) ? "" : ja ? "、件数のみ" : ", number only",
 		       say(lang, basis));
 	}
 }

@@ -2,30 +2,23 @@
 /* sekisho search: policy first, then the search, then the access log, then the rows. */
 #include <errno.h>
 #include <jansson.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "base/utc.h"
-#include "command.h"
 #include "control/client.h"
-#include "ledger/access.h"
 #include "output/answer.h"
 #include "query/reasons.h"
 
-struct search_options {
-	const char *tenant, *src, *src_port, *dst, *dst_port, *from, *to, *at, *case_number, *basis;
-	const char *questions, *order, *top;
-	unsigned int count, explain, csv, json, help;
-};
+#include "verb_search.h"
 
 #define VALUE(name_, metavar_, field_, help_) \
 	CMD_VALUE(name_, metavar_, struct search_options, field_, help_)
 #define SWITCH(name_, field_, help_) CMD_SWITCH(name_, struct search_options, field_, help_)
 
 static const struct cmd_option option_table[] = {
-	VALUE("case", "NUMBER", case_number, "the case this search is for"),
+	VALUE("case", "NUMBER", case_number, "the case this search is for; it is open and covers it"),
 	VALUE("basis", "CODE", basis, "legal basis, below"),
 	VALUE("from", "TIME", from, "start, RFC 3339 with a zone: 2026-10-30T21:15:00+09:00"),
 	VALUE("to", "TIME", to, "end, not included; may lie in the future"),
@@ -39,6 +32,7 @@ static const struct cmd_option option_table[] = {
 	SWITCH("count", count, "only the number of records"),
 	VALUE("top", "N", top, "the N sources with most records"),
 	VALUE("order", "time|source", order, "order of the rows; by source they begin at once"),
+	VALUE("approver", "NAME", approver, "root alone: the second person, who approves many rows"),
 	SWITCH("explain", explain, "also what was read and what was skipped"),
 	SWITCH("csv", csv, "rows as CSV (notes go to stderr)"),
 	SWITCH("json", json, "everything as JSON"),
@@ -52,7 +46,7 @@ static void usage(void)
 	       "At least one of --tenant, --src, --dst and --questions (TENANT_SELF: --tenant). Every\n"
 	       "search is written to the access log before anything is shown.\n\n");
 	cmdline_print_options(stdout, option_table);
-	printf("\nBases: KAIJI_MEIREI, TEIKYO_MEIREI_1 (number only), TEIKYO_MEIREI_2, SHOKYO_KINSHI,\n"
+	printf("\nBases: KAIJI_MEIREI, TEIKYO_MEIREI_1 (next provider), TEIKYO_MEIREI_2, SHOKYO_KINSHI,\n"
 	       "ART5_VOLUNTARY, WARRANT, HOZEN_YOSEI (number only), TENANT_SELF, EMERGENCY,\n"
 	       "AUDIT (number only).\n");
 	printf("Exit status: 0 found, 1 none, 2 bad input, 4 refused by policy, 5 store damaged.\n");
@@ -73,7 +67,7 @@ static const char *refusal(const struct search_options *o, const struct basis *b
 }
 
 /* Options that exclude each other. */
-static const char *conflict(const struct search_options *o)
+static const char *conflict(const struct search_options *o, const struct basis *basis)
 {
 	if (o->csv && o->json)
 		return "--csv and --json: choose one";
@@ -85,6 +79,8 @@ static const char *conflict(const struct search_options *o)
 		return "--count and --top: choose one";
 	if (o->questions && (o->top || o->count))
 		return "--questions: leave out --count and --top";
+	if (basis->names_providers && (o->top || o->explain))
+		return "TEIKYO_MEIREI_1 tells the next provider and no more: leave out --top and --explain";
 	return NULL;
 }
 
@@ -121,12 +117,6 @@ static int parse_time(const char *name, const char *text, int64_t *ret_ns, struc
 	return 0;
 }
 
-/* What a query points to. */
-struct asked {
-	struct port_set src_ports, dst_ports;
-	struct questions questions;
-};
-
 static int make_window(const struct search_options *o, struct query *q, struct asked *asked,
 		       struct problem *p)
 {
@@ -156,7 +146,7 @@ static int make_window(const struct search_options *o, struct query *q, struct a
 	return error;
 }
 
-static int make_form(const struct search_options *o, struct query *q, struct problem *p)
+static int make_form(const struct search_options *o, const struct basis *basis, struct query *q, struct problem *p)
 {
 	uint64_t top = 0;
 
@@ -166,12 +156,15 @@ static int make_form(const struct search_options *o, struct query *q, struct pro
 		return problem(p, -EINVAL, "--order \"%s\": expected time or source", o->order);
 	q->top = (uint32_t)top;
 	q->want = o->top ? QUERY_TOP : o->count ? QUERY_COUNT : QUERY_ROWS;
-	q->by_source = o->order && strcmp(o->order, "source") == 0;
+	q->by_source = basis->names_providers || (o->order && strcmp(o->order, "source") == 0);
+	/* Also for their number alone: what names them is the source. */
+	if (basis->names_providers)
+		q->want = QUERY_ROWS;
 	return 0;
 }
 
-static int make_query(const struct search_options *o, struct query *q, struct asked *asked,
-		      struct problem *p)
+static int make_query(const struct search_options *o, const struct basis *basis, struct query *q,
+		      struct asked *asked, struct problem *p)
 {
 	int error = parse_prefix("src", o->src, &q->by_src, &q->src, p);
 
@@ -182,7 +175,7 @@ static int make_query(const struct search_options *o, struct query *q, struct as
 	if (!error)
 		error = parse_ports("dst-port", o->dst_port, &asked->dst_ports, &q->dst_ports, p);
 	if (!error)
-		error = make_form(o, q, p);
+		error = make_form(o, basis, q, p);
 	if (!error)
 		error = make_window(o, q, asked, p);
 	if (error)
@@ -227,66 +220,13 @@ static bool ask_daemon_to_drain(const struct command *c)
 	return drained;
 }
 
-/* The command line as it was typed, for the access log; with what a file of questions held. */
-static char *describe(int argc, char **argv, const struct query *q)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	if (!out)
-		return NULL;
-	for (int i = 0; i < argc; i++)
-		fprintf(out, "%s%s", i ? " " : "", argv[i]);
-	if (q->questions) {
-		fprintf(out, " (%zu questions, sha256 ", q->questions->count);
-		for (size_t i = 0; i < sizeof(q->questions->sha256); i++)
-			fprintf(out, "%02x", q->questions->sha256[i]);
-		fputc(')', out);
-	}
-	if (fclose(out) == 0)
-		return text;
-	free(text);
-	return NULL;
-}
-
-struct request {
-	const struct search_options *o;
-	const struct basis *basis;
-	struct query q;
-	struct asked asked;
-	int argc;
-	char **argv;
-};
-
-static int write_access(const struct store_dir *store, const struct request *request,
-			const struct search_result *result, struct problem *p)
-{
-	const struct passwd *user = getpwuid(getuid());
-	char *query = describe(request->argc, request->argv, &request->q);
-	struct access_entry e = {
-		.case_number = request->o->case_number,
-		.basis = request->basis,
-		.query = query,
-		.tenant = request->o->tenant,
-		.uid = getuid(),
-		.user = user ? user->pw_name : NULL,
-		.rows = result->count,
-		.rows_shown = request->basis->shows_rows,
-	};
-	int error = query ? access_record(store, &e, p) : problem(p, -ENOMEM, "out of memory");
-
-	free(query);
-	return error;
-}
-
 static int show(const struct search_options *o, const struct answer *a)
 {
 	int error;
 
 	if (o->csv) {
-		error = answer_csv(a, stdout);
 		fprintf(stderr, "Records:  %llu\n", (unsigned long long)a->result->count);
+		error = answer_csv(a, stdout);
 		answer_notes(a, stderr);
 	} else if (o->json) {
 		error = answer_json(a, stdout);
@@ -304,8 +244,17 @@ static int show(const struct search_options *o, const struct answer *a)
 	return a->result->count ? EXIT_YES : EXIT_NO;
 }
 
+/* What the basis keeps back stands in no message either: files are named by tenant and day. */
+static int search_failed(const struct search_request *request, int error, struct problem *p)
+{
+	if (request->basis->names_providers)
+		problem(p, error, "search failed: %s", strerror(-error));
+	return command_fail(command_status_of(error), p);
+}
+
 /* A ledger that does not read is damage of the store; the answer goes without what it would say. */
-static void find_reasons(const struct store_dir *store, const struct request *request, struct search_result *result)
+static void find_reasons(const struct store_dir *store, const struct search_request *request,
+			 struct search_result *result)
 {
 	struct problem why;
 
@@ -313,7 +262,7 @@ static void find_reasons(const struct store_dir *store, const struct request *re
 		result->damage = why;
 }
 
-static int search_store(const struct store_dir *store, struct request *request, bool drained)
+static int search_store(const struct store_dir *store, struct search_request *request, bool drained)
 {
 	struct progress progress = { .begun_ns = boot_now_ns() };
 	struct search_result result;
@@ -321,7 +270,7 @@ static int search_store(const struct store_dir *store, struct request *request, 
 				       .show_rows = request->basis->shows_rows,
 				       .explain = request->o->explain, .daemon_drained = drained };
 	struct problem p;
-	int error, status = EXIT_NO;
+	int error, status;
 
 	if (isatty(STDERR_FILENO)) {
 		request->q.progress = show_progress;
@@ -331,24 +280,28 @@ static int search_store(const struct store_dir *store, struct request *request, 
 	if (progress.shown_ns)
 		fputs("\r\033[K", stderr);
 	if (error)
-		return command_fail(command_status_of(error), &p);
+		return search_failed(request, error, &p);
 	find_reasons(store, request, &result);
-	error = write_access(store, request, &result, &p);
-	status = error ? command_fail(command_status_of(error), &p) : show(request->o, &answer);
+	status = policy_record(store, request, &result);
+	if (!status)
+		status = request->basis->names_providers ? search_providers(request, &answer) : show(request->o, &answer);
 	search_result_done(&result);
 	return status;
 }
 
-static int search(struct command *c, struct request *request)
+static int search(struct command *c, struct search_request *request)
 {
-	bool drained = ask_daemon_to_drain(c);
 	struct store_dir store;
 	struct problem p;
-	int error = command_open_store(c, &store, &p), status;
+	int error = command_open_as_owner(c, &store, &p), status;
 
 	if (error)
 		return command_fail(EXIT_NO, &p);
-	status = search_store(&store, request, drained);
+	request->conf = &c->conf;
+	status = policy_admit(&store, request);
+	if (!status)
+		status = search_store(&store, request, ask_daemon_to_drain(c));
+	cases_done(&request->cases);
 	store_close(&store);
 	return status;
 }
@@ -356,7 +309,7 @@ static int search(struct command *c, struct request *request)
 /* Basis, policy and options that go together: 0, or an exit status after saying why not. */
 static int check(const struct search_options *o, const struct basis **ret_basis)
 {
-	const char *refused, *conflicting = conflict(o);
+	const char *refused, *conflicting;
 
 	if (!o->basis) {
 		log_error("a search needs a legal basis: --basis CODE, one of %s", basis_list());
@@ -372,6 +325,7 @@ static int check(const struct search_options *o, const struct basis **ret_basis)
 		log_error("%s", refused);
 		return EXIT_REFUSED;
 	}
+	conflicting = conflict(o, *ret_basis);
 	if (conflicting) {
 		log_error("%s", conflicting);
 		return EXIT_USAGE;
@@ -382,7 +336,7 @@ static int check(const struct search_options *o, const struct basis **ret_basis)
 int verb_search(struct command *c, int argc, char **argv)
 {
 	struct search_options o = {};
-	struct request *request;
+	struct search_request *request;
 	struct problem p;
 	size_t operands;
 	int status;
@@ -403,7 +357,7 @@ int verb_search(struct command *c, int argc, char **argv)
 	request->argv = argv;
 	status = check(&o, &request->basis);
 	if (!status)
-		status = make_query(&o, &request->q, &request->asked, &p) ? command_fail(EXIT_USAGE, &p) :
+		status = make_query(&o, request->basis, &request->q, &request->asked, &p) ? command_fail(EXIT_USAGE, &p) :
 									   search(c, request);
 	questions_done(&request->asked.questions);
 	free(request);

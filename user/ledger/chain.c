@@ -372,15 +372,21 @@ static int pass_line(struct walk *w, const struct chain_line *line, chain_fn fn,
 	return !buffer_ok(&w->before) ? problem(p, -ENOMEM, "out of memory") : fn ? fn(ctx, line, p) : 0;
 }
 
+static bool is_event(const struct chain_scan *s, const char *event)
+{
+	return s->event_size == strlen(event) && memcmp(s->event, event, s->event_size) == 0;
+}
+
 /* Whether the line goes on from the one before, by its ends alone; if it does not, all of it is looked at. */
 static bool goes_on(struct walk *w, struct chain_line *line)
 {
 	const struct ledger_public *key;
 	struct chain_scan s;
 
-	if (w->depth != CHAIN_HASHES || !w->end.seq || !chain_scan_line(line->text, line->size, &s) ||
-	    (s.event_size == strlen(KEY_EVENT) && memcmp(s.event, KEY_EVENT, s.event_size) == 0) ||
-	    s.seq != line->seq || strcmp(s.prev, w->end.hash) != 0 || !(key = key_of(w, s.key)))
+	if ((w->depth != CHAIN_HASHES && w->depth != CHAIN_ACTS) || !w->end.seq ||
+	    !chain_scan_line(line->text, line->size, &s) || is_event(&s, KEY_EVENT) ||
+	    (w->depth == CHAIN_ACTS && !is_event(&s, "SEARCH")) || s.seq != line->seq ||
+	    strcmp(s.prev, w->end.hash) != 0 || !(key = key_of(w, s.key)))
 		return false;
 	line->t_ns = s.t_ns;
 	w->before_key_copy = *key;

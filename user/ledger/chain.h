@@ -22,7 +22,7 @@ struct chain_line {
 	uint64_t seq;
 	int64_t t_ns; /* UTC */
 	const char *event;
-	const json_t *json; /* with CHAIN_HASHES it and event may be NULL */
+	const json_t *json; /* with CHAIN_HASHES and CHAIN_ACTS it and event may be NULL */
 	const char *text; /* without newline */
 	size_t size;
 };
@@ -40,6 +40,7 @@ enum chain_depth {
 	CHAIN_FULL = 1, /* every signature */
 	CHAIN_HASHES = 3, /* as quick, but fn gets lines without their JSON and event */
 	CHAIN_KEYS = 2, /* of custody: only the lines that hand over to a key, each signed by the one before */
+	CHAIN_ACTS = 4, /* as quick, but fn gets searches without their JSON and event */
 };
 
 const char *chain_name(enum ledger_chain chain); /* "consent", ... */

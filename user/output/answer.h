@@ -26,6 +26,25 @@ int answer_csv(const struct answer *a, FILE *out);
 /* For scripts: one JSON object with rows, gaps, clock and hooks. */
 int answer_json(const struct answer *a, FILE *out);
 
+/* A provider that is named for rows of the answer. Text is borrowed. */
+struct answer_provider {
+	const char *name, *address, *source, *date;
+	uint64_t rows;
+};
+
+/* The answer to an order that asks who comes next (DOMAIN 1.2): neither rows nor times are in it. */
+struct answer_providers {
+	const struct answer_provider *list;
+	size_t count;
+	uint64_t rows, unnamed; /* unnamed: rows for which no provider is named */
+	const struct search_result *result; /* gaps and damage, as numbers alone */
+};
+void providers_table(const struct answer_providers *a, FILE *out);
+void providers_csv(const struct answer_providers *a, FILE *out);
+int providers_json(const struct answer_providers *a, FILE *out); /* 0 or -ENOMEM */
+/* Beside CSV, on stderr. */
+void providers_notes(const struct answer_providers *a, FILE *out);
+
 /* The lines that come with every answer: gaps, clock, hook. Also used beside CSV, on stderr. */
 void answer_notes(const struct answer *a, FILE *out);
 /* What was looked at and what was passed over. */

@@ -259,6 +259,11 @@ int answer_table(const struct answer *a, FILE *out)
 	bool listed = count && a->show_rows && a->query->want != QUERY_COUNT;
 	int error = 0;
 
+	/* The count first, then rows. */
+	fprintf(out, "Records:  %llu%s\n", (unsigned long long)count,
+		a->show_rows || !count ? "" : " (this basis shows the number only)");
+	if (listed)
+		fputc('\n', out);
 	if (listed && a->query->want == QUERY_TOP)
 		put_top(a->result, out);
 	else if (listed)
@@ -267,8 +272,6 @@ int answer_table(const struct answer *a, FILE *out)
 		fputc('\n', out);
 	if (a->query->questions)
 		put_questions(a, out);
-	fprintf(out, "Records:  %llu%s\n", (unsigned long long)count,
-		a->show_rows || !count ? "" : " (this basis shows the number only)");
 	if (a->query->want == QUERY_TOP)
 		fprintf(out, "Sources:  %llu\n", (unsigned long long)a->result->source_count);
 	answer_notes(a, out);

@@ -61,6 +61,15 @@ static int plan_tenant(struct scan *s, uint32_t tenant)
 	return problem(s->p, error, "cannot list segments/%s: %s", id, strerror(-error));
 }
 
+static int list_asked_tenants(struct scan *s)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < s->q->tenant_count && !error; i++)
+		error = scan_add_tenant(s, s->q->tenants[i]);
+	return error;
+}
+
 static int list_tenants(struct scan *s)
 {
 	char **names;
@@ -69,6 +78,8 @@ static int list_tenants(struct scan *s)
 
 	if (s->q->tenant)
 		return scan_add_tenant(s, s->q->tenant);
+	if (s->q->tenant_count)
+		return list_asked_tenants(s);
 	error = fs_list_dirs(s->store->segments, &names, &count);
 	if (error)
 		return problem(s->p, error, "cannot list segments/: %s", strerror(-error));

@@ -22,7 +22,7 @@ struct day_plan {
 	int32_t day;
 	size_t first, end; /* items */
 	bool *wanted; /* by section of the catalog */
-	uint32_t *tenants; /* of the catalog: index in the answer; UINT32_MAX: not in the store */
+	uint32_t *tenants; /* of the catalog: index in the answer; UINT32_MAX: not in the store, or not asked for */
 	size_t *items; /* of the catalog's segments: item, or SIZE_MAX */
 };
 
@@ -161,9 +161,13 @@ static void match_segments(struct day_plan *d)
 		const struct catalog_segment *segment = &d->c->segments[i];
 		struct scan_item *item;
 
-		d->items[i] = d->tenants[segment->tenant] == UINT32_MAX ? SIZE_MAX : item_of(d, segment);
+		uint32_t tenant = d->tenants[segment->tenant];
+
+		d->items[i] = tenant == UINT32_MAX ? SIZE_MAX : item_of(d, segment);
 		if (d->items[i] == SIZE_MAX) {
-			note_missing(d, segment);
+			/* Segments of tenants that are not asked for were not listed. */
+			if (tenant != UINT32_MAX || scan_wants_tenant(d->s, d->c->tenants[segment->tenant]))
+				note_missing(d, segment);
 			continue;
 		}
 		item = &d->s->items[d->items[i]];

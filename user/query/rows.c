@@ -22,6 +22,8 @@ struct rows {
 	struct spool *answer; /* after rows_finish() */
 	struct found_row *group;
 	size_t group_count, group_capacity;
+	uint64_t *tenant_rows; /* of the caller, or NULL */
+	size_t tenants;
 	uint64_t count;
 	bool any_close;
 };
@@ -86,8 +88,22 @@ void rows_free(struct rows *r)
 	free(r);
 }
 
+void rows_count_tenants(struct rows *r, uint64_t *counts, size_t tenants)
+{
+	r->tenant_rows = counts;
+	r->tenants = tenants;
+}
+
+static void count_tenant(struct rows *r, const struct found_row *row)
+{
+	if (r->tenant_rows && row->record.tenant < r->tenants)
+		r->tenant_rows[row->record.tenant]++;
+}
+
 int rows_add(struct rows *r, const struct found_row *row)
 {
+	if (row->record.kind != SEKISHO_KIND_CLOSE)
+		count_tenant(r, row);
 	return spool_add(row->record.kind == SEKISHO_KIND_CLOSE ? r->closes : r->openings, row);
 }
 
@@ -122,6 +138,7 @@ static int end_group(struct rows *r)
 		if (!belongs(r->q, row))
 			continue;
 		r->any_close |= row->close_ns != 0;
+		count_tenant(r, row);
 		error = spool_add(r->answer, row);
 	}
 	r->group_count = 0;
@@ -206,6 +223,9 @@ static int join(struct rows *r)
 		error = regroup(r, &openings);
 	if (error)
 		return error;
+	/* Not every opening is part of the answer, and closes may be: counted anew. */
+	if (r->tenant_rows)
+		memset(r->tenant_rows, 0, r->tenants * sizeof(*r->tenant_rows));
 	error = new_answer(r, &r->answer);
 	if (!error)
 		error = merge(r, openings);

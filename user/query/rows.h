@@ -13,6 +13,8 @@ struct rows;
 /* Rows in the order that the query asks for. dir_fd: see spool.h. The query must outlive it. 0 or -ENOMEM. */
 int rows_new(const struct query *q, int dir_fd, struct rows **ret_rows);
 void rows_free(struct rows *r);
+/* Counts the rows of the answer by tenant, too: into counts[0..tenants-1], which is zero now. Before the first row. */
+void rows_count_tenants(struct rows *r, uint64_t *counts, size_t tenants);
 /* An opening, or a close (kind CLOSE) to be joined. 0, -ENOMEM or an I/O error. */
 int rows_add(struct rows *r, const struct found_row *row);
 

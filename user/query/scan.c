@@ -10,7 +10,12 @@
 
 bool scan_wants_tenant(const struct scan *s, const char *id)
 {
-	return !s->q->tenant || strcmp(s->q->tenant, id) == 0;
+	if (s->q->tenant)
+		return strcmp(s->q->tenant, id) == 0;
+	for (size_t i = 0; i < s->q->tenant_count; i++)
+		if (strcmp(s->q->tenants[i], id) == 0)
+			return true;
+	return !s->q->tenant_count;
 }
 
 bool scan_overlaps(const struct query *q, int64_t first_ns, int64_t last_ns)
@@ -130,6 +135,8 @@ int worker_flush(struct worker *w)
 		error = s->unsealed ? spool_add(s->unsealed, &w->batch[i]) :
 				      rows_add(s->rows, &w->batch[i]);
 	s->out->count += w->counted;
+	if (w->counted)
+		s->out->tenant_rows[w->counted_tenant] += w->counted;
 	pthread_mutex_unlock(&s->lock);
 	w->batched = 0;
 	w->counted = 0;
@@ -154,7 +161,7 @@ int worker_add(struct worker *w, const struct record *r, uint32_t tenant, uint64
 
 	found.record.tenant = tenant;
 	if (scan_only_counts(w->scan->q))
-		return r->kind == SEKISHO_KIND_CLOSE ? 0 : worker_count(w, &r->src, 1);
+		return r->kind == SEKISHO_KIND_CLOSE ? 0 : worker_count(w, tenant, &r->src, 1);
 	if (!asked)
 		return add_found(w, &found);
 	questions_about(asked, &r->src, &first, &end);
@@ -167,12 +174,15 @@ int worker_add(struct worker *w, const struct record *r, uint32_t tenant, uint64
 	return error;
 }
 
-int worker_count(struct worker *w, const struct addr *src, uint64_t rows)
+int worker_count(struct worker *w, uint32_t tenant, const struct addr *src, uint64_t rows)
 {
 	const struct top_source source = { .src = *src, .rows = rows };
 	struct scan *s = w->scan;
-	int error;
+	int error = w->counted && w->counted_tenant != tenant ? worker_flush(w) : 0;
 
+	if (error)
+		return error;
+	w->counted_tenant = tenant;
 	w->counted += rows;
 	if (s->q->want != QUERY_TOP || !rows)
 		return 0;

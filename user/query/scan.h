@@ -74,6 +74,7 @@ struct worker {
 	struct found_row *batch; /* WORKER_BATCH */
 	size_t batched;
 	uint64_t counted;
+	uint32_t counted_tenant; /* whose rows these are */
 	struct search_explain did;
 	bool behind; /* the present item */
 	struct problem why; /* of a failure */
@@ -86,7 +87,7 @@ int worker_flush(struct worker *w);
 /* A row that belongs to the answer, or a close that may. */
 int worker_add(struct worker *w, const struct record *r, uint32_t tenant, uint64_t clock_error_ns);
 /* The same without the row, where only numbers are asked for. */
-int worker_count(struct worker *w, const struct addr *src, uint64_t rows);
+int worker_count(struct worker *w, uint32_t tenant, const struct addr *src, uint64_t rows);
 /* Whether worker_count() is enough. */
 bool scan_only_counts(const struct query *q);
 
@@ -99,7 +100,7 @@ bool scan_from_open_journal(const struct scan *s, uint64_t journal_id);
 /* Makes the list of items, and notes the facts that need no further reading. */
 int scan_plan(struct scan *s);
 int scan_plan_journals(struct scan *s); /* frames, gaps, clock, hooks */
-/* Items from `first` on, segments of all tenants: those of which a catalog tells that they cannot matter go. */
+/* Items from `first` on, segments of all tenants that are asked for: those of which a catalog tells that they cannot matter go. */
 int scan_plan_catalogs(struct scan *s, size_t first);
 /* Doing one of them. */
 int scan_frames(struct worker *w, const struct scan_item *item);

@@ -231,7 +231,7 @@ static int count_source(struct visit *v, const struct block_rows *b, uint32_t so
 	for (uint32_t row = source ? b->source_end[source - 1] : 0; row < b->source_end[source]; row++)
 		found += row_can_match(v, b, row) && b->time_ns[row] < v->w->scan->q->to_ns &&
 			 v->section->endpoints[b->endpoint[row]].kind != SEKISHO_KIND_CLOSE;
-	return worker_count(v->w, &b->source[source], found);
+	return worker_count(v->w, v->tenant, &b->source[source], found);
 }
 
 static int take_block(struct visit *v, const struct block_rows *b)

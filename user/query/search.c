@@ -250,6 +250,8 @@ static int collect(struct scan *s)
 {
 	int error = rows_new(s->q, s->store->root, &s->rows);
 
+	if (!error)
+		rows_count_tenants(s->rows, s->out->tenant_rows, s->out->tenant_count);
 	if (!error && s->q->want == QUERY_TOP)
 		error = top_new(s->q, s->store->root, &s->top);
 	if (!error)
@@ -267,8 +269,10 @@ static int count_stream(struct scan *s, struct stream *stream)
 	struct found_row row;
 	int state;
 
-	while ((state = stream_next(stream, &row)) > 0)
+	while ((state = stream_next(stream, &row)) > 0) {
 		s->out->count++;
+		s->out->tenant_rows[row.record.tenant]++;
+	}
 	s->out->any_close = stream_any_close(stream);
 	add_explain(&s->out->explain, stream_did(stream));
 	s->out->explain.threads = 1;
@@ -337,6 +341,8 @@ int search_run(const struct store_dir *store, const struct query *q,
 	if (!error)
 		error = scan_plan(s);
 	out.explain.plan_ns = boot_now_ns() - begun;
+	if (!error && !(out.tenant_rows = calloc(out.tenant_count + 1, sizeof(*out.tenant_rows))))
+		error = -ENOMEM;
 	if (!error)
 		error = answer(s, rows);
 	scan_close_journals(s);
@@ -368,6 +374,7 @@ void search_result_done(struct search_result *r)
 	if (r->rows)
 		r->rows->free(r->rows);
 	free(r->tenants);
+	free(r->tenant_rows);
 	gaps_done(&r->gaps);
 	free(r->top);
 	free(r->question_rows);

@@ -29,7 +29,9 @@ enum query_want {
 };
 
 struct query {
-	const char *tenant; /* NULL = all */
+	const char *tenant; /* NULL = all, or those of: */
+	const char *const *tenants; /* nothing of others is read */
+	size_t tenant_count; /* 0: no such list */
 	bool by_src, by_dst;
 	struct prefix src, dst;
 	const struct port_set *src_ports, *dst_ports; /* NULL = any; borrowed, as are all pointers here */
@@ -82,6 +84,7 @@ struct search_result {
 	uint64_t count; /* rows that match, also of QUERY_COUNT and QUERY_TOP */
 	bool any_close; /* some row has its close */
 	char (*tenants)[TENANT_ID_MAX + 1]; /* in the order of their ids */
+	uint64_t *tenant_rows; /* of count, by tenant */
 	size_t tenant_count, tenant_capacity;
 	struct gaps gaps; /* that touch the window; tenant is an index, or UINT32_MAX for every tenant */
 	uint32_t rungs; /* bit n: hook n (enum sekisho_rung) recorded in the window */

@@ -365,6 +365,8 @@ static int withdraw_in_ledger(struct node *n, const struct consent_act *act, con
 		stopped_remove(&n->stopped, act->tenant_id);
 		return 0;
 	}
+	if (!grant && !stopped_has(&n->stopped, act->tenant_id))
+		return problem(p, error, "%s", why.text); /* nothing was ended */
 	if (grant && stopped_add(&n->stopped, grant, utc_now_ns()) == 0)
 		(void)apply(n, &n->conf, &ignored);
 	return problem(p, error, "tenant %s is not recorded any more, but the withdrawal is not in the ledger: withdraw again before sekishod is restarted: %s",

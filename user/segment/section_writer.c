@@ -171,7 +171,8 @@ static int rank_endpoints(struct section_room *d)
 
 	if (count > SECTION_ENDPOINTS_MAX)
 		return -EINVAL;
-	qsort_r(d->order, count, sizeof(*d->order), compare_uses, d->uses);
+	if (count)
+		qsort_r(d->order, count, sizeof(*d->order), compare_uses, d->uses);
 	for (uint32_t i = 0; i < count; i++) {
 		d->rank[d->order[i]] = i;
 		d->is_close[i] = d->s->endpoints[d->order[i]].kind == SEKISHO_KIND_CLOSE;
