@@ -157,6 +157,38 @@ static void every_source_is_found(void)
 }
 
 /* All of a /64 is one key; an IPv4 address is its own. */
+/* Units of time do not divide a day: the last one of a section that spans it ends behind the day. */
+static void a_section_of_a_whole_day(void)
+{
+	const int64_t edges[] = { 0, 1, 30 * MS, 66 * MS, 70 * MS };
+
+	for (size_t i = 0; i < ARRAY_SIZE(edges) * ARRAY_SIZE(edges); i++) {
+		struct store_dir store;
+		char path[300];
+		struct problem p = { "" };
+		const struct journal_origin origin = { .ring_id = 7, .rung = 1 };
+		const struct anchor anchor = { .boot_ns = BOOT_NS, .utc_ns = DAY_NS };
+		const struct journal_tenant tenant = { .number = 1, .consent = 1, .id = "t1" };
+		struct record rows[2] = { plain_row(DAY_NS + edges[i % ARRAY_SIZE(edges)], 1),
+					  plain_row(DAY_NS + NS_PER_DAY - 1 - edges[i / ARRAY_SIZE(edges)], 1) };
+		struct seal_result result = { 0 };
+		struct journal *j;
+		char name[64];
+
+		snprintf(path, sizeof(path), "%s/day%zu", unit_temp_path(), i);
+		REQUIRE(store_open(path, 1, &store, &p) == 0);
+		rows[0].tenant = rows[0].consent = rows[1].tenant = rows[1].consent = 1;
+		REQUIRE(journal_create(store.journal, &origin, &j, &p) == 0);
+		REQUIRE(journal_append_tenants(j, &tenant, 1) == 0 && journal_append_anchor(j, &anchor) == 0);
+		put_rows(j, rows, 2, 2000);
+		end_journal(store.journal, j, name);
+		CHECK_INT(seal_journal(&store, name, &result, &p), 0);
+		CHECK_INT(result.days_without_catalog, 0);
+		agrees_with_segments(&store);
+		store_close(&store);
+	}
+}
+
 static void keys(void)
 {
 	const struct addr v6 = an_addr("2001:db8:1:2:3:4:5:6"), same = an_addr("2001:db8:1:2::");
@@ -441,7 +473,8 @@ static void what_is_not_ours_is_refused(void)
 	store_close(&store);
 }
 
-UNIT_SUITE(catalog, TEST(a_day_without_a_catalog), TEST(every_source_is_found), TEST(keys),
+UNIT_SUITE(catalog, TEST(a_day_without_a_catalog), TEST(every_source_is_found),
+	   TEST(a_section_of_a_whole_day), TEST(keys),
 	   TEST(pairs_are_small_and_come_back), TEST(codes_are_bounded), TEST(bad_codes_are_refused),
 	   TEST(every_flipped_bit_is_found), TEST(a_torn_tail_is_no_answer),
 	   TEST(any_bytes_are_survived), TEST(what_is_not_ours_is_refused));

@@ -17,6 +17,7 @@
 #include "segment/segment.h"
 #include "segment/segment_reader.h"
 #include "segment/sha256_pair.h"
+#include "segment/sha256_sixteen.h"
 #include "unit.h"
 
 #define DAY_FILE "2026-03-10.sks"
@@ -219,5 +220,38 @@ static void two_hashes_at_a_time(void)
 	}
 }
 
+/* Every number of messages, of all lengths about the edges of blocks; what stands beside them stays. */
+static void sixteen_hashes_at_a_time(void)
+{
+	uint8_t messages[16][SHA256_ROOM(200)], digests[16][32], want[32];
+	uint8_t *in[16], *out[16];
+	size_t sizes[16];
+	struct sha256_ctx sha;
+
+	for (unsigned int n = 0; n <= 16; n++)
+		for (size_t base = 0; base <= 130; base++) {
+			memset(digests, 0xa5, sizeof(digests));
+			for (unsigned int k = 0; k < n; k++) {
+				in[k] = messages[k];
+				out[k] = digests[k];
+				sizes[k] = k % 3 ? (base * (k + 1)) % 201 : base;
+				for (size_t i = 0; i < sizes[k]; i++)
+					messages[k][i] = (uint8_t)(i * 37 + base + k * 11);
+			}
+			sha256_sixteen(n, in, sizes, out);
+			for (unsigned int k = 0; k < n; k++) {
+				sha256_init(&sha);
+				for (size_t i = 0; i < sizes[k]; i++)
+					sha256_update(&sha, 1, &(uint8_t){ (uint8_t)(i * 37 + base + k * 11) });
+				sha256_digest(&sha, sizeof(want), want);
+				CHECK_ROW(memcmp(want, digests[k], sizeof(want)) == 0, "%u of %u, %zu bytes", k, n,
+					  sizes[k]);
+			}
+			for (unsigned int k = n; k < 16; k++)
+				CHECK(digests[k][0] == 0xa5 && digests[k][31] == 0xa5);
+		}
+}
+
 UNIT_SUITE(segment_batch, TEST(a_batch_appears_when_it_is_durable), TEST(what_is_not_durable_goes),
-	   TEST(a_failure_inside_a_batch), TEST(what_is_there_stays_as_it_is), TEST(two_hashes_at_a_time));
+	   TEST(a_failure_inside_a_batch), TEST(what_is_there_stays_as_it_is), TEST(two_hashes_at_a_time),
+	   TEST(sixteen_hashes_at_a_time));
