@@ -81,7 +81,8 @@ life() {
 	conf "hook = $RUNG" "rotate_interval = 1s"
 	conf_tenant web "$NET4.1" "$NET6:1"
 	conf_tenant old "$NET4.9"
-	printf 't_ns,tenant,src_ip,src_port,dst_ip,dst_port\n1500000000000000000,old,198.51.100.7,4000,%s,443\n' "$NET4.9" >"$W/csv"
+	printf 't_ns,tenant,src_ip,src_port,dst_ip,dst_port\n%s000000000,old,198.51.100.7,4000,%s,443\n' \
+		"$(date -d '2 days ago' +%s)" "$NET4.9" >"$W/csv" # of last year it would be deleted at once
 	sekisho import --csv "$W/csv" --reason 'an old log' >>"$LOG" 2>&1 || die "import: $(tail -n 1 "$LOG")"
 	walk "after an import"
 	grant web
