@@ -110,7 +110,7 @@ life() {
 	daemon_end KILL
 	# A torn line of a ledger and a damaged journal, as a power loss may leave them.
 	printf '{"actor":"x' >>"$STATE/ledger/consent.log"
-	journal=$(find "$STATE/journal" -name '*.skj' -size +8k | head -n 1)
+	journal=$(find "$STATE/journal" -name '*.skj' -size +4k | head -n 1)
 	[ -n "$journal" ] || die "no journal with rows is there: $(ls -l "$STATE/journal")"
 	printf 'XXXX' | dd of="$journal" bs=1 seek=$(($(stat -c %s "$journal") / 2)) conv=notrunc status=none
 	daemon_start
