@@ -188,7 +188,7 @@ err ''
 [ $((($(date +%s%N) - BEGUN) / 1000000)) -le 1000 ] || bad "it took $((($(date +%s%N) - BEGUN) / 1000000)) ms"
 out_has '^consent of tenant web withdrawn at 20[0-9T:.-]+\+09:00 \(20[0-9T:.-]+Z\); nothing later is recorded$'
 out_has '^この時刻より後の接続は記録されません。$'
-out_has "^Past records stay for the retention that was agreed, the last of them until $(date -u -d '+91 days' +%Y-%m-%d)\\.\$"
+out_has "^Past records stay for the retention that was agreed; on the day after $(date -u -d '+91 days' +%Y-%m-%d) \\(UTC\\) at the latest they are erased\\.\$"
 out_has '^これまでの記録は、同意された保存期間の間残り、'
 begin disabled
 run "${CONSENT[@]}" show web --lang ja

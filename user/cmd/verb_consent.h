@@ -69,6 +69,10 @@ json_t *verb_consent_stored(const struct store_dir *store, const char *tenant, s
  * bound. Not for which case: that is not the tenant's to know. NULL and *p. */
 json_t *verb_consent_holds(const struct store_dir *store, const char *tenant, struct problem *p);
 
+/* The days of one of them for the tenant, in "ja" or "en"; returns buf. */
+#define HOLD_DAYS_TEXT_MAX 96
+const char *verb_consent_hold_days(const char *lang, const json_t *hold, char buf[static HOLD_DAYS_TEXT_MAX]);
+
 /* Prints a JSON object as one line to stdout, with status 0; takes the reference. */
 int verb_consent_print(json_t *object);
 

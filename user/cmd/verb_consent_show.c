@@ -181,7 +181,7 @@ static void show_stored(const char *lang, const json_t *stored)
 
 	label(lang, "stored");
 	if (!json_array_size(days)) {
-		puts(ja ? "なし(直近の記録は、封をするまでここに含まれません)" : "nothing (but what is not sealed yet)");
+		puts(ja ? "なし(直近の記録は、封をするまでここに含まれません)" : "nothing (what was recorded last counts when it is sealed)");
 		return;
 	}
 	printf(ja ? "最も古い日 %s、%zu 日分、%lld バイト\n" : "oldest day %s; days: %zu, bytes: %lld\n",
@@ -194,25 +194,36 @@ static void show_stored(const char *lang, const json_t *stored)
 	}
 }
 
-static const char *hold_day(const char *lang, const json_t *hold, const char *key)
+const char *verb_consent_hold_days(const char *lang, const json_t *hold, char buf[static HOLD_DAYS_TEXT_MAX])
 {
-	const char *day = json_string_value(json_object_get(hold, key));
+	const char *from = json_string_value(json_object_get(hold, "from_day"));
+	const char *to = json_string_value(json_object_get(hold, "to_day"));
+	bool ja = strcmp(lang, "ja") == 0;
 
-	return day ? day : strcmp(lang, "ja") == 0 ? "(限りなし)" : "(no bound)";
+	if (from && to)
+		snprintf(buf, HOLD_DAYS_TEXT_MAX, ja ? "%s から %s まで(協定世界時)の日の記録" : "records of the days %s to %s (UTC)",
+			 from, to);
+	else if (from)
+		snprintf(buf, HOLD_DAYS_TEXT_MAX, ja ? "%s(協定世界時)以後の日の記録" : "records of %s (UTC) and later", from);
+	else if (to)
+		snprintf(buf, HOLD_DAYS_TEXT_MAX, ja ? "%s(協定世界時)以前の日の記録" : "records of %s (UTC) and earlier", to);
+	else
+		snprintf(buf, HOLD_DAYS_TEXT_MAX, ja ? "すべての日の記録" : "records of all days");
+	return buf;
 }
 
 /* What is kept whatever the tenant wants, and until when. */
 static void show_holds(const char *lang, const json_t *holds)
 {
 	bool ja = strcmp(lang, "ja") == 0;
+	char days[HOLD_DAYS_TEXT_MAX];
 	size_t i;
 	json_t *hold;
 
 	label(lang, "holds");
 	json_array_foreach((json_t *)holds, i, hold)
-		printf(ja ? "%*s%s から %s までの日の記録、%s まで\n" : "%*srecords of the days %s to %s, until %s\n",
-		       i ? LABEL : 0, "", hold_day(lang, hold, "from_day"), hold_day(lang, hold, "to_day"),
-		       text_of(hold, "until_local"));
+		printf(ja ? "%*s%s、%s まで\n" : "%*s%s, until %s\n", i ? LABEL : 0, "",
+		       verb_consent_hold_days(lang, hold, days), text_of(hold, "until_local"));
 	if (!json_array_size(holds))
 		puts(ja ? "なし" : "nothing");
 }
@@ -229,7 +240,7 @@ static void show_searches(const char *lang, const json_t *searches)
 	json_array_foreach((json_t *)searches, i, s) {
 		const char *basis = text_of(s, "basis");
 
-		printf("%*s%s  %-16s %lld %s%s  %s\n", LABEL, "", text_of(s, "t_local"), basis, number(s, "rows"),
+		printf("%*s%s  %-15s  %8lld %s%s  %s\n", LABEL, "", text_of(s, "t_local"), basis, number(s, "rows"),
 		       ja ? "件" : "rows", json_is_true(json_object_get(s, "rows_shown")) ? "" : ja ? "、件数のみ" : ", number only",
 		       say(lang, basis));
 	}

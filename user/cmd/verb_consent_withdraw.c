@@ -91,7 +91,7 @@ static void say_rest(const struct consent_call *call, const json_t *stored, bool
 	size_t left = days_left(stored);
 
 	if (!call->act.erase)
-		printf("Past records stay for the retention that was agreed, the last of them until %s.\n"
+		printf("Past records stay for the retention that was agreed; on the day after %s (UTC) at the latest they are erased.\n"
 		       "これまでの記録は、同意された保存期間の間残り、遅くとも %s(協定世界時)の翌日までに消去されます。\n",
 		       last_day, last_day);
 	else if (!daemon)
@@ -108,17 +108,15 @@ static void say_rest(const struct consent_call *call, const json_t *stored, bool
 /* What is held and until when (DOMAIN 6.5). */
 static void say_holds(const json_t *holds)
 {
+	char en[HOLD_DAYS_TEXT_MAX], ja[HOLD_DAYS_TEXT_MAX];
 	size_t i;
 	json_t *h;
 
 	json_array_foreach((json_t *)holds, i, h) {
-		const char *from = json_string_value(json_object_get(h, "from_day"));
-		const char *to = json_string_value(json_object_get(h, "to_day"));
 		const char *until = json_string_value(json_object_get(h, "until_local"));
 
-		printf("Under a hold: records of the days %s to %s, until %s.\n"
-		       "保全中: %s から %s までの日の記録は、%s まで消去されません。\n", from ? from : "(no bound)",
-		       to ? to : "(no bound)", until, from ? from : "(限りなし)", to ? to : "(限りなし)", until);
+		printf("Under a hold: %s, until %s.\n保全中: %sは、%s まで消去されません。\n",
+		       verb_consent_hold_days("en", h, en), until, verb_consent_hold_days("ja", h, ja), until);
 	}
 }
 

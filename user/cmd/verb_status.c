@@ -125,11 +125,12 @@ static void show_retention(const json_t *r)
 /* Heads of the ledgers that were sent out of the node. */
 static void show_heads(const json_t *heads)
 {
-	const char *last = text(heads, "last_sent");
-
 	if (!json_is_object(heads))
 		return;
-	printf("Heads:     last sent at %s\n", last);
+	if (json_is_string(json_object_get(heads, "last_sent")))
+		printf("Heads:     last sent at %s\n", text(heads, "last_sent"));
+	else
+		printf("Heads:     not sent yet since the start\n");
 	if (json_is_string(json_object_get(heads, "error")))
 		printf("           CANNOT BE SENT: %s\n", text(heads, "error"));
 }
