@@ -212,9 +212,9 @@ out_has '^ +authenticated +panel password and one-time code$'
 out_has '^ +authenticated +local user only: uid 0 \(root\)$'
 out_has '^ +how +control panel; command line, uid 0 \(root\), from 203\.0\.113\.77, ticket T-1$'
 out_has '^ +how +command line; control socket, uid 0 \(root\)$'
-out_has '^ +retention_days +90 -> 60$'
-out_has "^ +fields +$BASE_FIELDS -> $BASE_FIELDS,t_close\$"
-out_has '^ +withdraw_mode +STOP_ONLY$'
+out_has '^ +kept for, days +90 -> 60$'
+out_has "^ +recorded +$BASE_FIELDS -> $BASE_FIELDS,t_close\$"
+out_has '^ +past records +stay for their retention$'
 begin log_as_json
 run "${CONSENT[@]}" log web --json
 status 0

@@ -57,10 +57,14 @@ json_t *verb_consent_act(const struct store_dir *store, const char *tenant, uint
 
 /*
  * What is known of a tenant, as `show --json` prints it; whole: with what is stored and each search. NULL and *p.
- * live: a sekishod records.
+ * capture: the state of a consent in force, from verb_consent_capture().
  */
 json_t *verb_consent_facts(const struct command *c, const struct store_dir *store, const struct consents *consents,
-			   const char *tenant, bool live, bool whole, struct problem *p);
+			   const char *tenant, const char *capture, bool whole, struct problem *p);
+/* What sekishod does for a consent in force of the tenant: "recording", "not_running", or "not_covered": it runs, and
+ * can tell none of its selectors now. status: its answer, or NULL. */
+const char *verb_consent_capture(const json_t *status, const char *tenant);
+json_t *verb_consent_daemon_status(const struct command *c); /* or NULL; the caller's */
 /* What lies in the tenant's segments: {"oldest_day", "rows", "bytes", "days": [{"day", "files", "bytes", "rows"}]};
  * rows are null where custody does not state them. NULL and *p. */
 json_t *verb_consent_stored(const struct store_dir *store, const char *tenant, struct problem *p);

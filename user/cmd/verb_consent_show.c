@@ -27,6 +27,7 @@ static const struct {
 	{ "holds", "Under a hold", "保全中" },
 	{ "recording", "recording", "記録中" },
 	{ "not_running", "consented, but sekishod does not record now", "同意あり(いまは記録プログラムが動いていません)" },
+	{ "not_covered", "consented, but sekishod cannot tell these connections now", "同意あり(いまは対象の接続を判別できず、記録していません)" },
 	{ "no_address", "consented, but for no address that is configured", "同意あり(対象となる宛先の設定がありません)" },
 	{ "withdrawn", "not recording: withdrawn", "記録していません(撤回済み" },
 	{ "withdrawn_erase", "not recording: withdrawn with erasure", "記録していません(消去を指定して撤回" },
@@ -260,15 +261,26 @@ static void show_one(const char *lang, const json_t *o)
 	show_searches(lang, json_object_get(o, "searches"));
 }
 
-static bool is_live(const struct command *c)
+json_t *verb_consent_daemon_status(const struct command *c)
 {
 	struct problem p;
 	json_t *answer = NULL;
-	bool live = client_call(c->conf.run_dir, json_pack("{s:s}", "verb", "status"), &answer, &p) == 0 &&
-		    json_is_true(json_object_get(answer, "live"));
 
-	json_decref(answer);
-	return live;
+	return client_call(c->conf.run_dir, json_pack("{s:s}", "verb", "status"), &answer, &p) ? NULL : answer;
+}
+
+const char *verb_consent_capture(const json_t *status, const char *tenant)
+{
+	size_t i;
+	json_t *t;
+
+	if (!json_is_true(json_object_get(status, "live")))
+		return "not_running";
+	json_array_foreach(json_object_get(status, "tenants"), i, t)
+		if (strcmp(text_of(t, "tenant"), tenant) == 0 && json_is_true(json_object_get(t, "recording")) &&
+		    json_array_size(json_object_get(t, "addresses")) == 0)
+			return "not_covered";
+	return "recording";
 }
 
 static bool in_list(const json_t *list, const char *tenant)
@@ -284,18 +296,21 @@ static bool in_list(const json_t *list, const char *tenant)
 
 /* All tenants of the configuration, then those of the ledger alone. */
 static json_t *list_all(const struct consent_call *call, const struct store_dir *store, const struct consents *consents,
-			bool live, struct problem *p)
+			const json_t *status, struct problem *p)
 {
 	const struct conf *conf = &call->c->conf;
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < conf->tenant_count; i++)
-		json_array_append_new(list, verb_consent_facts(call->c, store, consents, conf->tenants[i].id, live, false,
-							       p));
-	for (size_t i = 0; i < consents->count; i++)
-		if (!in_list(list, consents->list[i].tenant_id))
-			json_array_append_new(list, verb_consent_facts(call->c, store, consents,
-								       consents->list[i].tenant_id, live, false, p));
+		json_array_append_new(list, verb_consent_facts(call->c, store, consents, conf->tenants[i].id,
+							       verb_consent_capture(status, conf->tenants[i].id), false, p));
+	for (size_t i = 0; i < consents->count; i++) {
+		const char *id = consents->list[i].tenant_id;
+
+		if (!in_list(list, id))
+			json_array_append_new(list, verb_consent_facts(call->c, store, consents, id,
+								       verb_consent_capture(status, id), false, p));
+	}
 	return list;
 }
 
@@ -314,16 +329,17 @@ static int show(struct consent_call *call, const struct store_dir *store, struct
 {
 	struct consents consents;
 	int error = consents_load(store, &consents, p);
-	json_t *o;
-	bool live;
+	json_t *o, *status;
 
 	if (error)
 		return error;
-	live = is_live(call->c);
+	status = verb_consent_daemon_status(call->c);
 	if (call->tenant)
-		o = verb_consent_facts(call->c, store, &consents, call->tenant, live, true, p);
+		o = verb_consent_facts(call->c, store, &consents, call->tenant,
+				       verb_consent_capture(status, call->tenant), true, p);
 	else
-		o = json_pack("{s:o}", "tenants", list_all(call, store, &consents, live, p));
+		o = json_pack("{s:o}", "tenants", list_all(call, store, &consents, status, p));
+	json_decref(status);
 	consents_done(&consents);
 	if (!o)
 		return -EBADMSG;

@@ -50,6 +50,17 @@ static const char *said_state(const char *state)
 	return state;
 }
 
+static bool is_covered(const json_t *selectors)
+{
+	size_t i;
+	json_t *item;
+
+	json_array_foreach((json_t *)selectors, i, item)
+		if (strcmp(text(item, "state"), "covered") == 0)
+			return true;
+	return false;
+}
+
 static void show_tenant(const json_t *t)
 {
 	bool recording = json_is_true(json_object_get(t, "recording"));
@@ -58,8 +69,8 @@ static void show_tenant(const json_t *t)
 	json_t *item;
 
 	if (recording)
-		printf("  %-20s recording   consent %lld until %s\n", text(t, "tenant"),
-		       number(t, "consent"), text(t, "until"));
+		printf("  %-20s %-11s consent %lld until %s\n", text(t, "tenant"),
+		       is_covered(selectors) ? "recording" : "NOT COVERED", number(t, "consent"), text(t, "until"));
 	else
 		printf("  %-20s not recorded: no consent in force\n", text(t, "tenant"));
 	json_array_foreach(selectors, i, item) {
