@@ -246,4 +246,19 @@ run "${CONSENT[@]}" withdraw mail --stop-and-erase
 status 0
 out_has '^Past records are erased when sekishod starts, but for those under a hold\.$'
 
+
+# --- What no hook can tell: an interface, which is agreed to all the same ---
+
+printf '[tenant guest]\ninterface = tap-of-a-guest\n' >>"$CONF"
+daemon_start
+begin AC-04_a_consent_that_nothing_covers
+grant guest
+grep -q '^consent 9 of tenant guest: .*; NOT COVERED now, see sekisho status$' "$TMP/said" || bad "$(first "$TMP/said")"
+run "${CONSENT[@]}" show guest
+out_has '^State +consented, but sekishod cannot tell these connections now$'
+run "${CONSENT[@]}" show guest --lang ja
+out_has '^状態 +同意あり.いまは対象の接続を判別できず、記録していません.$'
+run "${SEKISHO[@]}" status
+out_has '^  guest +NOT COVERED consent 9 until '
+
 finish
