@@ -261,4 +261,13 @@ out_has '^状態 +同意あり.いまは対象の接続を判別できず、記�
 run "${SEKISHO[@]}" status
 out_has '^  guest +NOT COVERED consent 9 until '
 
+begin AC-07_erasure_after_the_end
+run "${CONSENT[@]}" withdraw guest
+status 0
+out_has '^consent of tenant guest withdrawn at 20'
+run "${CONSENT[@]}" withdraw guest --stop-and-erase
+status 0
+out_has '^consent of tenant guest ended at 20.*; erasure asked for at 20'
+! grep -q 'withdrawn at' "$TMP/out" || bad "it stopped twice: $(first "$TMP/out")"
+
 finish

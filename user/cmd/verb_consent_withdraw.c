@@ -120,11 +120,29 @@ static void say_holds(const json_t *holds)
 	}
 }
 
-/* The exact time, local and UTC (DOMAIN 6.5). */
-static void say_when(const struct consent_call *call, int64_t when)
+/* Erasure that is asked for after the end of a consent: nothing stops, it had. */
+static void say_ended(const struct consent_call *call, int64_t ended, int64_t when)
 {
+	char local[UTC_TEXT_MAX], utc[UTC_TEXT_MAX], asked[UTC_TEXT_MAX];
+
+	utc_format_local(ended, local);
+	utc_format(ended, utc);
+	utc_format_local(when, asked);
+	printf("consent of tenant %s ended at %s (%s); erasure asked for at %s\n", call->tenant, local, utc, asked);
+	printf("ご契約 %s の接続記録への同意は、%s(協定世界時 %s)に終わっています。\n"
+	       "%s に、それまでの記録の消去を承りました。\n", call->tenant, local, utc, asked);
+}
+
+/* The exact time, local and UTC (DOMAIN 6.5). */
+static void say_when(const struct consent_call *call, const struct consents *consents, int64_t when)
+{
+	const struct consent *last = consents_last(consents, call->tenant);
 	char local[UTC_TEXT_MAX], utc[UTC_TEXT_MAX];
 
+	if (last && last->until_ns < when) {
+		say_ended(call, last->until_ns, when);
+		return;
+	}
 	utc_format_local(when, local);
 	utc_format(when, utc);
 	printf("consent of tenant %s withdrawn at %s (%s); nothing later is recorded\n", call->tenant, local, utc);
@@ -137,17 +155,19 @@ static int confirm(const struct consent_call *call, const struct store_dir *stor
 	char last_day[DAY_TEXT_MAX] = "";
 	struct consents consents = {};
 	struct problem p;
+	int error = consents_load(store, &consents, &p);
 	json_t *act, *stored, *holds;
 
 	if (!call->o->json)
-		say_when(call, when);
+		say_when(call, &consents, when);
 	(void)fflush(stdout); /* the stop is a fact before the erasure is */
 	if (call->act.erase && daemon)
 		wait_for_erasure(call);
-	stored = verb_consent_stored(store, call->tenant, &p);
+	stored = error ? NULL : verb_consent_stored(store, call->tenant, &p);
 	holds = stored ? verb_consent_holds(store, call->tenant, &p) : NULL;
 	act = holds ? verb_consent_act(store, call->tenant, 0, &p) : NULL;
-	if (!act || consents_load(store, &consents, &p)) {
+	if (!act) {
+		consents_done(&consents);
 		json_decref(stored);
 		json_decref(holds);
 		json_decref(act);
