@@ -184,8 +184,8 @@ static void put_case(const struct legal_case *c, const struct words *w)
 	put_if(w->approver, opening, "approver");
 	put_if(w->note, opening, "note");
 	if (c->secret_until_ns)
-		printf("%s%s (%s)\n", w->secret, local_text(opening, "secret_until", until),
-		       text_of(opening, "secret_reason"));
+		printf(w == &japanese ? "%s%s まで (%s)\n" : "%suntil %s (%s)\n", w->secret,
+		       local_text(opening, "secret_until", until), text_of(opening, "secret_reason"));
 	put_providers(c, w);
 	put_history(c, w);
 }

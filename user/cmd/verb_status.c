@@ -201,6 +201,8 @@ int verb_status(struct command *c, int argc, char **argv)
 		return command_fail(EXIT_USAGE, &p);
 	if (o.help) {
 		printf("usage: sekisho [-c FILE] status [--json]\n\n"
+		       "Is it recording, for whom, what was lost; times are UTC.\n\n"
+		       "  --json  as JSON\n\n"
 		       "Exit status: 0 while capture is live, 1 when it is not, 3 when sekishod does not run.\n");
 		return EXIT_YES;
 	}
