@@ -148,7 +148,7 @@ secrets() { # Any address, port or time of a row, in $TMP/out and $TMP/err; the 
 	cut -d, -f4,6,8,9 "$TMP/rows" | tr ',' '\n' | sort -u >"$TMP/secret"
 	# Ports may hide in other numbers: only whole words count.
 	cut -d, -f5,7 "$TMP/rows" | tr ',' '\n' | sort -u >"$TMP/secret.ports"
-	cat "$TMP/out" "$TMP/err" | grep -Fv -e 'Window: ' -e '"from":' -e '"to":' >"$TMP/shown"
+	cat "$TMP/out" "$TMP/err" | grep -Fv -e 'Window: ' -e 'Local: ' -e '"from":' -e '"to":' >"$TMP/shown"
 	grep -Ff "$TMP/secret" "$TMP/shown" || grep -wFf "$TMP/secret.ports" "$TMP/shown"
 }
 query --csv --tenant mail

@@ -33,6 +33,8 @@ refuses hold_without_zone 2 \
 	"${HOLD[@]}" set "$CASE" --tenant web --from 2026-02-03T00:00:00 --until "$UNTIL"
 refuses hold_backwards 2 'sekisho: error: --from 2026-03-05 is not before --to 2026-03-03' \
 	"${HOLD[@]}" set "$CASE" --tenant web --from 2026-03-05 --to 2026-03-03 --until "$UNTIL"
+refuses hold_backwards_from_day_to_day 2 'sekisho: error: --from 2026-03-04 is not before --to 2026-03-03' \
+	"${HOLD[@]}" set "$CASE" --tenant web --from 2026-03-04 --to 2026-03-03 --until "$UNTIL"
 refuses release_of_nothing 1 "sekisho: error: no hold of the number \"$CASE\" is in force" "${HOLD[@]}" release "$CASE"
 
 begin no_holds
@@ -48,7 +50,7 @@ held_days() { # NAME WANT OPTION...
 	shift 2
 	run "${HOLD[@]}" set "$CASE" --tenant web --until "$UNTIL" "$@"
 	status 0
-	out_has "^held for $CASE_RE: tenant web, UTC days $want, until "
+	out_has "^held for $CASE_RE: tenant web, UTC days: $want; until "
 	run "${HOLD[@]}" release "$CASE"
 	status 0
 }
@@ -58,9 +60,9 @@ held_days one_day '2026-10-29 to 2026-10-30' --from 2026-10-30 --to 2026-10-30
 held_days times '2026-10-30 to 2026-10-30' --from 2026-10-30T00:00:00Z --to 2026-10-31T00:00:00Z
 held_days times_inside '2026-10-30 to 2026-10-31' --from 2026-10-30T23:59:59Z --to 2026-10-31T00:00:01Z
 held_days times_of_tokyo '2026-10-29 to 2026-10-30' --from 2026-10-30T00:00:00+09:00 --to 2026-10-31T00:00:00+09:00
-held_days open_end '2026-10-30 to ever' --from 2026-10-30T00:00:00Z
-held_days open_begin 'ever to 2026-10-30' --to 2026-10-30T01:00:00Z
-held_days ever 'ever to ever'
+held_days open_end 'from 2026-10-30 on' --from 2026-10-30T00:00:00Z
+held_days open_begin 'up to 2026-10-30' --to 2026-10-30T01:00:00Z
+held_days ever 'all days'
 held_days future '2099-01-01 to 2099-01-02' --from 2099-01-01T00:00:00Z --to 2099-01-03T00:00:00Z
 
 begin list_json

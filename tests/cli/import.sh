@@ -345,7 +345,7 @@ run "${SEKISHO[@]}" import --csv "$TMP/good.csv" --reason 'beside the daemon'
 status 0
 err ''
 out_has '^Tenants:   4, of which 3 new$'
-out_has '^Sealed:    not yet: sekishod was asked to seal, and has$'
+out_has '^Sealed:    by sekishod, which was asked to$'
 holds_exactly "$STATE" "$TMP/good.csv"
 [ "$(find "$STATE/segments/mail" -name '*.sks' | wc -l)" -eq 2 ] || bad "sekishod did not seal it"
 

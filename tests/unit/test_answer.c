@@ -289,6 +289,7 @@ static void table(void)
 		"2026-03-10T20:00:00.000000000Z  loopback+clock_unsync\n"
 		"\n"
 		"Window:   from 2026-03-10T00:00:00.000000000Z to before 2026-03-11T00:00:00.000000000Z\n"
+		"Local:    from 2026-03-10T09:00:00.000000000+09:00 to before 2026-03-11T09:00:00.000000000+09:00\n"
 		"Gaps:     2 in this window; what happened in them is not in this answer\n"
 		"          2026-03-10T16:00:00.000000000Z to 2026-03-10T16:00:00.000000005Z  "
 		"second.tenant, ring full, 12 lost\n"
@@ -309,6 +310,7 @@ static void none_says_what_it_does_not_mean(void)
 	check_text(answer_table, &f.answer,
 		"Records:  0\n"
 		"Window:   from 2026-03-10T00:00:00.000000000Z to before 2026-03-11T00:00:00.000000000Z\n"
+		"Local:    from 2026-03-10T09:00:00.000000000+09:00 to before 2026-03-11T09:00:00.000000000+09:00\n"
 		"Gaps:     none recorded in this window\n"
 		"Hook:     nothing known about this window\n"
 		"Clock:    nothing known about this window\n"
@@ -334,6 +336,7 @@ static void notes_tell_clock_damage_and_what_may_be_missing(void)
 	f.result.gaps.count = 0;
 	check_text(notes, &f.answer,
 		"Window:   from 2026-03-10T00:00:00.000000000Z to before 2026-03-11T00:00:00.000000000Z\n"
+		"Local:    from 2026-03-10T09:00:00.000000000+09:00 to before 2026-03-11T09:00:00.000000000+09:00\n"
 		"Gaps:     none recorded in this window\n"
 		"Hook:     nothing known about this window\n"
 		"Clock:    NOT SYNCHRONISED in this window: times may be wrong by any amount\n"

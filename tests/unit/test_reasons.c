@@ -84,6 +84,8 @@ static void coverage_of_the_window_counts(void)
 	CHECK_INT(reasons_of(&store, &q, r), REASON_TRUE_NONE);
 	CHECK_INT(reasons_of(&store, &q, (struct search_result){ .gaps = { &gap, 1, 1 } }), REASON_GAP);
 	CHECK_INT(reasons_of(&store, &q, (struct search_result){ .clock_unsynchronised = true }), REASON_CLOCK);
+	/* What cannot be read is no proof of none. */
+	CHECK_INT(reasons_of(&store, &q, (struct search_result){ .damaged = 1 }), REASON_DAMAGED);
 	gap.reason = STORE_GAP_CLOSE_LOST; /* no connection is missing */
 	CHECK_INT(reasons_of(&store, &q, (struct search_result){ .gaps = { &gap, 1, 1 } }), REASON_TRUE_NONE);
 	/* With records: only what may hide others. */

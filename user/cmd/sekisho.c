@@ -21,7 +21,7 @@ static const struct verb verbs[] = {
 	{ "import", "--csv FILE --reason TEXT", "store rows that were recorded elsewhere", verb_import },
 	{ "seal", "", "move the journal's rows to the segments now", verb_seal },
 	{ "hold", "set|list|release ...", "keep records from being deleted, for a case", verb_hold },
-	{ "ledger", "show|verify|head|rotate-key", "what was consented to, searched, kept: signed chains", verb_ledger },
+	{ "ledger", "show|verify|head|...", "what was consented to, searched, kept: signed chains", verb_ledger },
 	{ "verify", "", "check every checksum of the store", verb_verify },
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
@@ -35,7 +35,7 @@ static const struct cmd_option option_table[] = {
 	{ .letter = 'c', .value = "FILE", .help = "configuration (" CONF_DEFAULT_FILE ")",
 	  .offset = offsetof(struct global_options, conf_path) },
 	CMD_VALUE("store", "DIR", struct global_options, store_path,
-		  "work on the store in DIR without configuration (search, import, hold, verify)"),
+		  "work on the store in DIR without configuration (not status, seal, consent)"),
 	CMD_SWITCH("help", struct global_options, help, "this text; after a verb: its options"),
 	CMD_SWITCH("version", struct global_options, version, "print the version"),
 	{},

@@ -12,13 +12,17 @@
 struct words {
 	const char *number, *state, *basis, *tenants, *window, *requester, *approver, *note, *secret, *provider, *history;
 	const char *open, *closed, *all, *any, *none, *list_header;
+	int state_columns, tenant_columns; /* of the list */
 	const char *outcomes[4]; /* in the order of outcome_codes */
 	const char *events[5]; /* in the order of event_codes */
+	const char *opinions[4]; /* in the order of opinion_codes */
 };
 
 static const char *const outcome_codes[] = { "disclosed", "not-disclosed", "none", "withdrawn" };
 static const char *const event_codes[] = { "CASE_OPEN", "CASE_NOTE", "CASE_OPINION", "CASE_PROVIDER", "CASE_CLOSE" };
+static const char *const opinion_codes[] = { "asked", "agrees", "objects", "no-answer" };
 #define EVENTS (sizeof(event_codes) / sizeof(event_codes[0]))
+#define OPINIONS (sizeof(opinion_codes) / sizeof(opinion_codes[0]))
 #define OUTCOMES (sizeof(outcome_codes) / sizeof(outcome_codes[0]))
 
 static const struct words english = {
@@ -27,8 +31,10 @@ static const struct words english = {
 	.secret = "Secret:    ", .provider = "Provider:  ", .history = "History:",
 	.open = "open", .closed = "closed", .all = "all", .any = "any", .none = "no cases\n",
 	.list_header = "OPENED                     STATE                  BASIS            TENANTS  CASE\n",
+	.state_columns = 21, .tenant_columns = 7,
 	.outcomes = { "disclosed", "not disclosed", "no records", "withdrawn" },
 	.events = { "opened  ", "note    ", "opinion ", "provider", "closed  " },
+	.opinions = { "asked", "agrees", "objects", "no answer" },
 };
 
 static const struct words japanese = {
@@ -36,9 +42,11 @@ static const struct words japanese = {
 	.window = "対象期間:   ", .requester = "請求者:     ", .approver = "承認者:     ", .note = "備考:       ",
 	.secret = "秘匿:       ", .provider = "他の提供者: ", .history = "経過:",
 	.open = "対応中", .closed = "終了", .all = "すべて", .any = "限定なし", .none = "事件はありません\n",
-	.list_header = "受付日時                   根拠             契約数   状態  事件番号\n",
+	.list_header = "受付日時                   状態            根拠             契約数  事件番号\n",
+	.state_columns = 14, .tenant_columns = 6,
 	.outcomes = { "開示", "不開示", "記録なし", "取下げ" },
 	.events = { "受付      ", "備考      ", "意見照会  ", "他の提供者", "終了      " },
+	.opinions = { "照会中", "同意", "不同意", "回答なし" },
 };
 
 static int words_of(const char *lang, const struct words **ret_words)
@@ -62,6 +70,15 @@ static const char *outcome_word(const struct words *w, const char *code)
 		if (strcmp(outcome_codes[i], code) == 0)
 			return w->outcomes[i];
 	return code;
+}
+
+/* A member of an act for people: two of them are words of ours. */
+static const char *detail_word(const struct words *w, const char *key, const char *value)
+{
+	for (size_t i = 0; strcmp(key, "state") == 0 && i < OPINIONS; i++)
+		if (strcmp(opinion_codes[i], value) == 0)
+			return w->opinions[i];
+	return strcmp(key, "outcome") == 0 ? outcome_word(w, value) : value;
 }
 
 static const char *event_word(const struct words *w, const char *code)
@@ -150,7 +167,7 @@ static void put_history(const struct legal_case *c, const struct words *w)
 		       text_of(act, "user") ? text_of(act, "user") : "-");
 		for (size_t k = 0; k < sizeof(details) / sizeof(details[0]); k++)
 			if (text_of(act, details[k]))
-				printf("  %s", text_of(act, details[k]));
+				printf("  %s", detail_word(w, details[k], text_of(act, details[k])));
 		putchar('\n');
 	}
 }
@@ -167,8 +184,8 @@ static void put_case(const struct legal_case *c, const struct words *w)
 	put_if(w->approver, opening, "approver");
 	put_if(w->note, opening, "note");
 	if (c->secret_until_ns)
-		printf("%s%s (%s)\n", w->secret, local_text(opening, "secret_until", until),
-		       text_of(opening, "secret_reason"));
+		printf(w == &japanese ? "%s%s まで (%s)\n" : "%suntil %s (%s)\n", w->secret,
+		       local_text(opening, "secret_until", until), text_of(opening, "secret_reason"));
 	put_providers(c, w);
 	put_history(c, w);
 }
@@ -235,20 +252,24 @@ int case_show(struct command *c, const char *number, const struct case_show_opti
 	return found ? EXIT_YES : EXIT_NO;
 }
 
+/* What is left of so many columns behind these words. */
+static int room(int columns, const char *text)
+{
+	for (; *text; text++)
+		columns -= (unsigned char)*text < 0x80 ? 1 : ((unsigned char)*text & 0xc0) != 0x80 ? 2 : 0;
+	return columns > 0 ? columns : 0;
+}
+
 static void put_row(const struct legal_case *c, const struct words *w)
 {
-	char when[UTC_TEXT_MAX], state[64], tenants[24];
+	char when[UTC_TEXT_MAX], state[64], count[24];
+	const char *tenants = c->tenant_count ? count : w->all;
 
 	snprintf(state, sizeof(state), "%s%s%s", c->outcome ? w->closed : w->open, c->outcome ? ": " : "",
 		 c->outcome ? outcome_word(w, c->outcome) : "");
-	snprintf(tenants, sizeof(tenants), "%zu", c->tenant_count);
-	/* Words of unknown width stand last but for the number, which has no end. */
-	if (w == &english)
-		printf("%-25s  %-21s  %-15s  %7s  %s\n", seconds_text(c->acts[0], when), state, c->basis->code,
-		       c->tenant_count ? tenants : w->all, c->number);
-	else
-		printf("%-25s  %-15s  %6s  %s  %s\n", seconds_text(c->acts[0], when), c->basis->code,
-		       c->tenant_count ? tenants : "*", state, c->number);
+	snprintf(count, sizeof(count), "%zu", c->tenant_count);
+	printf("%-25s  %s%*s  %-15s  %*s%s  %s\n", seconds_text(c->acts[0], when), state, room(w->state_columns, state), "",
+	       c->basis->code, room(w->tenant_columns, tenants), "", tenants, c->number);
 }
 
 int case_list(struct command *c, const struct case_show_options *o)

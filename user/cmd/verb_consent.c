@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* sekisho consent: its acts and their options. */
+#include <ctype.h>
 #include <pwd.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -100,7 +101,8 @@ static int usage(void)
 
 static int act_usage(const struct act *a)
 {
-	printf("usage: sekisho consent %s %s\n\n%s.\n\n", a->name, a->usage, a->summary);
+	printf("usage: sekisho consent %s %s\n\n%c%s.\n\n", a->name, a->usage, toupper((unsigned char)a->summary[0]),
+	       a->summary + 1);
 	cmdline_print_options(stdout, a->table);
 	printf("\nExit status: 0 done, 1 no consent in force, 2 bad input, 4 refused by policy.\n");
 	return EXIT_YES;

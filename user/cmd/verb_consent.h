@@ -57,10 +57,14 @@ json_t *verb_consent_act(const struct store_dir *store, const char *tenant, uint
 
 /*
  * What is known of a tenant, as `show --json` prints it; whole: with what is stored and each search. NULL and *p.
- * live: a sekishod records.
+ * capture: the state of a consent in force, from verb_consent_capture().
  */
 json_t *verb_consent_facts(const struct command *c, const struct store_dir *store, const struct consents *consents,
-			   const char *tenant, bool live, bool whole, struct problem *p);
+			   const char *tenant, const char *capture, bool whole, struct problem *p);
+/* What sekishod does for a consent in force of the tenant: "recording", "not_running", or "not_covered": it runs, and
+ * can tell none of its selectors now. status: its answer, or NULL. */
+const char *verb_consent_capture(const json_t *status, const char *tenant);
+json_t *verb_consent_daemon_status(const struct command *c); /* or NULL; the caller's */
 /* What lies in the tenant's segments: {"oldest_day", "rows", "bytes", "days": [{"day", "files", "bytes", "rows"}]};
  * rows are null where custody does not state them. NULL and *p. */
 json_t *verb_consent_stored(const struct store_dir *store, const char *tenant, struct problem *p);
@@ -68,6 +72,10 @@ json_t *verb_consent_stored(const struct store_dir *store, const char *tenant, s
 /* Holds in force that keep something of the tenant: [{"from_day", "to_day", "set", "until", ..."_local"}], null: no
  * bound. Not for which case: that is not the tenant's to know. NULL and *p. */
 json_t *verb_consent_holds(const struct store_dir *store, const char *tenant, struct problem *p);
+
+/* The days of one of them for the tenant, in "ja" or "en"; returns buf. */
+#define HOLD_DAYS_TEXT_MAX 96
+const char *verb_consent_hold_days(const char *lang, const json_t *hold, char buf[static HOLD_DAYS_TEXT_MAX]);
 
 /* Prints a JSON object as one line to stdout, with status 0; takes the reference. */
 int verb_consent_print(json_t *object);

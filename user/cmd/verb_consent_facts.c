@@ -357,23 +357,23 @@ static int set_who(json_t *o, const struct store_dir *store, const char *tenant,
 }
 
 /* One word for how it stands. */
-static const char *state_of(const struct consent *g, bool in_force, const json_t *addresses, bool live)
+static const char *state_of(const struct consent *g, bool in_force, const json_t *addresses, const char *capture)
 {
 	if (!g)
 		return "never";
 	if (!in_force)
 		return g->withdrawn ? (g->erase ? "withdrawn_erase" : "withdrawn") : "expired";
-	return json_array_size(addresses) == 0 ? "no_address" : live ? "recording" : "not_running";
+	return json_array_size(addresses) == 0 ? "no_address" : capture;
 }
 
 static void set_consent(json_t *o, const struct consents *consents, const char *tenant, const struct conf_tenant *t,
-			bool live)
+			const char *capture)
 {
 	const struct consent *g = consents_last(consents, tenant);
 	bool in_force = g && consents_at(consents, tenant, utc_now_ns());
 
 	set_addresses(o, in_force ? g : NULL, t);
-	json_object_set_new(o, "state", json_string(state_of(g, in_force, json_object_get(o, "addresses"), live)));
+	json_object_set_new(o, "state", json_string(state_of(g, in_force, json_object_get(o, "addresses"), capture)));
 	json_object_set_new(o, "consent", g ? json_integer(g->seq) : json_null());
 	set_time(o, "since", g ? consents_since(consents, g) : 0);
 	set_time(o, "until", g ? g->until_ns : 0);
@@ -384,13 +384,13 @@ static void set_consent(json_t *o, const struct consents *consents, const char *
 }
 
 json_t *verb_consent_facts(const struct command *c, const struct store_dir *store, const struct consents *consents,
-			   const char *tenant, bool live, bool whole, struct problem *p)
+			   const char *tenant, const char *capture, bool whole, struct problem *p)
 {
 	json_t *o = json_pack("{s:s, s:s}", "tenant", tenant, "state", ""), *stored = NULL, *searches = NULL,
 	       *holds = NULL;
 	const struct consent *g = consents_last(consents, tenant);
 
-	set_consent(o, consents, tenant, conf_find_tenant(&c->conf, tenant), live);
+	set_consent(o, consents, tenant, conf_find_tenant(&c->conf, tenant), capture);
 	if (!whole)
 		return o;
 	if (!g || set_who(o, store, tenant, g->seq, p) == 0)

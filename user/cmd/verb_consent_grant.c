@@ -116,6 +116,16 @@ static const char *tell_daemon(const struct command *c, int *ret_status)
 	return state;
 }
 
+/* A selector that means nothing now, or that this hook cannot evaluate. */
+static const char *not_covered(const struct consent_call *call)
+{
+	json_t *daemon = verb_consent_daemon_status(call->c);
+	bool none = strcmp(verb_consent_capture(daemon, call->tenant), "not_covered") == 0;
+
+	json_decref(daemon);
+	return none ? "NOT COVERED now, see sekisho status" : NULL;
+}
+
 /* Nothing was written: all goes on as it was. */
 static int refuse(const struct consent_call *call, int error, const struct problem *p)
 {
@@ -144,6 +154,8 @@ static int report(struct consent_call *call, const struct store_dir *store, uint
 
 	if (!act)
 		return command_fail(EXIT_DAMAGED, &p);
+	if (!state)
+		state = not_covered(call);
 	if (call->o->json) {
 		verb_consent_print(json_pack("{s:o, s:b, s:s?}", "act", act, "recording", !state, "state", state));
 		return status;

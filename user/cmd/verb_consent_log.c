@@ -14,6 +14,11 @@ static const char *const terms[] = {
 	"effective_to", "fields", "retention_days", "purposes", "recipients", "scope", "resolved", "separability",
 	"text_id", "text_version", "text_sha256", "lang", "withdraw_mode",
 };
+/* The same for people, as `show` calls them. */
+static const char *const labels[] = {
+	"until", "recorded", "kept for, days", "for", "given to", "addresses", "which are", "told apart",
+	"text", "version of it", "SHA-256 of it", "language of it", "past records",
+};
 #define TERMS (sizeof(terms) / sizeof(terms[0]))
 
 struct acts {
@@ -139,16 +144,41 @@ static const char *text_of(const json_t *object, const char *key)
 
 #define INDENT 24
 
+static const char *label_of(const char *key)
+{
+	for (size_t i = 0; i < TERMS; i++)
+		if (strcmp(terms[i], key) == 0)
+			return labels[i];
+	return key;
+}
+
+/* Times are local here, as in the line of the act; codes are said. */
+static void print_term(const char *key, const json_t *value)
+{
+	const char *text = json_string_value(value);
+	char local[UTC_TEXT_MAX];
+	struct problem ignored;
+	int64_t ns;
+
+	if (text && strcmp(key, "effective_to") == 0 && utc_parse(text, &ns, &ignored) == 0)
+		fputs(utc_format_local(ns, local), stdout);
+	else if (text && strcmp(key, "withdraw_mode") == 0)
+		fputs(strcmp(text, "STOP_ONLY") == 0 ? "stay for their retention" : "erased, but for those under a hold",
+		      stdout);
+	else
+		print_value(value);
+}
+
 static void print_change(const char *key, const json_t *pair)
 {
 	const json_t *old = json_array_get(pair, 0);
 
-	printf("%*s%-15s ", INDENT, "", key);
+	printf("%*s%-15s ", INDENT, "", label_of(key));
 	if (!json_is_null(old)) {
-		print_value(old);
+		print_term(key, old);
 		fputs(" -> ", stdout);
 	}
-	print_value(json_array_get(pair, 1));
+	print_term(key, json_array_get(pair, 1));
 	putchar('\n');
 }
 

@@ -27,6 +27,7 @@ static const struct {
 	{ "holds", "Under a hold", "保全中" },
 	{ "recording", "recording", "記録中" },
 	{ "not_running", "consented, but sekishod does not record now", "同意あり(いまは記録プログラムが動いていません)" },
+	{ "not_covered", "consented, but sekishod cannot tell these connections now", "同意あり(いまは対象の接続を判別できず、記録していません)" },
 	{ "no_address", "consented, but for no address that is configured", "同意あり(対象となる宛先の設定がありません)" },
 	{ "withdrawn", "not recording: withdrawn", "記録していません(撤回済み" },
 	{ "withdrawn_erase", "not recording: withdrawn with erasure", "記録していません(消去を指定して撤回" },
@@ -181,7 +182,7 @@ static void show_stored(const char *lang, const json_t *stored)
 
 	label(lang, "stored");
 	if (!json_array_size(days)) {
-		puts(ja ? "なし(直近の記録は、封をするまでここに含まれません)" : "nothing (but what is not sealed yet)");
+		puts(ja ? "なし(直近の記録は、封をするまでここに含まれません)" : "nothing (what was recorded last counts when it is sealed)");
 		return;
 	}
 	printf(ja ? "最も古い日 %s、%zu 日分、%lld バイト\n" : "oldest day %s; days: %zu, bytes: %lld\n",
@@ -194,25 +195,36 @@ static void show_stored(const char *lang, const json_t *stored)
 	}
 }
 
-static const char *hold_day(const char *lang, const json_t *hold, const char *key)
+const char *verb_consent_hold_days(const char *lang, const json_t *hold, char buf[static HOLD_DAYS_TEXT_MAX])
 {
-	const char *day = json_string_value(json_object_get(hold, key));
+	const char *from = json_string_value(json_object_get(hold, "from_day"));
+	const char *to = json_string_value(json_object_get(hold, "to_day"));
+	bool ja = strcmp(lang, "ja") == 0;
 
-	return day ? day : strcmp(lang, "ja") == 0 ? "(限りなし)" : "(no bound)";
+	if (from && to)
+		snprintf(buf, HOLD_DAYS_TEXT_MAX, ja ? "%s から %s まで(協定世界時)の日の記録" : "records of the days %s to %s (UTC)",
+			 from, to);
+	else if (from)
+		snprintf(buf, HOLD_DAYS_TEXT_MAX, ja ? "%s(協定世界時)以後の日の記録" : "records of %s (UTC) and later", from);
+	else if (to)
+		snprintf(buf, HOLD_DAYS_TEXT_MAX, ja ? "%s(協定世界時)以前の日の記録" : "records of %s (UTC) and earlier", to);
+	else
+		snprintf(buf, HOLD_DAYS_TEXT_MAX, ja ? "すべての日の記録" : "records of all days");
+	return buf;
 }
 
 /* What is kept whatever the tenant wants, and until when. */
 static void show_holds(const char *lang, const json_t *holds)
 {
 	bool ja = strcmp(lang, "ja") == 0;
+	char days[HOLD_DAYS_TEXT_MAX];
 	size_t i;
 	json_t *hold;
 
 	label(lang, "holds");
 	json_array_foreach((json_t *)holds, i, hold)
-		printf(ja ? "%*s%s から %s までの日の記録、%s まで\n" : "%*srecords of the days %s to %s, until %s\n",
-		       i ? LABEL : 0, "", hold_day(lang, hold, "from_day"), hold_day(lang, hold, "to_day"),
-		       text_of(hold, "until_local"));
+		printf(ja ? "%*s%s、%s まで\n" : "%*s%s, until %s\n", i ? LABEL : 0, "",
+		       verb_consent_hold_days(lang, hold, days), text_of(hold, "until_local"));
 	if (!json_array_size(holds))
 		puts(ja ? "なし" : "nothing");
 }
@@ -229,7 +241,7 @@ static void show_searches(const char *lang, const json_t *searches)
 	json_array_foreach((json_t *)searches, i, s) {
 		const char *basis = text_of(s, "basis");
 
-		printf("%*s%s  %-16s %lld %s%s  %s\n", LABEL, "", text_of(s, "t_local"), basis, number(s, "rows"),
+		printf("%*s%s  %-15s  %8lld %s%s  %s\n", LABEL, "", text_of(s, "t_local"), basis, number(s, "rows"),
 		       ja ? "件" : "rows", json_is_true(json_object_get(s, "rows_shown")) ? "" : ja ? "、件数のみ" : ", number only",
 		       say(lang, basis));
 	}
@@ -249,15 +261,26 @@ static void show_one(const char *lang, const json_t *o)
 	show_searches(lang, json_object_get(o, "searches"));
 }
 
-static bool is_live(const struct command *c)
+json_t *verb_consent_daemon_status(const struct command *c)
 {
 	struct problem p;
 	json_t *answer = NULL;
-	bool live = client_call(c->conf.run_dir, json_pack("{s:s}", "verb", "status"), &answer, &p) == 0 &&
-		    json_is_true(json_object_get(answer, "live"));
 
-	json_decref(answer);
-	return live;
+	return client_call(c->conf.run_dir, json_pack("{s:s}", "verb", "status"), &answer, &p) ? NULL : answer;
+}
+
+const char *verb_consent_capture(const json_t *status, const char *tenant)
+{
+	size_t i;
+	json_t *t;
+
+	if (!json_is_true(json_object_get(status, "live")))
+		return "not_running";
+	json_array_foreach(json_object_get(status, "tenants"), i, t)
+		if (strcmp(text_of(t, "tenant"), tenant) == 0 && json_is_true(json_object_get(t, "recording")) &&
+		    json_array_size(json_object_get(t, "addresses")) == 0)
+			return "not_covered";
+	return "recording";
 }
 
 static bool in_list(const json_t *list, const char *tenant)
@@ -273,18 +296,21 @@ static bool in_list(const json_t *list, const char *tenant)
 
 /* All tenants of the configuration, then those of the ledger alone. */
 static json_t *list_all(const struct consent_call *call, const struct store_dir *store, const struct consents *consents,
-			bool live, struct problem *p)
+			const json_t *status, struct problem *p)
 {
 	const struct conf *conf = &call->c->conf;
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < conf->tenant_count; i++)
-		json_array_append_new(list, verb_consent_facts(call->c, store, consents, conf->tenants[i].id, live, false,
-							       p));
-	for (size_t i = 0; i < consents->count; i++)
-		if (!in_list(list, consents->list[i].tenant_id))
-			json_array_append_new(list, verb_consent_facts(call->c, store, consents,
-								       consents->list[i].tenant_id, live, false, p));
+		json_array_append_new(list, verb_consent_facts(call->c, store, consents, conf->tenants[i].id,
+							       verb_consent_capture(status, conf->tenants[i].id), false, p));
+	for (size_t i = 0; i < consents->count; i++) {
+		const char *id = consents->list[i].tenant_id;
+
+		if (!in_list(list, id))
+			json_array_append_new(list, verb_consent_facts(call->c, store, consents, id,
+								       verb_consent_capture(status, id), false, p));
+	}
 	return list;
 }
 
@@ -303,16 +329,17 @@ static int show(struct consent_call *call, const struct store_dir *store, struct
 {
 	struct consents consents;
 	int error = consents_load(store, &consents, p);
-	json_t *o;
-	bool live;
+	json_t *o, *status;
 
 	if (error)
 		return error;
-	live = is_live(call->c);
+	status = verb_consent_daemon_status(call->c);
 	if (call->tenant)
-		o = verb_consent_facts(call->c, store, &consents, call->tenant, live, true, p);
+		o = verb_consent_facts(call->c, store, &consents, call->tenant,
+				       verb_consent_capture(status, call->tenant), true, p);
 	else
-		o = json_pack("{s:o}", "tenants", list_all(call, store, &consents, live, p));
+		o = json_pack("{s:o}", "tenants", list_all(call, store, &consents, status, p));
+	json_decref(status);
 	consents_done(&consents);
 	if (!o)
 		return -EBADMSG;

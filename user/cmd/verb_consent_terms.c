@@ -135,7 +135,7 @@ int verb_consent_shown(struct consent_call *call, const struct consent_terms *t,
 	int error = fs_map(AT_FDCWD, path, TEXT_BYTES_MAX, &file);
 
 	if (error)
-		return problem(p, -EINVAL, "--text %s: %s", path, strerror(-error));
+		return problem(p, -EINVAL, "--text %s: %s", path, error == -EINVAL ? "not a regular file" : strerror(-error));
 	error = file.size ? check_names(call->o, p) : problem(p, -EINVAL, "--text %s: the file is empty", path);
 	if (!error)
 		error = name_text(call, &file, t, p);

@@ -91,7 +91,7 @@ static void say_rest(const struct consent_call *call, const json_t *stored, bool
 	size_t left = days_left(stored);
 
 	if (!call->act.erase)
-		printf("Past records stay for the retention that was agreed, the last of them until %s.\n"
+		printf("Past records stay for the retention that was agreed; on the day after %s (UTC) at the latest they are erased.\n"
 		       "これまでの記録は、同意された保存期間の間残り、遅くとも %s(協定世界時)の翌日までに消去されます。\n",
 		       last_day, last_day);
 	else if (!daemon)
@@ -108,25 +108,41 @@ static void say_rest(const struct consent_call *call, const json_t *stored, bool
 /* What is held and until when (DOMAIN 6.5). */
 static void say_holds(const json_t *holds)
 {
+	char en[HOLD_DAYS_TEXT_MAX], ja[HOLD_DAYS_TEXT_MAX];
 	size_t i;
 	json_t *h;
 
 	json_array_foreach((json_t *)holds, i, h) {
-		const char *from = json_string_value(json_object_get(h, "from_day"));
-		const char *to = json_string_value(json_object_get(h, "to_day"));
 		const char *until = json_string_value(json_object_get(h, "until_local"));
 
-		printf("Under a hold: records of the days %s to %s, until %s.\n"
-		       "保全中: %s から %s までの日の記録は、%s まで消去されません。\n", from ? from : "(no bound)",
-		       to ? to : "(no bound)", until, from ? from : "(限りなし)", to ? to : "(限りなし)", until);
+		printf("Under a hold: %s, until %s.\n保全中: %sは、%s まで消去されません。\n",
+		       verb_consent_hold_days("en", h, en), until, verb_consent_hold_days("ja", h, ja), until);
 	}
 }
 
-/* The exact time, local and UTC (DOMAIN 6.5). */
-static void say_when(const struct consent_call *call, int64_t when)
+/* Erasure that is asked for after the end of a consent: nothing stops, it had. */
+static void say_ended(const struct consent_call *call, int64_t ended, int64_t when)
 {
+	char local[UTC_TEXT_MAX], utc[UTC_TEXT_MAX], asked[UTC_TEXT_MAX];
+
+	utc_format_local(ended, local);
+	utc_format(ended, utc);
+	utc_format_local(when, asked);
+	printf("consent of tenant %s ended at %s (%s); erasure asked for at %s\n", call->tenant, local, utc, asked);
+	printf("ご契約 %s の接続記録への同意は、%s(協定世界時 %s)に終わっています。\n"
+	       "%s に、それまでの記録の消去を承りました。\n", call->tenant, local, utc, asked);
+}
+
+/* The exact time, local and UTC (DOMAIN 6.5). */
+static void say_when(const struct consent_call *call, const struct consents *consents, int64_t when)
+{
+	const struct consent *last = consents_last(consents, call->tenant);
 	char local[UTC_TEXT_MAX], utc[UTC_TEXT_MAX];
 
+	if (last && last->until_ns < when) {
+		say_ended(call, last->until_ns, when);
+		return;
+	}
 	utc_format_local(when, local);
 	utc_format(when, utc);
 	printf("consent of tenant %s withdrawn at %s (%s); nothing later is recorded\n", call->tenant, local, utc);
@@ -139,17 +155,19 @@ static int confirm(const struct consent_call *call, const struct store_dir *stor
 	char last_day[DAY_TEXT_MAX] = "";
 	struct consents consents = {};
 	struct problem p;
+	int error = consents_load(store, &consents, &p);
 	json_t *act, *stored, *holds;
 
 	if (!call->o->json)
-		say_when(call, when);
+		say_when(call, &consents, when);
 	(void)fflush(stdout); /* the stop is a fact before the erasure is */
 	if (call->act.erase && daemon)
 		wait_for_erasure(call);
-	stored = verb_consent_stored(store, call->tenant, &p);
+	stored = error ? NULL : verb_consent_stored(store, call->tenant, &p);
 	holds = stored ? verb_consent_holds(store, call->tenant, &p) : NULL;
 	act = holds ? verb_consent_act(store, call->tenant, 0, &p) : NULL;
-	if (!act || consents_load(store, &consents, &p)) {
+	if (!act) {
+		consents_done(&consents);
 		json_decref(stored);
 		json_decref(holds);
 		json_decref(act);

@@ -116,6 +116,12 @@ static int parse_edge(const char *name, const char *text, bool is_end, int32_t *
 	return error;
 }
 
+/* "YYYY-MM-DD", if it has been parsed. */
+static bool is_day(const char *text)
+{
+	return text && strlen(text) == DAY_CHARACTERS;
+}
+
 static int fill_days(const struct hold_options *o, struct hold_act *act, struct problem *p)
 {
 	int error = 0;
@@ -126,7 +132,9 @@ static int fill_days(const struct hold_options *o, struct hold_act *act, struct 
 		error = parse_edge("from", o->from, false, &act->first_day, p);
 	if (!error && o->to)
 		error = parse_edge("to", o->to, true, &act->last_day, p);
-	if (!error && act->first_day > act->last_day)
+	/* Local days that follow each other share a UTC day: the wrong way round, they would pass as that one. */
+	if (!error && (act->first_day > act->last_day ||
+		       (is_day(o->from) && is_day(o->to) && strcmp(o->from, o->to) > 0)))
 		error = problem(p, -EINVAL, "--from %s is not before --to %s", o->from, o->to);
 	return error;
 }
@@ -167,8 +175,14 @@ static const char *days_text(int32_t first, int32_t last, char buf[static 64])
 {
 	char a[DAY_TEXT_MAX], b[DAY_TEXT_MAX];
 
-	snprintf(buf, 64, "%s to %s", first == HOLD_FROM_EVER ? "ever" : day_format(first, a),
-		 last == HOLD_FOR_EVER ? "ever" : day_format(last, b));
+	if (first == HOLD_FROM_EVER && last == HOLD_FOR_EVER)
+		snprintf(buf, 64, "all days");
+	else if (first == HOLD_FROM_EVER)
+		snprintf(buf, 64, "up to %s", day_format(last, b));
+	else if (last == HOLD_FOR_EVER)
+		snprintf(buf, 64, "from %s on", day_format(first, a));
+	else
+		snprintf(buf, 64, "%s to %s", day_format(first, a), day_format(last, b));
 	return buf;
 }
 
@@ -196,7 +210,7 @@ static int set(struct command *c, const struct store_dir *store, const struct ho
 		error = hold_set(store, act, NULL, &p);
 	if (error)
 		return command_fail(command_status_of(error), &p);
-	printf("held for %s: %s%s, UTC days %s, until %s (%s)\n", act->number,
+	printf("held for %s: %s%s, UTC days: %s; until %s (%s)\n", act->number,
 	       act->tenant_id ? "tenant " : "every tenant", act->tenant_id ? act->tenant_id : "",
 	       days_text(act->first_day, act->last_day, days), utc_format(act->until_ns, utc),
 	       utc_format_local(act->until_ns, local));

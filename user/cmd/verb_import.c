@@ -124,7 +124,7 @@ static void show(const struct import_result *r, const char *unsealed)
 	printf("Journal:   %s, %llu bytes, %.2f a row\n", r->journal, (unsigned long long)r->journal_bytes,
 	       per_row(r->journal_bytes, r->rows));
 	if (!r->sealed) {
-		printf("Sealed:    not yet: %s\n", unsealed);
+		printf("Sealed:    %s\n", unsealed);
 		return;
 	}
 	printf("Sealed:    %llu rows in %llu sections, %llu bytes, %.2f a row, in %.2f s\n",
@@ -172,13 +172,13 @@ static const char *wake_daemon(const struct command *c)
 	int error;
 
 	if (c->store_path)
-		return "the store is in use, its sekishod seals with its next run";
+		return "not yet: the store is in use, its sekishod seals with its next run";
 	error = client_call(c->conf.run_dir, json_pack("{s:s}", "verb", "seal"), &answer, &p);
 	if (error)
-		return "the store is in use, sekishod seals with its next run";
+		return "not yet: the store is in use, sekishod seals with its next run";
 	error = json_integer_value(json_object_get(answer, "status")) != EXIT_YES;
 	json_decref(answer);
-	return error ? "sekishod could not seal yet and will try again" : "sekishod was asked to seal, and has";
+	return error ? "not yet: sekishod could not seal and will try again" : "by sekishod, which was asked to";
 }
 
 static int read_into(const struct store_dir *store, const struct import_verb_options *o, int fd,
@@ -208,7 +208,7 @@ static int read_into(const struct store_dir *store, const struct import_verb_opt
 static int import_into(const struct command *c, const struct store_dir *store,
 		       const struct import_verb_options *o, int fd)
 {
-	const char *unsealed = "see above";
+	const char *unsealed = "not yet: see above";
 	struct import_result r;
 	struct problem p;
 	bool late;
@@ -217,7 +217,7 @@ static int import_into(const struct command *c, const struct store_dir *store,
 	if (status != EXIT_YES)
 		return status;
 	if (late)
-		unsealed = "interrupted when all was stored; the next import or sekishod seals";
+		unsealed = "not yet: interrupted when all was stored; the next import or sekishod seals";
 	else if (r.rows && import_seal(store, &r, &p))
 		log_warn("%s; the rows are stored in journal/%s", p.text, r.journal);
 	else if (r.rows && !r.sealed)

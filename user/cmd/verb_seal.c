@@ -42,9 +42,9 @@ int verb_seal(struct command *c, int argc, char **argv)
 	if (cmdline_parse(argc, argv, option_table, &o, false, NULL, 0, &operands, &p))
 		return command_fail(EXIT_USAGE, &p);
 	if (o.help) {
-		printf("usage: sekisho seal\n\nMoves all rows of the journal to the segments now, as\n"
-		       "sekishod does by itself on rotation and when it stops. Segments of days that\n"
-		       "are over are closed.\n");
+		printf("usage: sekisho seal\n\nMoves all rows of the journal to the segments now, as sekishod does by itself on\n"
+		       "rotation and when it stops. Segments of days that are over are closed.\n"
+		       "\nExit status: 0 done, 1 could not, 3 sekishod does not run.\n");
 		return EXIT_YES;
 	}
 	if (c->store_path) {

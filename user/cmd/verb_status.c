@@ -50,6 +50,17 @@ static const char *said_state(const char *state)
 	return state;
 }
 
+static bool is_covered(const json_t *selectors)
+{
+	size_t i;
+	json_t *item;
+
+	json_array_foreach((json_t *)selectors, i, item)
+		if (strcmp(text(item, "state"), "covered") == 0)
+			return true;
+	return false;
+}
+
 static void show_tenant(const json_t *t)
 {
 	bool recording = json_is_true(json_object_get(t, "recording"));
@@ -58,8 +69,8 @@ static void show_tenant(const json_t *t)
 	json_t *item;
 
 	if (recording)
-		printf("  %-20s recording   consent %lld until %s\n", text(t, "tenant"),
-		       number(t, "consent"), text(t, "until"));
+		printf("  %-20s %-11s consent %lld until %s\n", text(t, "tenant"),
+		       is_covered(selectors) ? "recording" : "NOT COVERED", number(t, "consent"), text(t, "until"));
 	else
 		printf("  %-20s not recorded: no consent in force\n", text(t, "tenant"));
 	json_array_foreach(selectors, i, item) {
@@ -125,11 +136,12 @@ static void show_retention(const json_t *r)
 /* Heads of the ledgers that were sent out of the node. */
 static void show_heads(const json_t *heads)
 {
-	const char *last = text(heads, "last_sent");
-
 	if (!json_is_object(heads))
 		return;
-	printf("Heads:     last sent at %s\n", last);
+	if (json_is_string(json_object_get(heads, "last_sent")))
+		printf("Heads:     last sent at %s\n", text(heads, "last_sent"));
+	else
+		printf("Heads:     not sent yet since the start\n");
 	if (json_is_string(json_object_get(heads, "error")))
 		printf("           CANNOT BE SENT: %s\n", text(heads, "error"));
 }
@@ -189,6 +201,8 @@ int verb_status(struct command *c, int argc, char **argv)
 		return command_fail(EXIT_USAGE, &p);
 	if (o.help) {
 		printf("usage: sekisho [-c FILE] status [--json]\n\n"
+		       "Is it recording, for whom, what was lost; times are UTC.\n\n"
+		       "  --json  as JSON\n\n"
 		       "Exit status: 0 while capture is live, 1 when it is not, 3 when sekishod does not run.\n");
 		return EXIT_YES;
 	}

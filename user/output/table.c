@@ -199,6 +199,8 @@ void answer_notes(const struct answer *a, FILE *out)
 
 	fprintf(out, "Window:   from %s to before %s\n", utc_format(a->query->from_ns, from),
 		utc_format(a->query->to_ns, to));
+	fprintf(out, "Local:    from %s to before %s\n", utc_format_local(a->query->from_ns, from),
+		utc_format_local(a->query->to_ns, to));
 	put_gaps(a->result, out);
 	put_hooks(a->result, out);
 	put_clock(a->result, out);

@@ -62,6 +62,7 @@ static const struct {
 	{ REASON_EXPIRED, "EXPIRED", "days of the window were deleted: their retention was over" },
 	{ REASON_ERASED, "ERASED", "days of the window were erased: the tenant withdrew and asked for it" },
 	{ REASON_CLOCK, "CLOCK", "the clock was not synchronised: it may have been another time" },
+	{ REASON_DAMAGED, "DAMAGED", "not all of the store could be read: see sekisho verify" },
 	{ REASON_TRUE_NONE, "TRUE_NONE", "recorded for the whole window, without a known loss" },
 };
 

@@ -110,10 +110,12 @@ int reasons_find(const struct store_dir *store, const struct query *q, int64_t n
 		reasons |= REASON_GAP;
 	if (result->clock_unsynchronised)
 		reasons |= REASON_CLOCK;
+	if (error || result->damaged)
+		reasons |= REASON_DAMAGED;
 	/* Nothing spoke of this time, and nothing above says why. */
 	if (!reasons && !result->rungs && !result->count)
 		reasons |= REASON_GAP;
-	if (!reasons && !error && !result->count)
+	if (!reasons && !result->count)
 		reasons |= REASON_TRUE_NONE;
 	result->reasons = reasons;
 	return error;

@@ -17,9 +17,10 @@ enum query_reason {
 	REASON_EXPIRED = 8, /* days of the window were deleted when their retention was over */
 	REASON_ERASED = 16, /* ... since the tenant withdrew with STOP_AND_ERASE */
 	REASON_CLOCK = 32, /* the clock was not synchronised: the time may have been another one */
-	REASON_TRUE_NONE = 64, /* no record, and none of the above */
+	REASON_DAMAGED = 64, /* something that the answer needs could not be read */
+	REASON_TRUE_NONE = 128, /* no record, and none of the above */
 };
-#define REASONS 7
+#define REASONS 8
 
 /*
  * Completes result->reasons. `now_ns`: what lies after it explains nothing. 0 or negative errno and *p: a ledger does
