@@ -23,8 +23,7 @@
 
 /* See gap_states_day(). */
 #define GAP_DAYS_MAX 400
-/* Sections of rows from a withdrawal with erasure on are numbered from here (leave_out_split()). */
-#define RUN_LATER (SECTION_RUN_MAX / 2 + 1)
+#define RUN_LATER (SECTION_RUN_MAX / 2 + 1) /* the first section behind a withdrawal: leave_out_split() */
 
 struct job {
 	const struct store_dir *store;
@@ -253,14 +252,9 @@ static int seal_group(struct job *job, size_t i)
 	s.endpoints = harvest_endpoints(job->harvest, &s.endpoint_count);
 	for (uint32_t at = 0; at < g->rows && !error; at += count) {
 		count = 0;
-		error = harvest_rows(job->harvest, i, at, &s.rows, &count);
+		error = g->runs == RUN_LATER ? -EFBIG : harvest_rows(job->harvest, i, at, &s.rows, &count);
 		if (error) {
-			problem(job->p, error, "journal/%s: out of memory", job->reader.name);
-			break;
-		}
-		if (g->runs == RUN_LATER) {
-			error = problem(job->p, -EFBIG, "journal/%s: more sections of a day than can be numbered",
-					job->reader.name);
+			problem(job->p, error, "journal/%s: %s", job->reader.name, strerror(-error));
 			break;
 		}
 		s.row_count = count;
