@@ -758,6 +758,47 @@ static void a_day_that_cannot_have_a_catalog_goes_without(void)
 	store_close(&store);
 }
 
+/* A file that nobody can even look at is told of, and keeps nothing else. */
+static void one_failure_keeps_nothing_else(void)
+{
+	struct store_dir store = a_sealed_store(GRANTS);
+	struct retention_result r;
+	struct problem p;
+	int aside = fs_open_dir(store.journal, "damaged", 1), big;
+
+	REQUIRE(aside >= 0);
+	big = openat(aside, "1.skj", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	REQUIRE(big >= 0 && ftruncate(big, INT64_C(1) << 40) == 0);
+	close(big);
+	CHECK(try_run(&store, true, DUE_30, &r, &p) < 0);
+	CHECK_ROW(strstr(p.text, "1.skj") != NULL, "%s", p.text);
+	CHECK_INT(r.files, 1);
+	CHECK(!is_there(&store, PART_1));
+	CHECK_INT(count_files(aside, ".skj"), 1);
+	close(aside);
+	store_close(&store);
+}
+
+/* The ledger could not be written when the tenant's rows were to go: those of its next grant do not go with them. */
+static void what_comes_after_an_erasure_that_failed_stays(void)
+{
+	struct store_dir store = a_sealed_store_then(ERASED GRANT(4, "t1", "2026-03-11T13:00:00Z", 180));
+	struct retention_result r;
+	struct problem p;
+
+	CHECK_INT(unlinkat(store.ledger, ".lock", 0), 0);
+	CHECK_INT(mkdirat(store.ledger, ".lock", 0700), 0);
+	CHECK(try_run(&store, true, DAY_NS, &r, &p) < 0);
+	CHECK_INT(r.files, 0);
+	CHECK_INT(unlinkat(store.ledger, ".lock", AT_REMOVEDIR), 0);
+	add_rows(&store, DAY_NS + NS_PER_DAY + 14 * HOUR);
+	CHECK_INT(seal(&store).rows, 2);
+	CHECK_INT(run(&store, DAY_NS).rows, 2);
+	CHECK_INT(rows_of(&store, "t1"), 1);
+	CHECK_INT(verify(&store).bad, 0);
+	store_close(&store);
+}
+
 /* A journal that was set aside has the rows as well: it goes when the first of its tenants has a right to that. */
 static void journals_that_were_set_aside_go_too(void)
 {
@@ -874,4 +915,5 @@ UNIT_SUITE(retention, TEST(a_day_goes_when_it_is_due), TEST(the_shortest_promise
 	   TEST(a_hold_stops_what_is_left_out), TEST(without_a_clock_nothing_expires),
 	   TEST(a_damaged_ledger_deletes_nothing), TEST(a_tombstone_without_its_act_is_finished),
 	   TEST(damaged_and_unpublished_files_go_too), TEST(a_day_that_cannot_have_a_catalog_goes_without),
+	   TEST(one_failure_keeps_nothing_else), TEST(what_comes_after_an_erasure_that_failed_stays),
 	   TEST(journals_that_were_set_aside_go_too), TEST(a_clock_that_jumps_is_not_believed));
