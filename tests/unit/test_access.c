@@ -142,6 +142,8 @@ static void a_case_that_was_closed_meanwhile(void)
 	json_decref(close);
 	CHECK_INT(access_record(the_store(), &e, &p), -ENOTCONN);
 	CHECK_STR(p.text, "case \"1\" is not open any more on basis WARRANT; nothing is shown");
+	open_case("1"); /* anew: perhaps for others, and other times */
+	CHECK_INT(access_record(the_store(), &e, &p), -ENOTCONN);
 }
 
 /* More tenants than a line takes: further lines, and each tenant once. */

@@ -228,6 +228,27 @@ static void another_person_approves(void)
 	CHECK_INT(act("{\"event\":\"APPROVED\",\"request\":4,\"uid\":8}"), -ENOTCONN);
 }
 
+/* A number that is opened anew is another case: what was asked for and approved under it before does not count. */
+static void approvals_end_with_their_case(void)
+{
+	struct cases c;
+
+	CHECK_INT(act(OPEN("1", "WARRANT", "null", "[]")), 0);
+	CHECK_INT(act(REQUEST(7)), 0);
+	CHECK_INT(act(REQUEST(6)), 0);
+	CHECK_INT(act("{\"event\":\"APPROVED\",\"request\":2,\"uid\":8}"), 0);
+	CHECK_INT(act(CLOSE("1")), 0);
+	CHECK_INT(act(OPEN("\xef\xbc\x91", "WARRANT", "[\"t1\"]", "[]")), 0);
+	c = load();
+	CHECK(cases_request_for(&c, "d", 7, 1) == NULL);
+	cases_done(&c);
+	CHECK_INT(act("{\"event\":\"APPROVED\",\"request\":3,\"uid\":8}"), -ENOTCONN);
+	CHECK_INT(act(REQUEST(7)), 0);
+	c = load();
+	CHECK(cases_request_for(&c, "d", 7, 1) != NULL);
+	cases_done(&c);
+}
+
 #define PROVIDER(name, prefixes)                                                                           \
 	"{\"event\":\"CASE_PROVIDER\",\"case\":\"1\",\"uid\":0,\"providers\":[{\"name\":\"" name "\",\"address\":\"Tokyo\"," \
 	"\"source\":\"whois\",\"date\":\"2026-11-20\",\"prefixes\":" prefixes "}]}"
@@ -336,6 +357,6 @@ static void an_act_that_is_none_is_damage(void)
 }
 
 UNIT_SUITE(cases, TEST(folding), TEST(a_number_is_one_case_in_both_widths), TEST(scope), TEST(acts_that_are_refused),
-	   TEST(a_closed_case_takes_notes_only), TEST(another_person_approves),
+	   TEST(a_closed_case_takes_notes_only), TEST(another_person_approves), TEST(approvals_end_with_their_case),
 	   TEST(the_longest_prefix_names_the_provider), TEST(searches_between_do_not_hide_what_was_changed),
 	   TEST(an_act_that_is_none_is_damage));

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/fs.h"
 #include "fixture.h"
 #include "ledger/consent_read.h"
 #include "schema/event.h"
@@ -412,6 +413,34 @@ static void narrowing_needs_no_text(void)
 	consents_done(&c);
 }
 
+static int64_t locked_at;
+static unsigned int locked_times;
+static void note_lock(void *ctx)
+{
+	CHECK(ctx == &locked_times);
+	CHECK_INT(fs_lock(the_store()->ledger, ".lock", 0), -EBUSY);
+	locked_at = utc_now_ns();
+	locked_times++;
+}
+
+/* Who has recording paused for an act does not have it wait for other writers, and never for an act that is refused. */
+static void the_time_of_an_act_comes_behind_the_lock(void)
+{
+	struct consent_act act = an_act();
+	struct problem p = { "" };
+	uint32_t seq;
+	int64_t when = 0;
+
+	act.when_locked = note_lock;
+	act.ctx = &locked_times;
+	locked_times = 0;
+	CHECK_INT(consent_modify(the_store(), &act, &seq, &when, &p), -ESRCH);
+	CHECK_INT(locked_times, 0);
+	CHECK_INT(consent_grant(the_store(), &act, &seq, &when, &p), 0);
+	CHECK_INT(locked_times, 1);
+	CHECK(locked_at <= when);
+}
+
 static void widening_needs_a_text(void)
 {
 	static struct selector more;
@@ -624,6 +653,6 @@ static void purposes_and_recipients(void)
 
 UNIT_SUITE(consent_acts, TEST(whole_acts_are_fine), TEST(each_member_must_be_there), TEST(each_member_must_be_valid),
 	   TEST(a_modification_that_widens_shows_a_text), TEST(after_the_end_only_erasure), TEST(narrowing_needs_no_text),
-	   TEST(widening_needs_a_text), TEST(a_modification_needs_the_grant_that_was_looked_at),
+	   TEST(the_time_of_an_act_comes_behind_the_lock), TEST(widening_needs_a_text), TEST(a_modification_needs_the_grant_that_was_looked_at),
 	   TEST(erasure_can_be_asked_for_later), TEST(a_notice_is_kept), TEST(what_was_resolved_is_kept),
 	   TEST(the_last_day_of_all_grants), TEST(field_lists), TEST(purposes_and_recipients));

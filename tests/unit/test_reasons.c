@@ -133,5 +133,30 @@ static void deletions_of_the_window_count(void)
 	store_close(&store);
 }
 
+/* A case of listed tenants hears nothing of others, neither of their consent nor of what they had erased (AC-41). */
+static void others_of_a_case_do_not_count(void)
+{
+	static const char *const listed[] = { "t1", "t3" };
+	struct store_dir store = a_store();
+	struct problem p = { "" };
+	struct query q = a_query(NULL, "2026-03-10T00:00:00Z", "2026-03-12T00:00:00Z");
+
+	CHECK_ROW(forge_chain(&store, LEDGER_CONSENT,
+			      GRANT(1, "t1", "2026-03-01T00:00:00Z", "2027-01-01T00:00:00Z")
+			      GRANT(2, "t2", "2026-03-01T00:00:00Z", "2027-01-01T00:00:00Z")
+			      WITHDRAW(3, "t2", "2026-03-11T00:00:00Z"), &p) == 0, "%s", p.text);
+	put_deletion(&store, "t2", DELETION_ERASED);
+	CHECK_INT(reasons_of(&store, &q, (struct search_result){ 0 }),
+		  REASON_NO_CONSENT | REASON_WITHDRAWN | REASON_ERASED);
+	q.tenants = listed;
+	q.tenant_count = 1;
+	CHECK_INT(reasons_of(&store, &q, (struct search_result){ 0 }), REASON_TRUE_NONE);
+	q.tenant_count = 2; /* one of them never consented */
+	CHECK_INT(reasons_of(&store, &q, (struct search_result){ 0 }), REASON_NO_CONSENT);
+	put_deletion(&store, "t1", DELETION_EXPIRED);
+	CHECK_INT(reasons_of(&store, &q, (struct search_result){ 0 }), REASON_NO_CONSENT | REASON_EXPIRED);
+	store_close(&store);
+}
+
 UNIT_SUITE(reasons, TEST(consent_of_the_window_counts), TEST(coverage_of_the_window_counts),
-	   TEST(deletions_of_the_window_count));
+	   TEST(deletions_of_the_window_count), TEST(others_of_a_case_do_not_count));

@@ -21,10 +21,12 @@
 #include "ledger/custody.h"
 #include "ledger/deletions.h"
 #include "ledger/holds.h"
+#include "query/search.h"
 #include "query/verify.h"
 #include "retention/due.h"
 #include "retention/retention_clock.h"
 #include "schema/catalog.h"
+#include "seal/day_closer.h"
 #include "seal/leave_out.h"
 #include "seal/seal.h"
 #include "unit.h"
@@ -514,6 +516,97 @@ static void what_came_after_the_withdrawal_stays(void)
 	store_close(&store);
 }
 
+/* For a run that was killed before its journal went. Caller frees; one journal is there, *name is its. */
+static uint8_t *keep_journal(const struct store_dir *store, char name[static 64], size_t *size)
+{
+	char **names;
+	uint8_t *data;
+	size_t count;
+
+	REQUIRE(fs_list(store->journal, ".skj", &names, &count) == 0 && count == 1);
+	snprintf(name, 64, "%s", names[0]);
+	data = read_file(store->journal, name, size);
+	fs_free_names(names, count);
+	return data;
+}
+
+static uint64_t rows_of(const struct store_dir *store, const char *tenant)
+{
+	struct query q = { .tenant = tenant, .from_ns = 0, .to_ns = INT64_MAX };
+	struct search_result r;
+	struct problem p = { "" };
+	uint64_t count;
+
+	REQUIRE(search_run(store, &q, &r, &p) == 0);
+	count = r.count;
+	search_result_done(&r);
+	return count;
+}
+
+/* The first part went, a later one is there: the day goes on behind it, once, and gets its trailer. */
+static void a_day_without_its_first_part_goes_on(void)
+{
+	struct store_dir store = a_sealed_store_then(ERASED GRANT(4, "t1", "2026-03-11T13:00:00Z", 180));
+	struct seal_result closed = { 0 };
+	struct problem note = { "" }, p = { "" };
+	char name[64];
+	uint8_t *copy;
+	size_t size;
+
+	set_hold(&store, "t1", DAY_NUMBER + 1, DAY_NUMBER + 1, utc_now_ns() + NS_PER_DAY);
+	(void)run(&store, DAY_NS);
+	add_rows(&store, DAY_NS + NS_PER_DAY + 14 * HOUR);
+	copy = keep_journal(&store, name, &size);
+	CHECK_INT(seal(&store).rows, 2);
+	release_hold(&store);
+	CHECK_INT(run(&store, DAY_NS).files, 1);
+	CHECK(!is_there(&store, "t1/2026-03-11.sks"));
+	/* The run that sealed was killed before its journal went. */
+	write_file(store.journal, name, copy, size);
+	CHECK_INT(seal(&store).skipped_sections, 2);
+	CHECK(!is_there(&store, "t1/2026-03-11.sks"));
+	add_rows(&store, DAY_NS + NS_PER_DAY + 15 * HOUR);
+	CHECK_INT(seal(&store).sections, 2);
+	CHECK(!is_there(&store, "t1/2026-03-11.sks"));
+	CHECK(!is_there(&store, "t1/2026-03-11.3.sks"));
+	CHECK_ROW(day_close(&store, DAY_NUMBER + 1, &closed, &note, &p) == 0, "%s", p.text);
+	CHECK_INT(closed.closed_files, 2); /* t1's and t2's */
+	add_rows(&store, DAY_NS + NS_PER_DAY + 16 * HOUR);
+	CHECK_INT(seal(&store).sections, 2);
+	CHECK(!is_there(&store, "t1/2026-03-11.sks"));
+	CHECK(is_there(&store, "t1/2026-03-11.3.sks"));
+	CHECK_INT(rows_of(&store, "t1"), 3);
+	CHECK_INT(verify(&store).bad, 0);
+	free(copy);
+	store_close(&store);
+}
+
+/* A journal that the tenant wanted erased and wrote to again, sealed by a run that was killed before the journal went:
+ * when the day is held since, all of its rows are sealed. */
+static void rows_that_are_held_since_are_sealed(void)
+{
+	struct store_dir store = a_store();
+	struct journal *j = a_journal(store.journal);
+	struct record rows[2] = { plain_row(DAY_NS + NS_PER_DAY + 11 * HOUR, 1),
+				  plain_row(DAY_NS + NS_PER_DAY + 14 * HOUR, 2) };
+	char name[64];
+	uint8_t *copy;
+	size_t size;
+
+	put_consents(&store, ERASED GRANT(4, "t1", "2026-03-11T13:00:00Z", 180));
+	put_rows(j, rows, 2, 2000);
+	end_journal(store.journal, j, name);
+	copy = keep_journal(&store, name, &size);
+	CHECK_INT(seal(&store).rows, 1);
+	write_file(store.journal, name, copy, size);
+	set_hold(&store, "t1", DAY_NUMBER + 1, DAY_NUMBER + 1, utc_now_ns() + NS_PER_DAY);
+	(void)seal(&store);
+	CHECK_INT(rows_of(&store, "t1"), 2);
+	CHECK_INT(verify(&store).bad, 0);
+	free(copy);
+	store_close(&store);
+}
+
 /* A hold that comes while a journal is sealed: nothing of the day goes, and the next run seals it. */
 static void a_hold_stops_what_is_left_out(void)
 {
@@ -665,6 +758,47 @@ static void a_day_that_cannot_have_a_catalog_goes_without(void)
 	store_close(&store);
 }
 
+/* A file that nobody can even look at is told of, and keeps nothing else. */
+static void one_failure_keeps_nothing_else(void)
+{
+	struct store_dir store = a_sealed_store(GRANTS);
+	struct retention_result r;
+	struct problem p;
+	int aside = fs_open_dir(store.journal, "damaged", 1), big;
+
+	REQUIRE(aside >= 0);
+	big = openat(aside, "1.skj", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	REQUIRE(big >= 0 && ftruncate(big, INT64_C(1) << 40) == 0);
+	close(big);
+	CHECK(try_run(&store, true, DUE_30, &r, &p) < 0);
+	CHECK_ROW(strstr(p.text, "1.skj") != NULL, "%s", p.text);
+	CHECK_INT(r.files, 1);
+	CHECK(!is_there(&store, PART_1));
+	CHECK_INT(count_files(aside, ".skj"), 1);
+	close(aside);
+	store_close(&store);
+}
+
+/* The ledger could not be written when the tenant's rows were to go: those of its next grant do not go with them. */
+static void what_comes_after_an_erasure_that_failed_stays(void)
+{
+	struct store_dir store = a_sealed_store_then(ERASED GRANT(4, "t1", "2026-03-11T13:00:00Z", 180));
+	struct retention_result r;
+	struct problem p;
+
+	CHECK_INT(unlinkat(store.ledger, ".lock", 0), 0);
+	CHECK_INT(mkdirat(store.ledger, ".lock", 0700), 0);
+	CHECK(try_run(&store, true, DAY_NS, &r, &p) < 0);
+	CHECK_INT(r.files, 0);
+	CHECK_INT(unlinkat(store.ledger, ".lock", AT_REMOVEDIR), 0);
+	add_rows(&store, DAY_NS + NS_PER_DAY + 14 * HOUR);
+	CHECK_INT(seal(&store).rows, 2);
+	CHECK_INT(run(&store, DAY_NS).rows, 2);
+	CHECK_INT(rows_of(&store, "t1"), 1);
+	CHECK_INT(verify(&store).bad, 0);
+	store_close(&store);
+}
+
 /* A journal that was set aside has the rows as well: it goes when the first of its tenants has a right to that. */
 static void journals_that_were_set_aside_go_too(void)
 {
@@ -777,7 +911,9 @@ UNIT_SUITE(retention, TEST(a_day_goes_when_it_is_due), TEST(the_shortest_promise
 	   TEST(stop_only_lets_the_past_live), TEST(a_hold_survives_retention), TEST(a_hold_ends_at_its_date),
 	   TEST(a_hold_stops_a_deletion_that_has_begun), TEST(stop_and_erase_takes_all_of_the_tenant), TEST(rows_in_a_journal_are_left_out),
 	   TEST(held_days_survive_an_erasure), TEST(what_came_after_the_withdrawal_stays),
+	   TEST(a_day_without_its_first_part_goes_on), TEST(rows_that_are_held_since_are_sealed),
 	   TEST(a_hold_stops_what_is_left_out), TEST(without_a_clock_nothing_expires),
 	   TEST(a_damaged_ledger_deletes_nothing), TEST(a_tombstone_without_its_act_is_finished),
 	   TEST(damaged_and_unpublished_files_go_too), TEST(a_day_that_cannot_have_a_catalog_goes_without),
+	   TEST(one_failure_keeps_nothing_else), TEST(what_comes_after_an_erasure_that_failed_stays),
 	   TEST(journals_that_were_set_aside_go_too), TEST(a_clock_that_jumps_is_not_believed));

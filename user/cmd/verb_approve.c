@@ -57,7 +57,7 @@ static int list_requests(const struct cases *cases)
 		const struct approval_request *r = &cases->requests[i];
 		const struct legal_case *c = cases_find(cases, text_of(r, "case"));
 
-		if (r->approved_until_ns > utc_now_ns() || !c || c->outcome)
+		if (r->approved_until_ns > utc_now_ns() || r->over || !c || c->outcome)
 			continue;
 		if (!shown++)
 			printf("%6s  %-30s  %-12s  %10s  %s\n", "ID", "TIME (UTC)", "USER", "RECORDS", "SEARCH");

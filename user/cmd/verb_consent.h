@@ -25,6 +25,7 @@ struct consent_call {
 	struct consent_act act; /* who and for whom; filled in by the acts */
 	char **resolved; /* act.resolved; freed with the call */
 	const char *lang; /* "ja" or "en": for people */
+	bool paused; /* a running daemon waits for the end of the act */
 };
 
 int verb_consent_grant(struct consent_call *call); /* verb_consent_grant.c */

@@ -80,23 +80,25 @@ static int fail(int error, const struct problem *p)
 
 /*
  * What agrees to less counts at once: from here until tell_daemon() a running daemon judges nothing. It goes on by
- * itself if that never comes.
+ * itself if that does not come soon: so nobody waits for the lock of the ledgers meanwhile.
  */
-static void pause_daemon(const struct command *c)
+static void pause_daemon(void *ctx)
 {
+	struct consent_call *call = ctx;
 	struct problem ignored;
 	json_t *answer = NULL;
 
-	(void)client_call(c->conf.run_dir, json_pack("{s:s}", "verb", "pause"), &answer, &ignored);
+	call->paused = client_call(call->c->conf.run_dir, json_pack("{s:s}", "verb", "pause"), &answer, &ignored) == 0;
 	json_decref(answer);
 }
 
 /* Tells a running daemon, and what it made of it: NULL, or why not. */
-static const char *tell_daemon(const struct command *c, int *ret_status)
+static const char *tell_daemon(const struct consent_call *call, int *ret_status)
 {
 	struct problem p;
 	json_t *answer = NULL;
-	int error = client_call(c->conf.run_dir, json_pack("{s:s, s:b}", "verb", "reload", "resume", 1), &answer, &p);
+	int error = client_call(call->c->conf.run_dir, json_pack("{s:s, s:b}", "verb", "reload", "resume", call->paused),
+				&answer, &p);
 	const char *state = NULL;
 
 	*ret_status = EXIT_YES;
@@ -131,7 +133,8 @@ static int refuse(const struct consent_call *call, int error, const struct probl
 {
 	int ignored;
 
-	(void)tell_daemon(call->c, &ignored);
+	if (call->paused)
+		(void)tell_daemon(call, &ignored);
 	return fail(error, p);
 }
 
@@ -150,7 +153,7 @@ static int report(struct consent_call *call, const struct store_dir *store, uint
 	int64_t until_ns = 0;
 	int status;
 	json_t *act = verb_consent_act(store, call->tenant, seq, &p);
-	const char *state = tell_daemon(call->c, &status);
+	const char *state = tell_daemon(call, &status);
 
 	if (!act)
 		return command_fail(EXIT_DAMAGED, &p);
@@ -211,7 +214,8 @@ int verb_consent_grant(struct consent_call *call)
 		error = store_open(call->c->conf.state_dir, 1, &store, &p);
 	if (error)
 		return fail(error, &p);
-	pause_daemon(call->c);
+	call->act.when_locked = pause_daemon;
+	call->act.ctx = call;
 	error = consent_grant(&store, &call->act, &seq, &when, &p);
 	status = error ? refuse(call, error, &p) : report(call, &store, seq, when);
 	store_close(&store);
@@ -277,7 +281,8 @@ int verb_consent_modify(struct consent_call *call)
 		store_close(&store);
 		return fail(error, &p);
 	}
-	pause_daemon(call->c);
+	call->act.when_locked = pause_daemon;
+	call->act.ctx = call;
 	error = consent_modify(&store, &call->act, &seq, &when, &p);
 	status = error ? refuse(call, error, &p) : report(call, &store, seq, when);
 	store_close(&store);

@@ -174,6 +174,7 @@ static int digest_of(const struct search_request *request, char ret_digest[stati
 	char src[PREFIX_TEXT_MAX] = "", dst[PREFIX_TEXT_MAX] = "", *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
+	int error;
 
 	if (!out)
 		return -ENOMEM;
@@ -183,10 +184,13 @@ static int digest_of(const struct search_request *request, char ret_digest[stati
 		(long long)q->to_ns, q->open_at_end);
 	if (q->questions)
 		fwrite(q->questions->sha256, sizeof(q->questions->sha256), 1, out);
-	if (fclose(out) == 0)
+	error = ferror(out) ? -ENOMEM : 0;
+	if (fclose(out) != 0)
+		error = -ENOMEM;
+	if (!error)
 		ledger_hash(text, size, ret_digest);
 	free(text);
-	return 0;
+	return error;
 }
 
 /* --- The access log --- */

@@ -59,7 +59,8 @@ static int check_case(const struct store_dir *store, const struct access_entry *
 	if (error)
 		return error;
 	c = cases_find(&cases, e->case_number);
-	if (!c || c->outcome || c->basis != e->basis)
+	/* One that was opened anew may be for other tenants and times. */
+	if (!c || c->outcome || c->basis != e->basis || (e->seen_seq && c->opened_seq > e->seen_seq))
 		error = problem(p, -ENOTCONN, "case \"%s\" is not open any more on basis %s", e->case_number, e->basis->code);
 	cases_done(&cases);
 	return error;

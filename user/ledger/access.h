@@ -48,7 +48,7 @@ struct access_entry {
 	size_t tenant_count;
 };
 
-/* 0 or negative errno and *p. -ENOTCONN: the case was closed since it was looked at. */
+/* 0 or negative errno and *p. -ENOTCONN: the case was closed (and perhaps opened anew) since it was looked at. */
 int access_record(const struct store_dir *store, const struct access_entry *e, struct problem *p);
 
 #endif

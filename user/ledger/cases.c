@@ -136,7 +136,7 @@ const struct approval_request *cases_request_for(const struct cases *c, const ch
 	for (size_t i = c->request_count; i > 0; i--) {
 		const struct approval_request *r = &c->requests[i - 1];
 
-		if (r->uid == uid && r->rows >= rows && strcmp(r->digest, digest) == 0)
+		if (!r->over && r->uid == uid && r->rows >= rows && strcmp(r->digest, digest) == 0)
 			return r;
 	}
 	return NULL;

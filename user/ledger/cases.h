@@ -48,6 +48,7 @@ struct legal_case {
 	json_t **acts; /* its lines, the opening first */
 	size_t act_count, act_capacity;
 	uint64_t hash; /* of folded */
+	uint64_t opened_seq; /* line of the opening */
 };
 
 /* A search that was refused because it needs a second person. Its number is that of its line. */
@@ -58,6 +59,7 @@ struct approval_request {
 	uint64_t rows;
 	unsigned int uid; /* who searched */
 	int64_t approved_until_ns; /* 0: nobody approved */
+	bool over; /* the number of its case was opened anew since: it does not count any more */
 };
 
 struct cases {

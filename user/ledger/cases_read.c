@@ -204,6 +204,19 @@ static int read_opening(const struct reading *r, struct legal_case *c)
 	return error ? error : keep(c, r);
 }
 
+/* The number is another case from now on. */
+static void end_requests(struct cases *all, const char *folded)
+{
+	char own[CASE_NUMBER_MAX + 1];
+
+	for (size_t i = 0; i < all->request_count; i++) {
+		const char *number = json_string_value(json_object_get(all->requests[i].act, "case"));
+
+		if (number && case_fold(number, own) == 0 && strcmp(own, folded) == 0)
+			all->requests[i].over = true;
+	}
+}
+
 static int open_case(const struct reading *r)
 {
 	struct cases *all = r->cases;
@@ -216,10 +229,12 @@ static int open_case(const struct reading *r)
 	if (before && !before->outcome)
 		return FAIL(r, -EEXIST, "case \"%s\" is open already, as \"%s\" on basis %s", number, before->number,
 			    before->basis->code);
+	if (before)
+		end_requests(all, before->folded);
 	if (ARRAY_RESERVE(all->list, all->count, all->capacity))
 		return no_memory(r);
 	c = &all->list[all->count++];
-	*c = (struct legal_case){ .number = number };
+	*c = (struct legal_case){ .number = number, .opened_seq = r->seq };
 	(void)case_fold(number, c->folded);
 	c->hash = cases_hash(c->folded);
 	return read_opening(r, c);
@@ -402,7 +417,7 @@ static int approve(const struct reading *r)
 	if (!request)
 		return FAIL(r, -ESRCH, "there is no request %llu", (unsigned long long)seq);
 	c = cases_find(r->cases, json_string_value(json_object_get(request->act, "case")));
-	if (!c || c->outcome)
+	if (!c || c->outcome || request->over)
 		return FAIL(r, -ENOTCONN, "the case of request %llu is closed", (unsigned long long)seq);
 	if (request->uid == uid)
 		return FAIL(r, -EKEYREJECTED, "request %llu was made by uid %u itself: another person approves it",

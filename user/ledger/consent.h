@@ -140,6 +140,10 @@ struct consent_act {
 	/* modify: what of the above counts (enum consent_change, besides the scope, which always does). */
 	unsigned int changes;
 	uint32_t based_on; /* modify: number of the grant that was looked at; 0 = any */
+
+	/* Called when the ledgers are locked, before the time of the act is taken; may be NULL. Must not write ledgers. */
+	void (*when_locked)(void *ctx);
+	void *ctx;
 };
 
 /*

@@ -292,6 +292,8 @@ static int run_act(const struct store_dir *store, enum act_kind kind, const stru
 	error = ledger_writer_open(store, &w, p);
 	if (error)
 		return error;
+	if (act->when_locked)
+		act->when_locked(act->ctx);
 	/* Others may have written since. */
 	error = prepare(store, kind, act, &line, &now, p);
 	if (!error)

@@ -59,10 +59,13 @@ static int add_consent(const struct store_dir *store, const struct query *q, int
 		return error;
 	if (q->tenant)
 		*reasons |= consent_reasons(&c, q->tenant, q->from_ns, to_ns);
-	else
+	else if (!q->tenant_count)
 		*reasons |= REASON_NO_CONSENT;
+	/* A case of listed tenants hears nothing of others. */
+	for (size_t i = 0; !q->tenant && i < q->tenant_count; i++)
+		*reasons |= consent_reasons(&c, q->tenants[i], q->from_ns, to_ns);
 	/* Each tenant once: at its first grant. */
-	for (size_t i = 0; !q->tenant && i < c.count; i++)
+	for (size_t i = 0; !q->tenant && !q->tenant_count && i < c.count; i++)
 		if (c.list[i].seq == c.list[i].tenant)
 			*reasons |= consent_reasons(&c, c.list[i].tenant_id, q->from_ns, to_ns);
 	consents_done(&c);
@@ -76,13 +79,23 @@ struct deleting {
 	uint32_t reasons;
 };
 
+static bool is_asked_for(const struct query *q, const char *tenant)
+{
+	if (q->tenant)
+		return strcmp(q->tenant, tenant) == 0;
+	for (size_t i = 0; i < q->tenant_count; i++)
+		if (strcmp(q->tenants[i], tenant) == 0)
+			return true;
+	return !q->tenant_count;
+}
+
 static int take_deletion(void *ctx, uint64_t seq, const struct deletion *d)
 {
 	struct deleting *k = ctx;
 
 	(void)seq;
 	if (d->day < utc_day(k->q->from_ns) || d->day > utc_day(k->q->to_ns - 1) ||
-	    (k->q->tenant && strcmp(k->q->tenant, d->tenant_id) != 0))
+	    !is_asked_for(k->q, d->tenant_id))
 		return 0;
 	k->reasons |= d->reason == DELETION_EXPIRED ? REASON_EXPIRED : REASON_ERASED;
 	return 0;

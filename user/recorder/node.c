@@ -335,7 +335,10 @@ int node_seal(struct node *n, struct seal_result *ret_result, struct problem *p)
 	int error;
 
 	sealer_totals(n->sealer, &before, &last);
-	error = recorder_rotate(n->recorder, p);
+	/* While a consent is being changed a rotation would leave in the ring what is to be sealed, or erased. */
+	error = recorder_drain(n->recorder, p);
+	if (!error)
+		error = recorder_rotate(n->recorder, p);
 	if (error)
 		return error;
 	error = sealer_wait(n->sealer, &after, p);

@@ -372,7 +372,7 @@ bool pump_rotation_due(const struct pump *pump)
 	bool something = journal_rows(pump->journal) || pump->journal_gaps;
 	struct syncer_state sync;
 
-	if (utc_now_ns() < pump->retry_rotation_ns || pump->room.stopped_ns)
+	if (boot_now_ns() < pump->retry_rotation_ns || pump->room.stopped_ns)
 		return false;
 	syncer_state(parts->syncer, &sync);
 	return sync.suspect || journal_size(pump->journal) >= parts->limits.rotate_size ||
@@ -389,7 +389,7 @@ int pump_rotate(struct pump *pump, struct problem *p)
 	if (!error)
 		error = start_syncing(pump, p);
 	if (error || sync.suspect) /* a disk that goes on failing must not get a file with each sync */
-		pump->retry_rotation_ns = utc_now_ns() + ROTATE_RETRY_NS;
+		pump->retry_rotation_ns = boot_now_ns() + ROTATE_RETRY_NS;
 	if (!error)
 		pump_kick_sealer(pump);
 	pump_state_places(pump, true); /* the new file says what goes on, for a start that finds it alone */

@@ -61,7 +61,10 @@ static void state_losses(struct pump *pump)
 
 void pump_losses(struct pump *pump)
 {
-	if (!pump->room.stopped_ns || utc_now_ns() - pump->last_loss_check_ns >= STOPPED_LOSS_INTERVAL_NS)
+	int64_t since = utc_now_ns() - pump->last_loss_check_ns;
+
+	/* Before it: the clock was set back. */
+	if (!pump->room.stopped_ns || since < 0 || since >= STOPPED_LOSS_INTERVAL_NS)
 		state_losses(pump);
 }
 

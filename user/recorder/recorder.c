@@ -98,13 +98,15 @@ static void set_pauses(struct recorder *r, unsigned int pauses)
 	pump_pause(r->pump, pauses > 0);
 }
 
-/* Whoever is changing a consent does not come back. */
+/* Whoever is changing a consent does not come back. A ledger that cannot be read is tried again. */
 static void check_pause(struct recorder *r, int64_t now)
 {
-	if (!r->pauses || now < r->pause_ends_ns || r->pause_is_over)
+	if (!r->pauses || now < r->pause_ends_ns)
 		return;
-	log_warn("a change of consent was begun and not ended: reading the ledger");
+	if (!r->pause_is_over)
+		log_warn("a change of consent was begun and not ended: reading the ledger");
 	r->pause_is_over = true;
+	r->pause_ends_ns = now + PAUSE_NS;
 	r->parts.clock_was_set();
 }
 

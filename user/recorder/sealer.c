@@ -166,7 +166,7 @@ static void wait_for_work(struct sealer *s)
 	bool failed = s->failed;
 	struct timespec until;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += failed ? RETRY_SECONDS : CLOSE_SECONDS;
 	if (pthread_cond_timedwait(&s->wake, &s->lock, &until) != ETIMEDOUT)
 		return;
@@ -200,6 +200,7 @@ static void *run(void *arg)
 int sealer_start(const struct store_dir *store, struct sealer **ret_sealer, struct problem *p)
 {
 	struct sealer *s = calloc(1, sizeof(*s));
+	pthread_condattr_t monotonic;
 	int error;
 
 	if (!s)
@@ -207,7 +208,11 @@ int sealer_start(const struct store_dir *store, struct sealer **ret_sealer, stru
 	s->store = store;
 	pthread_mutex_init(&s->rotation, NULL);
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_cond_init(&s->wake, NULL);
+	/* A clock that is set back must not make a retry wait for it. */
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	pthread_cond_init(&s->done, NULL);
 	error = pthread_create(&s->thread, NULL, run, s);
 	if (error) {

@@ -160,17 +160,15 @@ int aside_list_make(const struct store_dir *store, const struct consents *c, con
 			close(dir);
 		return problem(p, error, "cannot list journal/" DIR_NAME ": %s", strerror(-error));
 	}
-	for (size_t i = 0; i < count && !error; i++) {
-		error = take_file(&list, dir, names[i], c, request);
-		if (error)
-			problem(p, error, "journal/" DIR_NAME "/%s: %s", names[i], strerror(-error));
+	for (size_t i = 0; i < count; i++) {
+		int one = take_file(&list, dir, names[i], c, request);
+
+		if (one && !error)
+			error = problem(p, one, "journal/" DIR_NAME "/%s: %s", names[i], strerror(-one));
 	}
 	fs_free_names(names, count);
 	close(dir);
-	if (error)
-		aside_list_done(&list);
-	else
-		*ret_list = list;
+	*ret_list = list;
 	return error;
 }
 

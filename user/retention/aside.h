@@ -23,7 +23,8 @@ struct aside_list {
 	size_t count, capacity;
 };
 
-/* Those that are due. 0 or negative errno and *p. Undo with aside_list_done(). */
+/* Those that are due. 0, or negative errno and *p of the first one that cannot be looked at: the others are in the list
+ * all the same. Undo with aside_list_done(). */
 int aside_list_make(const struct store_dir *store, const struct consents *c, const struct retention_request *request,
 		    struct aside_list *ret_list, struct problem *p);
 void aside_list_done(struct aside_list *list);

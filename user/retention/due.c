@@ -128,25 +128,22 @@ int due_list_make(const struct store_dir *store, const struct consents *c, const
 
 	if (error)
 		return problem(p, error, "cannot list segments/: %s", strerror(-error));
-	for (size_t i = 0; i < count && !error; i++) {
-		int dir;
+	for (size_t i = 0; i < count; i++) {
+		int dir, one;
 
 		if (parse_tenant_id(tenants[i]))
 			continue;
 		dir = fs_open_dir(store->segments, tenants[i], 0);
-		error = dir < 0 ? dir : take_tenant(&list, c, request, tenants[i], dir);
+		one = dir < 0 ? dir : take_tenant(&list, c, request, tenants[i], dir);
 		if (dir >= 0)
 			close(dir);
-		if (error)
-			problem(p, error, "cannot list segments/%s: %s", tenants[i], strerror(-error));
+		if (one && !error)
+			error = problem(p, one, "cannot list segments/%s: %s", tenants[i], strerror(-one));
 	}
 	fs_free_names(tenants, count);
 	if (list.count)
 		qsort(list.list, list.count, sizeof(*list.list), compare_due);
-	if (error)
-		due_list_done(&list);
-	else
-		*ret_list = list;
+	*ret_list = list;
 	return error;
 }
 

@@ -28,7 +28,8 @@ struct due_list {
 	struct due_day *list; /* by day, then tenant */
 	size_t count, capacity;
 };
-/* All of the store. 0 or negative errno and *p. Undo with due_list_done(). */
+/* All of the store. 0, or negative errno and *p of the first tenant that cannot be listed: the others are in the list all
+ * the same. Undo with due_list_done(). */
 int due_list_make(const struct store_dir *store, const struct consents *c, const struct retention_request *request,
 		  struct due_list *ret_list, struct problem *p);
 void due_list_done(struct due_list *list);

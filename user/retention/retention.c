@@ -41,15 +41,21 @@ static bool anybody_erases(const struct consents *c)
 	return false;
 }
 
-static int find_due(const struct store_dir *store, const struct consents *c, const struct retention_request *request,
-		    struct due_list *due, struct aside_list *aside, struct problem *p)
+/* What cannot be looked at is noted in the job, and keeps nothing else. */
+static void find_due(struct retention_job *job, const struct consents *c, struct due_list *due, struct aside_list *aside)
 {
+	const struct retention_request *request = job->request;
+	struct problem why = {};
 	int error;
 
 	if (request->erase_only && !anybody_erases(c))
-		return 0;
-	error = due_list_make(store, c, request, due, p);
-	return error ? error : aside_list_make(store, c, request, aside, p);
+		return;
+	error = due_list_make(job->store, c, request, due, &why);
+	if (error)
+		retention_fail(job, error, &why);
+	error = aside_list_make(job->store, c, request, aside, &why);
+	if (error)
+		retention_fail(job, error, &why);
 }
 
 int retention_run(const struct store_dir *store, const struct retention_request *request,
@@ -62,11 +68,11 @@ int retention_run(const struct store_dir *store, const struct retention_request 
 	int error = consents_load(store, &consents, p);
 
 	if (!error)
-		error = find_due(store, &consents, request, &due, &aside, p);
+		find_due(&job, &consents, &due, &aside);
 	if (!error && (due.count || aside.count))
 		error = run_due(&job, &due, &aside);
 	aside_list_done(&aside);
 	due_list_done(&due);
 	consents_done(&consents);
-	return error;
+	return error ? error : job.first_error;
 }

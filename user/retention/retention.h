@@ -37,7 +37,7 @@ struct retention_result {
 
 /*
  * The caller holds the store's lock and no sealing runs. Adds to *result. 0, or negative errno and *p: consent or
- * custody does not read (then nothing is deleted), or the first day that failed (the others were tried).
+ * custody does not read (then nothing is deleted), or the first day or file that failed (the others were tried).
  */
 int retention_run(const struct store_dir *store, const struct retention_request *request,
 		  struct retention_result *result, struct problem *p);

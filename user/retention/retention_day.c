@@ -116,8 +116,8 @@ static uint32_t part_of(const char *name, int32_t day)
 	return strcmp(want, name) == 0 ? (uint32_t)part : 0;
 }
 
-/* What the file says of itself; a file that does not read is to go with its day, whatever it holds. */
-static bool look_at(struct doomed *d, const char *name, struct deletion_part *part)
+/* What the file says of itself; a file that nobody can read is to go with its day, whatever it holds. 1: it is to go. */
+static int look_at(struct doomed *d, const char *name, struct deletion_part *part)
 {
 	struct segment_reader r;
 	struct problem ignored;
@@ -125,8 +125,10 @@ static bool look_at(struct doomed *d, const char *name, struct deletion_part *pa
 	int error = segment_reader_open(d->dir, name, &r, &ignored);
 	bool closed;
 
+	if (error == -EBADMSG || error == -ENODATA || error == -ENOTSUP)
+		return 1;
 	if (error)
-		return error != -ENOENT;
+		return error == -ENOENT ? 0 : error;
 	part->file_id = r.file_id;
 	for (size_t i = 0; i < r.section_count; i++) {
 		part->rows += r.sections[i].rows;
@@ -136,9 +138,9 @@ static bool look_at(struct doomed *d, const char *name, struct deletion_part *pa
 	closed = r.closed;
 	segment_reader_close(&r);
 	if (d->due->before_ns != INT64_MAX && first >= d->due->before_ns)
-		return false;
+		return 0;
 	d->open |= !closed;
-	return true;
+	return 1;
 }
 
 static int hash_file(int dir, const char *name, struct deletion_part *part)
@@ -160,11 +162,12 @@ static int hash_file(int dir, const char *name, struct deletion_part *part)
 static int take_file(struct doomed *d, const char *name)
 {
 	struct deletion_part part = { .part = part_of(name, d->due->day) };
-	int error;
+	int state = part.part ? look_at(d, name, &part) : 0, error = state < 0 ? state : 0;
 
-	if (!part.part || !look_at(d, name, &part))
+	if (!state)
 		return 0;
-	error = hash_file(d->dir, name, &part);
+	if (!error)
+		error = hash_file(d->dir, name, &part);
 	if (!error)
 		error = ARRAY_RESERVE(d->parts, d->count, d->capacity);
 	if (error)
@@ -306,21 +309,22 @@ static int delete_files(struct retention_job *job, const struct doomed *d)
 	return error;
 }
 
-/* A part of a held day that waits for its end: what comes later goes to a part of its own, so that it can stay when
- * the hold ends. */
-static int part_from_later(struct retention_job *job, const struct doomed *d)
+/* A part that is to go, and does not yet, since it is held or since it could not be deleted: what comes later goes to a
+ * part of its own, so that it can stay. */
+static int part_from_later(struct retention_job *job, const struct doomed *d, struct problem *why)
 {
 	struct seal_result ignored = {};
 	struct problem note = {};
 
 	return d->open && d->due->before_ns != INT64_MAX ?
-	       day_close(job->store, d->due->day, &ignored, &note, d->why) : 0;
+	       day_close(job->store, d->due->day, &ignored, &note, why) : 0;
 }
 
 /* *dropped: the day's catalog went. */
 static int run_due(struct retention_job *job, const struct due_day *due, bool *dropped, struct problem *why)
 {
 	struct doomed d = { .due = due, .why = why };
+	struct problem later;
 	int error;
 
 	d.dir = fs_open_dir(job->store->segments, due->tenant_id, 0);
@@ -331,10 +335,12 @@ static int run_due(struct retention_job *job, const struct due_day *due, bool *d
 	error = list_files(&d);
 	if (!error && d.count && is_held(job, due)) {
 		job->result->held_days++;
-		error = part_from_later(job, &d);
+		error = part_from_later(job, &d, why);
 	} else if (!error && d.count) {
 		*dropped = true;
 		error = delete_files(job, &d);
+		if (error)
+			(void)part_from_later(job, &d, &later);
 	}
 	free(d.parts);
 	close(d.dir);

@@ -191,15 +191,18 @@ static int note_parts(struct closing *c, int dir, const char *tenant)
 {
 	char name[SEGMENT_NAME_MAX];
 	struct segment_end end;
-	int state = 0;
+	uint32_t last = 0;
+	int state = segment_last_part(dir, c->day, &last);
 
-	for (uint32_t part = 1; state >= 0; part++) {
+	for (uint32_t part = 1; part <= last && state >= 0; part++) {
 		segment_part_name(c->day, part, name);
 		state = segment_end_read(dir, name, &end);
 		if (state == 1)
 			state = note_end(c, tenant, part, &end);
+		else if (state == -ENOENT)
+			state = 0; /* erased, and what came after it was not */
 	}
-	return state == -ENOENT ? 0 : state;
+	return state < 0 ? state : 0;
 }
 
 static int close_one(void *ctx, int dir, const char *tenant, struct problem *p)

@@ -194,13 +194,33 @@ static int grow_group_slots(struct harvest *h)
 	return 0;
 }
 
+static bool is_of(const struct harvest_group *g, uint32_t tenant, int32_t day, int64_t time_ns)
+{
+	return g->tenant == tenant && g->day == day && g->first_ns <= time_ns && time_ns <= g->last_ns;
+}
+
+static struct harvest_group new_group(const struct harvest *h, uint32_t tenant, int32_t day, int64_t time_ns)
+{
+	struct harvest_group g = { .tenant = tenant, .day = day, .first_ns = INT64_MIN, .last_ns = INT64_MAX };
+	const char *id = journal_reader_tenant(h->reader, tenant);
+	int64_t split = h->leave_out ? leave_out_split(h->leave_out, id, day) : INT64_MIN;
+
+	g.leave = h->leave_out && time_ns < leave_out_before(h->leave_out, id, day);
+	g.later = split != INT64_MIN && time_ns >= split;
+	if (g.later)
+		g.first_ns = split;
+	else if (split != INT64_MIN)
+		g.last_ns = split - 1;
+	return g;
+}
+
 /* -ENOENT: the journal does not name this tenant. */
-static int find_group(struct harvest *h, uint32_t tenant, int32_t day, uint32_t *ret_group)
+static int find_group(struct harvest *h, uint32_t tenant, int32_t day, int64_t time_ns, uint32_t *ret_group)
 {
 	const struct harvest_group *g = h->group_count ? &h->groups[h->last_group] : NULL;
 	uint32_t at;
 
-	if (g && g->tenant == tenant && g->day == day) {
+	if (g && is_of(g, tenant, day, time_ns)) {
 		*ret_group = h->last_group;
 		return 0;
 	}
@@ -209,7 +229,7 @@ static int find_group(struct harvest *h, uint32_t tenant, int32_t day, uint32_t 
 	at = group_hash(tenant, day) & (h->group_slot_count - 1);
 	for (; h->group_slots[at]; at = (at + 1) & (h->group_slot_count - 1)) {
 		g = &h->groups[h->group_slots[at] - 1];
-		if (g->tenant == tenant && g->day == day) {
+		if (is_of(g, tenant, day, time_ns)) {
 			*ret_group = h->last_group = h->group_slots[at] - 1;
 			return 0;
 		}
@@ -218,10 +238,7 @@ static int find_group(struct harvest *h, uint32_t tenant, int32_t day, uint32_t 
 		return -ENOENT;
 	if (ARRAY_RESERVE(h->groups, h->group_count, h->group_capacity))
 		return -ENOMEM;
-	h->groups[h->group_count] = (struct harvest_group){
-		.tenant = tenant, .day = day, .left_before_ns = h->leave_out ?
-			leave_out_before(h->leave_out, journal_reader_tenant(h->reader, tenant), day) : INT64_MIN,
-	};
+	h->groups[h->group_count] = new_group(h, tenant, day, time_ns);
 	*ret_group = h->last_group = (uint32_t)h->group_count++;
 	h->group_slots[at] = h->last_group + 1;
 	return 0;
@@ -310,11 +327,7 @@ static int take_row(struct harvest *h, struct record *record, struct problem *p)
 	int error;
 
 	record->time_ns = utc_within_days(to_utc(h, (uint64_t)record->time_ns));
-	error = find_group(h, record->tenant, day_of(h, record->time_ns), &group);
-	if (!error && record->time_ns < h->groups[group].left_before_ns) {
-		h->groups[group].left_out++;
-		return 0;
-	}
+	error = find_group(h, record->tenant, day_of(h, record->time_ns), record->time_ns, &group);
 	if (error == -ENOENT && r->damaged_bytes)
 		return 0;
 	if (error == -ENOENT)
@@ -328,6 +341,8 @@ static int take_row(struct harvest *h, struct record *record, struct problem *p)
 	row = error ? NULL : add_row(h, g);
 	if (!row)
 		return problem(p, -ENOMEM, "journal/%s: out of memory", r->name);
+	/* What is left out has its place all the same: ranges and sections of others must not depend on it. */
+	g->left_out += g->leave;
 	row->time_ns = record->time_ns;
 	row->lasted_ns = record_is_sound(record) ? record->lasted_ns : 0;
 	row->src = record->src;
@@ -406,7 +421,7 @@ static int compare_groups(const void *a, const void *b, void *groups)
 
 	if (x->tenant != y->tenant)
 		return x->tenant < y->tenant ? -1 : 1;
-	return x->day < y->day ? -1 : x->day > y->day;
+	return x->day != y->day ? (x->day > y->day) - (x->day < y->day) : x->later - y->later;
 }
 
 int harvest_list(const struct harvest *h, uint32_t **ret_list, size_t *ret_count)
@@ -417,7 +432,7 @@ int harvest_list(const struct harvest *h, uint32_t **ret_list, size_t *ret_count
 	if (!list)
 		return -ENOMEM;
 	for (size_t i = 0; i < h->group_count; i++)
-		if (h->groups[i].rows)
+		if (h->groups[i].rows && !h->groups[i].leave)
 			list[count++] = (uint32_t)i;
 	qsort_r(list, count, sizeof(*list), compare_groups, h->groups);
 	*ret_list = list;

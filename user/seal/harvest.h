@@ -28,9 +28,11 @@ struct harvest_group {
 	int32_t day;
 	uint32_t rows; /* in the present range */
 	uint32_t runs; /* sections made of it so far; the caller counts */
-	int64_t left_before_ns; /* rows with an earlier time are left out */
-	uint64_t left_out; /* so many were, in all ranges */
-	/* Private: where its rows begin and end; guesses at the next row's endpoint. */
+	bool later; /* the rows from a withdrawal with erasure on; those before it are another group */
+	bool leave; /* its rows are not to be sealed: harvest_list() passes over it */
+	uint64_t left_out; /* so many were left out, in all ranges */
+	/* Private: the times it takes; where its rows begin and end; guesses at the next row's endpoint. */
+	int64_t first_ns, last_ns;
 	uint32_t first_chunk, last_chunk;
 	uint32_t guesses[HARVEST_GUESSES];
 };

@@ -10,14 +10,11 @@ void leave_out_open(const struct store_dir *store, struct leave_out *ret_leave_o
 {
 	struct leave_out l = {};
 	struct problem ignored;
-	bool asked = false;
 	int error = consents_load(store, &l.consents, &ignored);
 
 	for (size_t i = 0; i < l.consents.count && !error; i++)
-		asked |= l.consents.list[i].erase;
-	if (!error && asked)
-		error = holds_load(store, &l.holds, &ignored);
-	l.asked = asked && !error;
+		l.asked |= l.consents.list[i].erase;
+	l.known = l.asked && holds_load(store, &l.holds, &ignored) == 0;
 	*ret_leave_out = l;
 }
 
@@ -36,11 +33,19 @@ static bool is_held(const struct leave_out *l, const char *tenant_id, int32_t da
 int64_t leave_out_before(const struct leave_out *l, const char *tenant_id, int32_t day)
 {
 	uint32_t ignored;
-	int64_t before = l->asked ? consents_erase_before(&l->consents, tenant_id, &ignored) : INT64_MIN;
+	int64_t before = l->known ? consents_erase_before(&l->consents, tenant_id, &ignored) : INT64_MIN;
 
 	if (before == INT64_MIN || utc_day(before) < day || is_held(l, tenant_id, day))
 		return INT64_MIN;
 	return before;
+}
+
+int64_t leave_out_split(const struct leave_out *l, const char *tenant_id, int32_t day)
+{
+	uint32_t ignored;
+	int64_t before = l->asked ? consents_erase_before(&l->consents, tenant_id, &ignored) : INT64_MIN;
+
+	return before != INT64_MIN && utc_day(before) == day ? before : INT64_MIN;
 }
 
 static int compare_days(const void *a, const void *b)

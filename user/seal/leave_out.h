@@ -15,6 +15,7 @@ struct leave_out {
 	struct consents consents;
 	struct holds holds;
 	bool asked; /* somebody withdrew like that */
+	bool known; /* and it is known what is held */
 };
 
 /* Reads the ledgers. Undo with leave_out_close(). */
@@ -23,6 +24,11 @@ void leave_out_close(struct leave_out *l);
 
 /* Rows of this tenant's day with a time before the result are not sealed; INT64_MIN: all are. */
 int64_t leave_out_before(const struct leave_out *l, const char *tenant_id, int32_t day);
+/*
+ * The instant of this day at which the tenant withdrew, INT64_MIN without one: rows before it and those from it on are
+ * sealed apart, whether it is held or not, so that a run that is repeated makes the same sections of what stays.
+ */
+int64_t leave_out_split(const struct leave_out *l, const char *tenant_id, int32_t day);
 
 struct leave_out_day {
 	const char *tenant_id;

@@ -23,6 +23,7 @@
 
 /* See gap_states_day(). */
 #define GAP_DAYS_MAX 400
+#define RUN_LATER (SECTION_RUN_MAX / 2 + 1) /* the first section behind a withdrawal: leave_out_split() */
 
 struct job {
 	const struct store_dir *store;
@@ -190,12 +191,12 @@ static int note_custody(struct job *job, int dir, const struct segment_section *
 			       (unsigned long long)place->offset, strerror(-error)) : 0;
 }
 
-/* Appends one section; run 0 of a tenant's day carries its gaps. */
+/* Appends one section; the first one of a tenant's day, and the first after its withdrawal, carries its gaps. */
 static int append_section(struct job *job, int dir, struct segment_section *s)
 {
 	struct segment_place place;
 	struct gaps gaps = {};
-	int appended, error = s->run ? 0 : clip_gaps(job, s->tenant, s->day, &gaps);
+	int appended, error = s->run % RUN_LATER ? 0 : clip_gaps(job, s->tenant, s->day, &gaps);
 
 	s->gaps = &gaps;
 	if (error)
@@ -251,13 +252,13 @@ static int seal_group(struct job *job, size_t i)
 	s.endpoints = harvest_endpoints(job->harvest, &s.endpoint_count);
 	for (uint32_t at = 0; at < g->rows && !error; at += count) {
 		count = 0;
-		error = harvest_rows(job->harvest, i, at, &s.rows, &count);
+		error = g->runs == RUN_LATER ? -EFBIG : harvest_rows(job->harvest, i, at, &s.rows, &count);
 		if (error) {
-			problem(job->p, error, "journal/%s: out of memory", job->reader.name);
+			problem(job->p, error, "journal/%s: %s", job->reader.name, strerror(-error));
 			break;
 		}
 		s.row_count = count;
-		s.run = g->runs++;
+		s.run = g->runs++ + (g->later ? RUN_LATER : 0);
 		error = append_section(job, dir, &s);
 	}
 	if (dir >= 0)

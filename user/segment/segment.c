@@ -90,15 +90,18 @@ int segment_close_day(int dir_fd, int32_t day, struct problem *p)
 {
 	char name[SEGMENT_NAME_MAX], last[SEGMENT_NAME_MAX] = "";
 	const char *why = NULL;
-	int done = 0;
+	uint32_t most = 0;
+	int done = 0, error = segment_last_part(dir_fd, day, &most);
 
-	for (uint32_t part = 1; part < PARTS_MAX; part++) {
+	if (error)
+		return problem(p, error, "cannot look for the parts of a day: %s", strerror(-error));
+	for (uint32_t part = 1; part <= most && part < PARTS_MAX; part++) {
 		int state;
 
 		segment_part_name(day, part, name);
 		state = segment_is_closed(dir_fd, name);
 		if (state == -ENOENT)
-			break;
+			continue; /* erased, and what came after it was not */
 		why = NULL;
 		if (state < 0)
 			return problem(p, state, "cannot read %s: %s", name, strerror(-state));

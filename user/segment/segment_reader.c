@@ -293,6 +293,42 @@ void segment_part_name(int32_t day, uint32_t part, char name[static SEGMENT_NAME
 		snprintf(name, SEGMENT_NAME_MAX, "%s.%u%s", text, part, SEGMENT_SUFFIX);
 }
 
+/* The number of a part by its file's name; 0: the name is none of a part of the day. */
+static uint32_t part_of(const char *name, int32_t day)
+{
+	char want[SEGMENT_NAME_MAX], digits[SEGMENT_NAME_MAX] = "";
+	const char *dot = strchr(name, '.');
+	size_t n = dot ? strcspn(dot + 1, ".") : 0;
+	uint64_t part = 1;
+
+	if (dot && dot[1 + n] == '.' && n < sizeof(digits)) {
+		memcpy(digits, dot + 1, n);
+		if (parse_u64(digits, 2, UINT32_MAX, &part))
+			return 0;
+	}
+	segment_part_name(day, (uint32_t)part, want);
+	return strcmp(want, name) == 0 ? (uint32_t)part : 0;
+}
+
+int segment_last_part(int dir_fd, int32_t day, uint32_t *ret_last)
+{
+	uint32_t last = 0;
+	char **names;
+	size_t count;
+	int error = fs_list(dir_fd, SEGMENT_SUFFIX, &names, &count);
+
+	if (error)
+		return error;
+	for (size_t i = 0; i < count; i++) {
+		uint32_t part = part_of(names[i], day);
+
+		last = part > last ? part : last;
+	}
+	fs_free_names(names, count);
+	*ret_last = last;
+	return 0;
+}
+
 void segment_reader_close(struct segment_reader *r)
 {
 	if (!r)

@@ -54,6 +54,8 @@ struct segment_reader {
 #define SEGMENT_NAME_MAX 32
 /* "YYYY-MM-DD.sks", or "YYYY-MM-DD.N.sks" for part N > 1. */
 void segment_part_name(int32_t day, uint32_t part, char name[static SEGMENT_NAME_MAX]);
+/* The highest part of the day that is there, 0 for none: those before it may have been erased. 0 or negative errno. */
+int segment_last_part(int dir_fd, int32_t day, uint32_t *ret_last);
 
 /* Errors as journal_reader_open(); -EBADMSG also when the name is not that of the day and part inside. */
 int segment_reader_open(int dir_fd, const char *name, struct segment_reader *ret_reader,

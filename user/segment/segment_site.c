@@ -44,12 +44,21 @@ int segment_site_find(int dir_fd, const struct segment_section *s, struct segmen
 	struct segment_reader r;
 	struct problem why;
 	char name[SEGMENT_NAME_MAX];
+	uint32_t last = 0;
 
 	for (uint32_t part = 1; part < PARTS_MAX; part++) {
 		int error;
 
 		segment_part_name(s->day, part, name);
 		error = segment_reader_open(dir_fd, name, &r, &why);
+		if (error == -ENOENT && part >= last) {
+			error = segment_last_part(dir_fd, s->day, &last);
+			if (error)
+				return problem(p, error, "cannot look for the parts of %s: %s", name, strerror(-error));
+			error = -ENOENT;
+		}
+		if (error == -ENOENT && part < last)
+			continue; /* erased, and what came after it was not */
 		if (error == -ENOENT) {
 			if (!site->size)
 				site->part = part; /* the last one is torn, closed or not there */
