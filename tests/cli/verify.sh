@@ -445,8 +445,11 @@ out_lacks 'CONSENT|Consent'
 
 consents another_address "1s/$NET\\.1/$NET.9/"
 uncovered "grant 1 does not include $NET\\.1 port 80" "grant 1 does not include $NET\\.1 port 80"
-consents an_end_before_the_rows '1s/"effective_to": *"[0-9]*-/"effective_to":"2020-/'
-uncovered 'rows from .*Z to .*Z, and no grant that they name runs at the first' 'grant 1 ran from .*Z until 2020-.*Z'
+# The end of the millisecond in which it was given.
+consents an_end_before_the_rows \
+	'1s/\("effective_from": *"\([^.]*\.[0-9][0-9][0-9]\)[0-9]*Z", *\)"effective_to": *"[^"]*"/\1"effective_to":"\2999999Z"/'
+uncovered 'rows from .*Z to .*Z, and no grant that they name runs at the first' \
+	'grant 1 ran from .*Z until .*999999Z'
 consents another_tenant '1s/"tenant": *"web"/"tenant":"www"/'
 uncovered 'grant 1 is of tenant www' 'grant 1 is of tenant www'
 
