@@ -348,7 +348,7 @@ def main():
             head, hashes = heads[name], chains[name][1]
             if not head["seq"] <= len(hashes) - 1 <= head["seq"] + 1 or hashes[head["seq"]] != head["hash"]:
                 fail("ledger/%s.log does not end as its head says" % name)
-        if bytes.fromhex(open(os.path.join(state, "keys", "node.pub")).read().strip()) != keys[0]:
+        if open(os.path.join(state, "keys", "node.pub"), "rb").read() != keys[0].hex().encode() + b"\n":
             fail("keys/node.pub is not the first key")
     elif sum(len(entries) for entries, _ in chains.values()) > 1:
         fail("keys/heads is not there")

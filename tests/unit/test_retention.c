@@ -27,6 +27,7 @@
 #include "retention/retention_clock.h"
 #include "schema/catalog.h"
 #include "seal/day_closer.h"
+#include "seal/harvest.h"
 #include "seal/leave_out.h"
 #include "seal/seal.h"
 #include "unit.h"
@@ -607,6 +608,56 @@ static void rows_that_are_held_since_are_sealed(void)
 	store_close(&store);
 }
 
+/* The rows that each range of a journal has of t2. */
+static size_t ranges_of_t2(struct journal_reader *r, const struct leave_out *l, uint32_t *rows, size_t most)
+{
+	struct harvest *h = harvest_new(r, 1);
+	struct problem p = { "" };
+	size_t ranges = 0;
+
+	REQUIRE(h != NULL);
+	harvest_leave_out(h, l);
+	while (ranges < most && harvest_load(h, &p) > 0) {
+		rows[ranges] = 0;
+		for (size_t i = 0; i < harvest_group_count(h); i++)
+			if (harvest_group(h, i)->tenant == 2)
+				rows[ranges] += harvest_group(h, i)->rows;
+		ranges++;
+	}
+	harvest_free(h);
+	return ranges;
+}
+
+/* A run that was cut off, and the tenant then withdrew: the sections of others are where they were. */
+static void what_is_left_out_moves_nobody_else(void)
+{
+	enum { FRAMES = 6, RANGES = 20 };
+	struct store_dir store = a_store();
+	struct journal *j = a_journal(store.journal);
+	struct record rows[2] = { plain_row(DAY_NS, 1), plain_row(DAY_NS, 2) };
+	uint32_t before[RANGES], after[RANGES];
+	struct journal_reader r;
+	struct leave_out l;
+	struct problem p = { "" };
+	size_t count;
+	char name[64];
+
+	rows[1].tenant = rows[1].consent = 2;
+	for (unsigned int i = 0; i < FRAMES; i++)
+		put_rows(j, i % 2 ? &rows[1] : &rows[0], 1, 2000 + i);
+	end_journal(store.journal, j, name);
+	put_consents(&store, ERASED);
+	REQUIRE(journal_reader_open(store.journal, name, &r, &p) == 0);
+	leave_out_open(&store, &l);
+	count = ranges_of_t2(&r, NULL, before, RANGES);
+	CHECK(count > 1 && count < RANGES);
+	CHECK_INT(ranges_of_t2(&r, &l, after, RANGES), count);
+	CHECK(memcmp(before, after, count * sizeof(*before)) == 0);
+	leave_out_close(&l);
+	journal_reader_close(&r);
+	store_close(&store);
+}
+
 /* A hold that comes while a journal is sealed: nothing of the day goes, and the next run seals it. */
 static void a_hold_stops_what_is_left_out(void)
 {
@@ -911,7 +962,7 @@ UNIT_SUITE(retention, TEST(a_day_goes_when_it_is_due), TEST(the_shortest_promise
 	   TEST(stop_only_lets_the_past_live), TEST(a_hold_survives_retention), TEST(a_hold_ends_at_its_date),
 	   TEST(a_hold_stops_a_deletion_that_has_begun), TEST(stop_and_erase_takes_all_of_the_tenant), TEST(rows_in_a_journal_are_left_out),
 	   TEST(held_days_survive_an_erasure), TEST(what_came_after_the_withdrawal_stays),
-	   TEST(a_day_without_its_first_part_goes_on), TEST(rows_that_are_held_since_are_sealed),
+	   TEST(a_day_without_its_first_part_goes_on), TEST(rows_that_are_held_since_are_sealed), TEST(what_is_left_out_moves_nobody_else),
 	   TEST(a_hold_stops_what_is_left_out), TEST(without_a_clock_nothing_expires),
 	   TEST(a_damaged_ledger_deletes_nothing), TEST(a_tombstone_without_its_act_is_finished),
 	   TEST(damaged_and_unpublished_files_go_too), TEST(a_day_that_cannot_have_a_catalog_goes_without),
