@@ -299,6 +299,20 @@ run "$BIN/sekisho" --store "$TMP/damaged" search --case teikyo --basis TEIKYO_ME
 status 5
 out_has '^DAMAGED:  [0-9]+ objects could not be read; see sekisho verify$'
 ! cat "$TMP/out" "$TMP/err" | grep -E "$SECRET" >"$TMP/leak" || bad "shows $(head -n 1 "$TMP/leak")"
+# A line is missing in the middle: its end is as the heads say.
+cp -a "$STORE" "$TMP/cut"
+self() { run "$BIN/sekisho" --store "$TMP/cut" search --basis TENANT_SELF --tenant a "${DAY[@]}" --csv; }
+begin AC-13_control_of_the_next
+self
+[ "$STATUS" -le 1 ] || bad "status $STATUS"
+sed -i 2d "$TMP/cut/ledger/access.log"
+before=$(wc -l <"$TMP/cut/ledger/access.log")
+begin AC-13_no_search_behind_a_missing_line
+self
+status 5
+grep -q '^sekisho: error: ledger/access.log line 2: .*; nothing is shown$' "$TMP/err" || bad "says $(cat "$TMP/err")"
+[ "$(wc -l <"$TMP/cut/ledger/access.log")" -eq "$before" ] || bad "a line was written"
+! grep -qE "$SECRET" "$TMP/out" || bad "shows rows"
 begin none_can_be_named
 act open teikyo2 --basis TEIKYO_MEIREI_1 --all-tenants
 run "${K[@]}" search --case teikyo2 --basis TEIKYO_MEIREI_1 --dst 0.0.0.0/0 "${DAY[@]}"

@@ -99,27 +99,39 @@ static int check_approver(const char *approver)
 	return 0;
 }
 
+/* Also where no case is needed: a search is not written behind lines that were tampered with. */
+static int load_cases(const struct store_dir *store, struct search_request *request)
+{
+	struct problem p, why;
+	int error = cases_load(store, &request->cases, &why);
+
+	if (!error)
+		return 0;
+	problem(&p, error, "%s; nothing is shown", why.text);
+	return command_fail(command_status_of(error), &p);
+}
+
 int policy_admit(const struct store_dir *store, struct search_request *request)
 {
 	const struct search_options *o = request->o;
 	char folded[CASE_NUMBER_MAX + 1];
-	struct problem p, why;
-	int error, status = o->approver ? check_approver(o->approver) : 0;
+	struct problem p;
+	int status = o->approver ? check_approver(o->approver) : 0;
 
+	if (!status && !o->case_number)
+		status = admit_self(store);
 	if (status)
 		return status;
 	if (!o->case_number)
-		return admit_self(store);
+		return load_cases(store, request);
 	if (case_fold(o->case_number, folded)) {
 		problem(&p, -EINVAL, "--case \"%s\": expected a number, 1 to %d bytes of one line of text", o->case_number,
 			CASE_NUMBER_MAX);
 		return command_fail(EXIT_USAGE, &p);
 	}
-	error = cases_load(store, &request->cases, &why);
-	if (error) {
-		problem(&p, error, "%s; nothing is shown", why.text);
-		return command_fail(command_status_of(error), &p);
-	}
+	status = load_cases(store, request);
+	if (status)
+		return status;
 	request->of = cases_find(&request->cases, o->case_number);
 	if (!request->of)
 		return refuse("there is no case \"%s\": sekisho case open", o->case_number);
