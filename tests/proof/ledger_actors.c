@@ -49,7 +49,7 @@ static int withdraw(const struct store_dir *store, struct problem *p)
 
 static int search(const struct store_dir *store, struct problem *p)
 {
-	const struct access_entry e = { .case_number = "1", .basis = basis_find("WARRANT"), .query = "q", .user = "u" };
+	const struct access_entry e = { .basis = basis_find("TENANT_SELF"), .query = "q", .tenant = "t1", .user = "u" };
 
 	return access_record(store, &e, p);
 }
