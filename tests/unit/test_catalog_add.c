@@ -38,7 +38,7 @@ static struct seal_result seal_one(const struct store_dir *store, const char *na
 {
 	struct seal_result result = { 0 };
 	struct problem p = { "" };
-	int error = seal_journal(store, name, &result, &p);
+	int error = seal_journal(store, NULL, name, &result, &p);
 
 	CHECK_ROW(error == 0, "%s", p.text);
 	return result;
@@ -293,23 +293,48 @@ static void what_is_wrong_is_made_again(void)
 }
 
 /* Segments of others, that nobody listed, are listed with the first journal of the day. */
+/* One row of a tenant, from a journal of its own. */
+static void seal_row(const struct store_dir *store, uint32_t tenant)
+{
+	struct record row = plain_row(DAY_NS, 1);
+	struct journal *j = a_journal(store->journal);
+	char name[64];
+
+	row.tenant = tenant;
+	put_rows(j, &row, 1, 2000);
+	end_journal(store->journal, j, name);
+	seal_one(store, name);
+}
+
 static void the_first_catalog_lists_older_segments(void)
 {
 	struct store_dir store = a_store(), without = store;
-	struct record row = plain_row(DAY_NS, 1);
-	struct journal *j = a_journal(store.journal);
-	char name[64];
 
-	row.tenant = 2;
-	put_rows(j, &row, 1, 2000);
-	end_journal(store.journal, j, name);
 	without.catalog = -1;
-	seal_one(&without, name);
-	row.tenant = 1;
-	j = a_journal(store.journal);
-	put_rows(j, &row, 1, 2000);
-	end_journal(store.journal, j, name);
-	seal_one(&store, name);
+	seal_row(&without, 2);
+	seal_row(&store, 1);
+	agrees(&store, 1, 2);
+	store_close(&store);
+}
+
+/* Also those whose first parts were erased: a search over all tenants must not miss the rest (AC-87). */
+static void the_first_catalog_lists_later_parts(void)
+{
+	struct store_dir store = a_store(), without = store;
+	struct problem p;
+	int dir;
+
+	without.catalog = -1;
+	seal_row(&without, 2);
+	dir = fs_open_dir(store.segments, "t2", 0);
+	for (int part = 2; part <= 3; part++) {
+		CHECK_INT(segment_close_day(dir, DAY_NUMBER, &p), 1);
+		seal_row(&without, 2);
+	}
+	CHECK_INT(unlinkat(dir, "2026-03-10.sks", 0) + unlinkat(dir, "2026-03-10.2.sks", 0), 0);
+	CHECK(size_of(dir, "2026-03-10.3.sks") > 0);
+	close(dir);
+	seal_row(&store, 1);
 	agrees(&store, 1, 2);
 	store_close(&store);
 }
@@ -460,7 +485,7 @@ static void a_full_disk_leaves_no_half(void)
 		if (round) {
 			result = (struct seal_result){ 0 };
 			before = disk_full_at((rlim_t)size_of(store.catalog, FILE_NAME) + 100);
-			CHECK(seal_journal(&store, name, &result, &p) < 0);
+			CHECK(seal_journal(&store, NULL, name, &result, &p) < 0);
 			disk_has_space(before);
 			CHECK_INT(count_files(store.journal, ""), 1);
 			CHECK_INT(size_of(store.catalog, FILE_NAME), -1);
@@ -485,7 +510,7 @@ static void a_catalog_that_cannot_go_keeps_the_journal(void)
 
 	REQUIRE(mkdirat(store.catalog, FILE_NAME, 0700) == 0);
 	make_journal(&store, 1, 60, name);
-	CHECK(seal_journal(&store, name, &result, &p) != 0);
+	CHECK(seal_journal(&store, NULL, name, &result, &p) != 0);
 	CHECK(strstr(p.text, "cannot remove a day catalog that is not complete") != NULL);
 	CHECK_INT(count_files(store.journal, ""), 1);
 	REQUIRE(unlinkat(store.catalog, FILE_NAME, AT_REMOVEDIR) == 0);
@@ -537,6 +562,7 @@ UNIT_SUITE(catalog_add, TEST(each_journal_is_a_chunk), TEST(many_chunks_become_o
 	   TEST(gaps_are_listed), TEST(a_repeated_run_adds_nothing),
 	   TEST(sections_without_catalog_are_listed_later), TEST(unsealed_sections_may_be_missing),
 	   TEST(what_is_wrong_is_made_again), TEST(the_first_catalog_lists_older_segments),
+	   TEST(the_first_catalog_lists_later_parts),
 	   TEST(an_erased_tenant_goes), TEST(a_damaged_segment_has_no_catalog),
 	   TEST(a_bad_block_is_always_asked), TEST(a_full_disk_leaves_the_old_one),
 	   TEST(a_full_disk_leaves_no_half),

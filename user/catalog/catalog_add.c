@@ -150,13 +150,19 @@ static int is_gapless(struct catalog *old, struct catalog *draft, bool *ret_gapl
 	return error;
 }
 
-static bool has_part(const struct catalog_add *a, const char *tenant, int32_t day, uint32_t part)
+/* Any part of the day: the first ones may have been erased. */
+static int has_day(const struct catalog_add *a, const char *tenant, int32_t day, bool *ret_has)
 {
-	char name[SEGMENT_NAME_MAX], path[CATALOG_TENANT_BYTES + SEGMENT_NAME_MAX + 1];
+	int dir = fs_open_dir(a->store->segments, tenant, 0), error;
+	uint32_t last = 0;
 
-	segment_part_name(day, part, name);
-	snprintf(path, sizeof(path), "%s/%s", tenant, name);
-	return faccessat(a->store->segments, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+	if (dir < 0)
+		return dir == -ENOENT ? 0 : dir;
+	error = segment_last_part(dir, day, &last);
+	close(dir);
+	if (!error)
+		*ret_has = last > 0;
+	return error;
 }
 
 /* Whether there are segments of the day that the draft does not name. */
@@ -173,8 +179,7 @@ static int has_others(const struct catalog_add *a, struct catalog *draft, bool *
 
 		error = catalog_lists_find_tenant(draft, tenants[i], &index);
 		if (!error && index == UINT32_MAX)
-			*ret_others = has_part(a, tenants[i], draft->day, 1) ||
-				      has_part(a, tenants[i], draft->day, 2);
+			error = has_day(a, tenants[i], draft->day, ret_others);
 	}
 	for (size_t i = 0; i < draft->segment_count; i++)
 		*ret_others |= draft->segments[i].part > 1;
