@@ -171,7 +171,7 @@ static void seal(const char *name)
 	struct problem p;
 
 	now_ns += 60 * NS_PER_SEC;
-	need(seal_journal(&store, name, &result, &p) == 0 && result.sections, "seal");
+	need(seal_journal(&store, NULL, name, &result, &p) == 0 && result.sections, "seal");
 }
 
 /* Many rows at once, in a frame of their own. */

@@ -221,7 +221,7 @@ static void seal_behind_read_only_segments(const struct world *w)
 	char name[64];
 
 	only_name(w->store.journal, JOURNAL_SUFFIX, name);
-	CHECK_ROW(seal_journal(&w->store, name, &result, &p) == 0, "%s", p.text);
+	CHECK_ROW(seal_journal(&w->store, NULL, name, &result, &p) == 0, "%s", p.text);
 	forget_custody(&w->store); /* the world's other sections were not sealed */
 	CHECK_INT(count_files(w->store.journal, JOURNAL_SUFFIX), 0);
 	segment_part_name(DAY_NUMBER, 3, name);

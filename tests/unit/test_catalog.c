@@ -72,7 +72,7 @@ static struct record *seal_many(const struct store_dir *store, size_t tenants, s
 	for (size_t t = 0; t < tenants; t++)
 		put_rows(j, rows + t * sources, sources, 2000 + t);
 	end_journal(store->journal, j, name);
-	REQUIRE(seal_journal(store, name, &result, &p) == 0);
+	REQUIRE(seal_journal(store, NULL, name, &result, &p) == 0);
 	CHECK_INT(result.days_without_catalog, 0);
 	free(list);
 	return rows;
@@ -182,7 +182,7 @@ static void a_section_of_a_whole_day(void)
 		REQUIRE(journal_append_tenants(j, &tenant, 1) == 0 && journal_append_anchor(j, &anchor) == 0);
 		put_rows(j, rows, 2, 2000);
 		end_journal(store.journal, j, name);
-		CHECK_INT(seal_journal(&store, name, &result, &p), 0);
+		CHECK_INT(seal_journal(&store, NULL, name, &result, &p), 0);
 		CHECK_INT(result.days_without_catalog, 0);
 		agrees_with_segments(&store);
 		store_close(&store);

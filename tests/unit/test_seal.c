@@ -30,7 +30,7 @@ static int seal_one(const struct store_dir *store, const char *name, struct seal
 	int error;
 
 	memset(result, 0, sizeof(*result));
-	error = seal_journal(store, name, result, &p);
+	error = seal_journal(store, NULL, name, result, &p);
 	CHECK_ROW(error == 0, "%s: %s", name, p.text);
 	return error;
 }
@@ -619,7 +619,7 @@ static void an_interruption_at_each_section_loses_nothing(void)
 		(void)mkdirat(store.segments, "t1", 0700);
 		(void)mkdirat(store.segments, "t2", 0700);
 		REQUIRE(mkdirat(store.segments, places[n], 0700) == 0);
-		CHECK_ROW(seal_journal(&store, name, &result, &p) < 0, "%s", places[n]);
+		CHECK_ROW(seal_journal(&store, NULL, name, &result, &p) < 0, "%s", places[n]);
 		CHECK_ROW(p.text[0] != '\0', "%s", places[n]);
 		CHECK_INT(result.journals + result.rows + result.sections, 0);
 		CHECK_INT(size_of(store.journal, name), copy.size);
@@ -662,7 +662,7 @@ static void a_torn_section_and_a_full_disk_lose_nothing(void)
 		struct problem p;
 
 		memset(&result, 0, sizeof(result));
-		failed += seal_journal(&store, name, &result, &p) == -EFBIG;
+		failed += seal_journal(&store, NULL, name, &result, &p) == -EFBIG;
 		disk_has_space(limit);
 		CHECK_INT(size_of(store.journal, name), copy.size);
 	}
@@ -765,7 +765,7 @@ static void damage_in_any_frame_does_not_stop_sealing(void)
 		copy = copy_journal(&store);
 		copy.bytes[at[n] + FRAME_AT_RING_END] ^= 1;
 		put_back(&store, &copy);
-		error = seal_journal(&store, name, &result, &p);
+		error = seal_journal(&store, NULL, name, &result, &p);
 		CHECK_ROW(error == 0, "damage in %s: %s", frames[n], p.text);
 		CHECK_ROW(size_of(store.journal, name) == -1, "damage in %s", frames[n]);
 		CHECK_ROW(result.damaged_bytes > 0, "damage in %s", frames[n]);

@@ -215,7 +215,7 @@ static void sealing_drops_what_lasted_without_a_close(void)
 	row.lasted_ns = 5;
 	put_rows(j, &row, 1, 2000);
 	end_journal(store.journal, j, name);
-	CHECK_INT(seal_journal(&store, name, &result, &p), 0);
+	CHECK_INT(seal_journal(&store, NULL, name, &result, &p), 0);
 	CHECK_INT(result.rows, 1);
 	dir = fs_open_dir(store.segments, "t1", 0);
 	REQUIRE(dir >= 0 && segment_reader_open(dir, NAME, &r, &p) == 0);

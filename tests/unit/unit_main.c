@@ -80,7 +80,7 @@
 	X(verify)         \
 	X(verify_consent) \
 	X(verify_full)    \
-	X(wire)
+	X(wire) X(worker)
 
 #define DECLARE(name) extern CU_TestInfo unit_tests_##name[];
 SUITES(DECLARE)

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -11,12 +10,12 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 #include "base/conf.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/utc.h"
+#include "base/worker.h"
 #include "head_sender.h"
 #include "ledger/ledger.h"
 
@@ -29,14 +28,12 @@
 extern char **environ;
 
 struct head_sender {
-	pthread_t thread;
+	struct worker worker;
 	const struct store_dir *store;
 	char *sent; /* the heads that were sent last; of the thread */
 	int64_t tried_ns; /* boot time; 0: never */
 
-	pthread_mutex_t lock; /* for what follows */
-	pthread_cond_t wake;
-	bool stop;
+	/* With the worker's lock. */
 	char command[CONF_PATH_MAX];
 	int64_t sent_utc_ns;
 	struct problem failure; /* of the last time; "" */
@@ -155,12 +152,12 @@ static void note(struct head_sender *s, int error, const struct problem *p)
 {
 	bool before;
 
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->worker.lock);
 	before = s->failure.text[0] != '\0';
 	s->failure = error ? *p : (struct problem){};
 	if (!error)
 		s->sent_utc_ns = utc_now_ns();
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->worker.lock);
 	if (error && !before)
 		log_error("the heads of the ledgers cannot be sent: %s; trying again each minute", p->text);
 	else if (!error && before)
@@ -194,23 +191,20 @@ static void *run(void *arg)
 {
 	struct head_sender *s = arg;
 	char command[CONF_PATH_MAX];
-	struct timespec until;
 	bool last = false;
 
 	(void)pthread_setname_np(pthread_self(), "heads");
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->worker.lock);
 	while (!last) {
-		last = s->stop;
+		last = s->worker.stop;
 		memcpy(command, s->command, sizeof(command));
-		pthread_mutex_unlock(&s->lock);
+		pthread_mutex_unlock(&s->worker.lock);
 		look(s, command, last);
-		pthread_mutex_lock(&s->lock);
-		(void)clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += LOOK_SECONDS;
-		if (!s->stop)
-			(void)pthread_cond_timedwait(&s->wake, &s->lock, &until);
+		pthread_mutex_lock(&s->worker.lock);
+		if (!s->worker.stop)
+			(void)worker_wait(&s->worker, LOOK_SECONDS * (uint64_t)NS_PER_SEC);
 	}
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->worker.lock);
 	return NULL;
 }
 
@@ -218,24 +212,16 @@ int head_sender_start(const struct store_dir *store, const char *command, struct
 		      struct problem *p)
 {
 	struct head_sender *s = calloc(1, sizeof(*s));
-	pthread_condattr_t monotonic;
 	int error;
 
 	if (!s)
 		return problem(p, -ENOMEM, "out of memory");
 	s->store = store;
 	snprintf(s->command, sizeof(s->command), "%s", command);
-	pthread_mutex_init(&s->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	error = pthread_create(&s->thread, NULL, run, s);
+	error = worker_start(&s->worker, run, s, p);
 	if (error) {
-		pthread_cond_destroy(&s->wake);
-		pthread_mutex_destroy(&s->lock);
 		free(s);
-		return problem(p, -error, "cannot start a thread: %s", strerror(error));
+		return error;
 	}
 	*ret_sender = s;
 	return 0;
@@ -245,13 +231,7 @@ void head_sender_stop(struct head_sender *s)
 {
 	if (!s)
 		return;
-	pthread_mutex_lock(&s->lock);
-	s->stop = true;
-	pthread_cond_signal(&s->wake);
-	pthread_mutex_unlock(&s->lock);
-	pthread_join(s->thread, NULL);
-	pthread_cond_destroy(&s->wake);
-	pthread_mutex_destroy(&s->lock);
+	worker_stop(&s->worker);
 	free(s->sent);
 	free(s);
 }
@@ -260,10 +240,10 @@ void head_sender_set_command(struct head_sender *s, const char *command)
 {
 	if (!s)
 		return;
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->worker.lock);
 	snprintf(s->command, sizeof(s->command), "%s", command);
-	pthread_cond_signal(&s->wake);
-	pthread_mutex_unlock(&s->lock);
+	pthread_cond_signal(&s->worker.wake);
+	pthread_mutex_unlock(&s->worker.lock);
 }
 
 json_t *head_sender_json(struct head_sender *s)
@@ -273,11 +253,11 @@ json_t *head_sender_json(struct head_sender *s)
 
 	if (!s)
 		return json_null();
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->worker.lock);
 	if (s->command[0])
 		json = json_pack("{s:s, s:s?, s:s?}", "command", s->command, "last_sent",
 				 s->sent_utc_ns ? utc_format(s->sent_utc_ns, time_text) : NULL, "error",
 				 s->failure.text[0] ? s->failure.text : NULL);
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->worker.lock);
 	return json ? json : json_null();
 }

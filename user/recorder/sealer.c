@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The thread that seals finished journals. */
 #include <errno.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/utc.h"
+#include "base/worker.h"
 #include "schema/journal.h"
 #include "seal/day_closer.h"
+#include "segment/segment.h"
 #include "sealer.h"
 
 #define RETRY_SECONDS 60
@@ -22,13 +22,12 @@
 #define CLOSE_SECONDS 300
 
 struct sealer {
-	pthread_t thread;
-	pthread_mutex_t rotation; /* held while a live journal is made, and while a run lists what it may seal; before lock */
-	pthread_mutex_t lock;
-	pthread_cond_t wake, done;
+	struct worker worker;
+	pthread_mutex_t rotation; /* held while a live journal is made, and while a run lists what it may seal; before the worker's lock */
+	pthread_cond_t done;
 	const struct store_dir *store;
 	char live_name[64];
-	bool stop, failed;
+	bool failed;
 	uint64_t asked, begun, finished; /* numbers of runs */
 	struct day_closer closer; /* of the thread alone, as is the keeper */
 	struct keeper keeper;
@@ -77,9 +76,9 @@ static int list_journals(struct sealer *s, char ret_live[static sizeof(s->live_n
 	int error;
 
 	pthread_mutex_lock(&s->rotation);
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->worker.lock);
 	memcpy(ret_live, s->live_name, sizeof(s->live_name));
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->worker.lock);
 	error = fs_list(s->store->journal, JOURNAL_SUFFIX, ret_names, ret_count);
 	pthread_mutex_unlock(&s->rotation);
 	return error;
@@ -89,19 +88,22 @@ static int list_journals(struct sealer *s, char ret_live[static sizeof(s->live_n
 static int seal_journals(struct sealer *s, struct seal_result *result, struct problem *p)
 {
 	char live[sizeof(s->live_name)], **names;
+	struct segment_batch *batch;
 	struct problem later;
 	size_t count;
 	int error = list_journals(s, live, &names, &count), first = 0;
 
 	if (error)
 		return problem(p, error, "cannot list journal/: %s", strerror(-error));
+	batch = segment_batch_new(); /* without memory each journal tries for itself */
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(names[i], live) == 0)
 			continue;
-		error = seal_journal(s->store, names[i], result, first ? &later : p);
+		error = seal_journal(s->store, batch, names[i], result, first ? &later : p);
 		if (error && !first)
 			first = error;
 	}
+	segment_batch_free(batch);
 	fs_free_names(names, count);
 	return first;
 }
@@ -113,7 +115,7 @@ static void run_once(struct sealer *s)
 	uint64_t number = s->begun = s->asked;
 	int error, close_error;
 
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->worker.lock);
 	keeper_erase(&s->keeper, s->store);
 	error = seal_journals(s, &result, &p);
 	if (error)
@@ -130,7 +132,7 @@ static void run_once(struct sealer *s)
 	if (!error)
 		error = close_error;
 	keeper_run(&s->keeper, s->store);
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->worker.lock);
 	s->kept = s->keeper.state;
 	add(&s->total, &result);
 	s->last = result;
@@ -148,11 +150,11 @@ static void close_while_idle(struct sealer *s)
 	struct problem p = {};
 	int error;
 
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->worker.lock);
 	error = close_days(s, &result, &p);
 	if (keeper_is_due(&s->keeper))
 		keeper_run(&s->keeper, s->store);
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->worker.lock);
 	s->kept = s->keeper.state;
 	add(&s->total, &result);
 	if (error)
@@ -164,11 +166,8 @@ static void close_while_idle(struct sealer *s)
 static void wait_for_work(struct sealer *s)
 {
 	bool failed = s->failed;
-	struct timespec until;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += failed ? RETRY_SECONDS : CLOSE_SECONDS;
-	if (pthread_cond_timedwait(&s->wake, &s->lock, &until) != ETIMEDOUT)
+	if (worker_wait(&s->worker, (failed ? RETRY_SECONDS : CLOSE_SECONDS) * (uint64_t)NS_PER_SEC))
 		return;
 	if (failed)
 		s->asked++;
@@ -184,40 +183,41 @@ static void *run(void *arg)
 	/* Only this thread: on Linux PRIO_PROCESS with 0 means the calling thread. The I/O priority follows:
 	 * the lowest of best effort (ioprio_set(2)). */
 	(void)setpriority(PRIO_PROCESS, 0, 19);
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->worker.lock);
 	for (;;) {
 		if (s->asked != s->finished)
 			run_once(s);
-		else if (s->stop)
+		else if (s->worker.stop)
 			break;
 		else
 			wait_for_work(s);
 	}
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->worker.lock);
 	return NULL;
+}
+
+static void destroy(struct sealer *s)
+{
+	pthread_cond_destroy(&s->done);
+	pthread_mutex_destroy(&s->rotation);
+	day_closer_done(&s->closer);
+	free(s);
 }
 
 int sealer_start(const struct store_dir *store, struct sealer **ret_sealer, struct problem *p)
 {
 	struct sealer *s = calloc(1, sizeof(*s));
-	pthread_condattr_t monotonic;
 	int error;
 
 	if (!s)
 		return problem(p, -ENOMEM, "out of memory");
 	s->store = store;
 	pthread_mutex_init(&s->rotation, NULL);
-	pthread_mutex_init(&s->lock, NULL);
-	/* A clock that is set back must not make a retry wait for it. */
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
 	pthread_cond_init(&s->done, NULL);
-	error = pthread_create(&s->thread, NULL, run, s);
+	error = worker_start(&s->worker, run, s, p);
 	if (error) {
-		free(s);
-		return problem(p, -error, "cannot start a thread: %s", strerror(error));
+		destroy(s);
+		return error;
 	}
 	*ret_sealer = s;
 	return 0;
@@ -227,17 +227,8 @@ void sealer_stop(struct sealer *s)
 {
 	if (!s)
 		return;
-	pthread_mutex_lock(&s->lock);
-	s->stop = true;
-	pthread_cond_signal(&s->wake);
-	pthread_mutex_unlock(&s->lock);
-	pthread_join(s->thread, NULL);
-	pthread_cond_destroy(&s->wake);
-	pthread_cond_destroy(&s->done);
-	pthread_mutex_destroy(&s->lock);
-	pthread_mutex_destroy(&s->rotation);
-	day_closer_done(&s->closer);
-	free(s);
+	worker_stop(&s->worker);
+	destroy(s);
 }
 
 void sealer_rotation_begin(struct sealer *s)
@@ -248,20 +239,20 @@ void sealer_rotation_begin(struct sealer *s)
 void sealer_rotation_end(struct sealer *s, const char *live_name)
 {
 	if (live_name) {
-		pthread_mutex_lock(&s->lock);
+		pthread_mutex_lock(&s->worker.lock);
 		snprintf(s->live_name, sizeof(s->live_name), "%s", live_name);
-		pthread_mutex_unlock(&s->lock);
+		pthread_mutex_unlock(&s->worker.lock);
 	}
 	pthread_mutex_unlock(&s->rotation);
 }
 
 void sealer_kick(struct sealer *s, const char *live_name)
 {
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->worker.lock);
 	snprintf(s->live_name, sizeof(s->live_name), "%s", live_name);
 	s->asked++;
-	pthread_cond_signal(&s->wake);
-	pthread_mutex_unlock(&s->lock);
+	pthread_cond_signal(&s->worker.wake);
+	pthread_mutex_unlock(&s->worker.lock);
 }
 
 int sealer_wait(struct sealer *s, struct seal_result *ret_result, struct problem *p)
@@ -269,29 +260,29 @@ int sealer_wait(struct sealer *s, struct seal_result *ret_result, struct problem
 	uint64_t wanted;
 	int error;
 
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->worker.lock);
 	wanted = ++s->asked;
-	pthread_cond_signal(&s->wake);
+	pthread_cond_signal(&s->worker.wake);
 	while (s->finished < wanted)
-		pthread_cond_wait(&s->done, &s->lock);
+		pthread_cond_wait(&s->done, &s->worker.lock);
 	*ret_result = s->last;
 	error = s->last_error;
 	*p = s->last_problem;
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->worker.lock);
 	return error;
 }
 
 void sealer_totals(struct sealer *s, struct seal_result *ret_result, struct problem *ret_last)
 {
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->worker.lock);
 	*ret_result = s->total;
 	*ret_last = s->last_problem;
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->worker.lock);
 }
 
 void sealer_kept(struct sealer *s, struct keeper_state *ret_state)
 {
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->worker.lock);
 	*ret_state = s->kept;
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->worker.lock);
 }

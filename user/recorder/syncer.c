@@ -1,30 +1,27 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The thread that makes journal frames durable. */
 #include <errno.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include "base/array.h"
 #include "base/log.h"
 #include "base/utc.h"
+#include "base/worker.h"
 #include "syncer.h"
 
 /* How often a file that was rotated away is tried: the disk may recover, and sealing takes its rows on. */
 #define LEFT_TRIES 3
 
 struct syncer {
-	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t wake;
+	struct worker worker;
 	uint64_t interval_ns;
 	int fd; /* -1 = none */
 	int *left; /* files before it whose last frames are not durable yet */
 	size_t left_count, left_capacity;
 	unsigned int left_tries; /* of the first of them */
-	bool dirty, syncing, stop;
+	bool dirty, syncing;
 	struct syncer_state state;
 };
 
@@ -35,14 +32,14 @@ static void sync_now(struct syncer *s)
 
 	s->dirty = false;
 	s->syncing = true;
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->worker.lock);
 	if (fd < 0 || fdatasync(fd) < 0)
 		error = -errno;
 	if (fd >= 0)
 		close(fd);
 	if (error)
 		log_error("the journal could not be made durable: %s", strerror(-error));
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->worker.lock);
 	s->syncing = false;
 	if (error && s->fd == file) /* while it is being synced its number is not used again */
 		s->state.suspect = true;
@@ -61,11 +58,11 @@ static void sync_left(struct syncer *s)
 	while (s->left_count > 0) {
 		int fd = s->left[0], error;
 
-		pthread_mutex_unlock(&s->lock);
+		pthread_mutex_unlock(&s->worker.lock);
 		error = fdatasync(fd) < 0 ? -errno : 0;
 		if (error)
 			log_error("a journal could not be made durable: %s", strerror(-error));
-		pthread_mutex_lock(&s->lock);
+		pthread_mutex_lock(&s->worker.lock);
 		s->state.error = error;
 		if (error && ++s->left_tries < LEFT_TRIES)
 			return; /* again after the interval */
@@ -81,19 +78,9 @@ static void *run(void *arg)
 	struct syncer *s = arg;
 
 	(void)pthread_setname_np(pthread_self(), "syncer");
-	pthread_mutex_lock(&s->lock);
-	while (!s->stop) {
-		struct timespec until;
-
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += (time_t)(s->interval_ns / (uint64_t)NS_PER_SEC);
-		until.tv_nsec += (long)(s->interval_ns % (uint64_t)NS_PER_SEC);
-		if (until.tv_nsec >= NS_PER_SEC) {
-			until.tv_nsec -= NS_PER_SEC;
-			until.tv_sec++;
-		}
-		while (!s->stop && pthread_cond_timedwait(&s->wake, &s->lock, &until) == 0)
-			;
+	pthread_mutex_lock(&s->worker.lock);
+	while (!s->worker.stop) {
+		(void)worker_wait(&s->worker, s->interval_ns);
 		sync_left(s);
 		if (s->dirty && s->fd >= 0)
 			sync_now(s);
@@ -102,29 +89,23 @@ static void *run(void *arg)
 	sync_left(s);
 	if (s->dirty && s->fd >= 0)
 		sync_now(s);
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->worker.lock);
 	return NULL;
 }
 
 int syncer_start(uint64_t interval_ns, struct syncer **ret_syncer, struct problem *p)
 {
 	struct syncer *s = calloc(1, sizeof(*s));
-	pthread_condattr_t monotonic;
 	int error;
 
 	if (!s)
 		return problem(p, -ENOMEM, "out of memory");
 	s->interval_ns = interval_ns;
 	s->fd = -1;
-	pthread_mutex_init(&s->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	error = pthread_create(&s->thread, NULL, run, s);
+	error = worker_start(&s->worker, run, s, p);
 	if (error) {
 		free(s);
-		return problem(p, -error, "cannot start a thread: %s", strerror(error));
+		return error;
 	}
 	*ret_syncer = s;
 	return 0;
@@ -134,18 +115,12 @@ void syncer_stop(struct syncer *s)
 {
 	if (!s)
 		return;
-	pthread_mutex_lock(&s->lock);
-	s->stop = true;
-	pthread_cond_signal(&s->wake);
-	pthread_mutex_unlock(&s->lock);
-	pthread_join(s->thread, NULL);
+	worker_stop(&s->worker);
 	if (s->fd >= 0)
 		close(s->fd);
 	for (size_t i = 0; i < s->left_count; i++)
 		close(s->left[i]);
 	free(s->left);
-	pthread_cond_destroy(&s->wake);
-	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
 
@@ -153,7 +128,7 @@ void syncer_set_file(struct syncer *s, int fd)
 {
 	int old;
 
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->worker.lock);
 	old = s->fd;
 	if (old >= 0 && (s->dirty || s->syncing) &&
 	    ARRAY_RESERVE(s->left, s->left_count, s->left_capacity) == 0) {
@@ -163,28 +138,28 @@ void syncer_set_file(struct syncer *s, int fd)
 	s->fd = fd;
 	s->dirty = true;
 	s->state.suspect = false;
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->worker.lock);
 	if (old >= 0)
 		close(old);
 }
 
 void syncer_touch(struct syncer *s)
 {
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->worker.lock);
 	s->dirty = true;
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->worker.lock);
 }
 
 void syncer_set_interval(struct syncer *s, uint64_t interval_ns)
 {
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->worker.lock);
 	s->interval_ns = interval_ns;
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->worker.lock);
 }
 
 void syncer_state(struct syncer *s, struct syncer_state *ret_state)
 {
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->worker.lock);
 	*ret_state = s->state;
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->worker.lock);
 }

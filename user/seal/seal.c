@@ -10,44 +10,18 @@
 #include <unistd.h>
 #include "base/fs.h"
 #include "base/utc.h"
-#include "catalog/catalog_add.h"
-#include "harvest.h"
-#include "journal/journal_reader.h"
-#include "ledger/custody.h"
 #include "schema/journal.h"
 #include "schema/store.h"
 #include "schema/segment.h"
-#include "seal.h"
+#include "seal_job.h"
 #include "segment/section_reader.h"
 #include "segment/segment.h"
 
-/* See gap_states_day(). */
-#define GAP_DAYS_MAX 400
 #define RUN_LATER (SECTION_RUN_MAX / 2 + 1) /* the first section behind a withdrawal: leave_out_split() */
-
-struct job {
-	const struct store_dir *store;
-	struct journal_reader reader;
-	struct harvest *harvest;
-	struct clock_pieces clock; /* of the whole journal */
-	struct gaps gaps; /* of the journal, with damage added */
-	struct segment_batch *batch; /* the run's, empty between journals */
-	struct custody_sealing custody; /* what the ledger is told of its sections */
-	struct leave_out leave_out;
-	struct catalog_add *catalog; /* of the days that it touches */
-	int64_t span_from_ns, span_to_ns; /* what the journal speaks of */
-	struct seal_result done;
-	struct problem *p;
-};
-
-static bool is_import(const struct journal_reader *r)
-{
-	return !r->ring_id;
-}
 
 /* The clock over the time of all rows, and the journal's span: an import was not there when they happened,
  * it speaks of its rows alone. */
-static int load_clock(struct job *job)
+static int load_clock(struct seal_job *job)
 {
 	const struct journal_reader *r = &job->reader;
 	uint64_t first = UINT64_MAX, last = 0;
@@ -60,69 +34,13 @@ static int load_clock(struct job *job)
 	}
 	job->span_from_ns = r->created_utc_ns;
 	job->span_to_ns = r->last_utc_ns;
-	if (is_import(r) && r->frame_count)
+	if (seal_job_is_import(r) && r->frame_count)
 		anchors_utc_range(&r->anchors, first, last, &job->span_from_ns, &job->span_to_ns);
 	return clock_pieces_fit(&r->anchors, first, last, &job->clock);
 }
 
-/* The journal's gaps, and one for bytes that could not be read. */
-static int load_gaps(struct job *job)
-{
-	const struct journal_reader *r = &job->reader;
-	struct gap damage = {
-		.first_utc_ns = utc_within_days(job->span_from_ns),
-		.last_utc_ns = utc_within_days(job->span_to_ns),
-		.reason = STORE_GAP_DAMAGED,
-	};
-
-	for (size_t i = 0; i < r->gaps.count; i++) {
-		struct gap g = r->gaps.list[i];
-
-		g.first_utc_ns = utc_within_days(g.first_utc_ns);
-		g.last_utc_ns = utc_within_days(g.last_utc_ns);
-		if (gap_is_loss(&g) && gaps_add(&job->gaps, &g))
-			return -ENOMEM;
-	}
-	return r->damaged_bytes ? gaps_add(&job->gaps, &damage) : 0;
-}
-
-/* The first and last instant of a day; the far ends of time are bent inwards, not around. */
-static void day_bounds(int32_t day, int64_t *ret_from, int64_t *ret_to)
-{
-	if (__builtin_mul_overflow((int64_t)day, NS_PER_DAY, ret_from))
-		*ret_from = day < 0 ? INT64_MIN : INT64_MAX;
-	if (__builtin_add_overflow(*ret_from, NS_PER_DAY - 1, ret_to))
-		*ret_to = INT64_MAX;
-}
-
-/*
- * The part of each gap of this tenant that lies in the day. The count belongs to the gap's first
- * day; its continuation says "count unknown", so that a sum over days is right.
- */
-static int clip_gaps(const struct job *job, uint32_t tenant, int32_t day, struct gaps *out)
-{
-	int64_t from, to;
-
-	day_bounds(day, &from, &to);
-	for (size_t i = 0; i < job->gaps.count; i++) {
-		struct gap g = job->gaps.list[i];
-
-		if ((g.tenant && g.tenant != tenant) || g.last_utc_ns < from || g.first_utc_ns > to)
-			continue;
-		if (g.first_utc_ns < from) {
-			g.first_utc_ns = from;
-			g.count = 0;
-		}
-		if (g.last_utc_ns > to)
-			g.last_utc_ns = to;
-		if (gaps_add(out, &g))
-			return -ENOMEM;
-	}
-	return 0;
-}
-
 /* Its name becomes durable with those of all others: see make_durable(). */
-static int open_tenant_dir(const struct job *job, const char *tenant_id)
+static int open_tenant_dir(const struct seal_job *job, const char *tenant_id)
 {
 	int fd = fs_open_dir(job->store->segments, tenant_id, 0);
 
@@ -139,7 +57,7 @@ static int open_tenant_dir(const struct job *job, const char *tenant_id)
 /* All sections so far, and the names of their directories: a killed run may have made some without a sync. */
 static int make_durable(void *ctx, struct problem *p)
 {
-	struct job *job = ctx;
+	struct seal_job *job = ctx;
 	int error = segment_batch_sync(job->batch, p);
 
 	if (error)
@@ -160,7 +78,7 @@ static void note_day(struct seal_result *to, int32_t day)
 }
 
 /* What stands there now, whoever wrote it: the bytes that custody vouches for. */
-static int note_bytes(struct job *job, int fd, const struct segment_section *s,
+static int note_bytes(struct seal_job *job, int fd, const struct segment_section *s,
 		      const struct segment_place *place)
 {
 	struct custody_section c = { .tenant_id = s->tenant_id, .day = s->day, .part = place->part,
@@ -175,7 +93,7 @@ static int note_bytes(struct job *job, int fd, const struct segment_section *s,
 	return error ? error : custody_sealing_add(&job->custody, &c);
 }
 
-static int note_custody(struct job *job, int dir, const struct segment_section *s,
+static int note_custody(struct seal_job *job, int dir, const struct segment_section *s,
 			const struct segment_place *place)
 {
 	char name[SEGMENT_NAME_MAX];
@@ -192,11 +110,11 @@ static int note_custody(struct job *job, int dir, const struct segment_section *
 }
 
 /* Appends one section; the first one of a tenant's day, and the first after its withdrawal, carries its gaps. */
-static int append_section(struct job *job, int dir, struct segment_section *s)
+static int append_section(struct seal_job *job, int dir, struct segment_section *s)
 {
 	struct segment_place place;
 	struct gaps gaps = {};
-	int appended, error = s->run % RUN_LATER ? 0 : clip_gaps(job, s->tenant, s->day, &gaps);
+	int appended, error = s->run % RUN_LATER ? 0 : seal_gaps_clip(job, s->tenant, s->day, &gaps);
 
 	s->gaps = &gaps;
 	if (error)
@@ -224,7 +142,7 @@ static int append_section(struct job *job, int dir, struct segment_section *s)
 	return appended < 0 ? appended : 0;
 }
 
-static struct segment_section section_of(const struct job *job, uint32_t tenant, int32_t day)
+static struct segment_section section_of(const struct seal_job *job, uint32_t tenant, int32_t day)
 {
 	const struct journal_reader *r = &job->reader;
 
@@ -242,7 +160,7 @@ static struct segment_section section_of(const struct job *job, uint32_t tenant,
 }
 
 /* The rows that the present range has of a group, in as many sections as the limits ask for. */
-static int seal_group(struct job *job, size_t i)
+static int seal_group(struct seal_job *job, size_t i)
 {
 	struct harvest_group *g = harvest_group(job->harvest, i);
 	struct segment_section s = section_of(job, g->tenant, g->day);
@@ -266,8 +184,7 @@ static int seal_group(struct job *job, size_t i)
 	return error;
 }
 
-/* A section that states gaps alone. */
-static int seal_empty_day(struct job *job, uint32_t tenant, int32_t day)
+int seal_job_gaps_alone(struct seal_job *job, uint32_t tenant, int32_t day)
 {
 	struct segment_section s = section_of(job, tenant, day);
 	int dir = open_tenant_dir(job, s.tenant_id), error;
@@ -279,19 +196,7 @@ static int seal_empty_day(struct job *job, uint32_t tenant, int32_t day)
 	return error;
 }
 
-/* Whether the journal has rows of this tenant and day. */
-static bool has_rows(const struct job *job, uint32_t tenant, int32_t day)
-{
-	for (size_t i = 0; i < harvest_group_count(job->harvest); i++) {
-		const struct harvest_group *g = harvest_group(job->harvest, i);
-
-		if (g->tenant == tenant && g->day == day)
-			return true;
-	}
-	return false;
-}
-
-static int seal_range(struct job *job)
+static int seal_range(struct seal_job *job)
 {
 	uint32_t *list;
 	size_t count;
@@ -305,7 +210,7 @@ static int seal_range(struct job *job)
 	return error;
 }
 
-static int seal_rows(struct job *job)
+static int seal_rows(struct seal_job *job)
 {
 	int error;
 
@@ -319,81 +224,8 @@ static int seal_rows(struct job *job)
 	return error;
 }
 
-static bool gap_is_of(const struct job *job, const struct gap *g, const struct journal_tenant *t)
-{
-	return g->tenant ? g->tenant == t->number : t->consent != 0 || is_import(&job->reader);
-}
-
-/* A gap is stated for each of its days, an endless one for its first ones and its last. */
-static bool gap_states_day(const struct gap *g, int32_t day)
-{
-	int32_t first = utc_day(g->first_utc_ns), last = utc_day(g->last_utc_ns);
-
-	return day == last || (first <= day && day < last && day - first <= GAP_DAYS_MAX);
-}
-
-/* Whether an earlier gap touches this day: then the day has its section already. */
-static bool day_is_done(const struct job *job, const struct journal_tenant *t, size_t gap, int32_t day)
-{
-	for (size_t i = 0; i < gap; i++) {
-		const struct gap *g = &job->gaps.list[i];
-
-		if (gap_is_of(job, g, t) && gap_states_day(g, day))
-			return true;
-	}
-	return has_rows(job, t->number, day);
-}
-
-/* Gaps on days (or for tenants) that have no rows get sections of their own. */
-static int seal_gap_days(struct job *job, const struct journal_tenant *t)
-{
-	int error = 0;
-
-	for (size_t i = 0; i < job->gaps.count && !error; i++) {
-		const struct gap *g = &job->gaps.list[i];
-		int32_t first = utc_day(g->first_utc_ns), last = utc_day(g->last_utc_ns);
-
-		if (!gap_is_of(job, g, t))
-			continue;
-		for (int32_t day = first; day <= last && !error; day++) {
-			if (!gap_states_day(g, day))
-				day = last;
-			if (!day_is_done(job, t, i, day))
-				error = seal_empty_day(job, t->number, day);
-		}
-	}
-	return error;
-}
-
-/* A tenant stands once per consent number. Its gaps are sealed for the last entry with a consent, so
- * that one who was recorded for a part of the journal's time hears of the node's gaps. */
-static bool speaks_for_tenant(const struct journal_reader *r, size_t entry)
-{
-	const struct journal_tenant *own = &r->tenants[entry];
-
-	for (size_t i = 0; i < r->tenant_count; i++) {
-		const struct journal_tenant *t = &r->tenants[i];
-
-		if (i == entry || t->number != own->number)
-			continue;
-		if (!own->consent != !t->consent ? t->consent != 0 : i > entry)
-			return false;
-	}
-	return true;
-}
-
-static int seal_gaps(struct job *job)
-{
-	int error = 0;
-
-	for (size_t i = 0; i < job->reader.tenant_count && !error; i++)
-		if (speaks_for_tenant(&job->reader, i))
-			error = seal_gap_days(job, &job->reader.tenants[i]);
-	return error;
-}
-
 /* The ledger is told what the journal held and no segment has. */
-static int state_left_out(struct job *job)
+static int state_left_out(struct seal_job *job)
 {
 	size_t groups = harvest_group_count(job->harvest), count = 0;
 	struct leave_out_day *days = calloc(groups + 1, sizeof(*days));
@@ -416,7 +248,7 @@ static int state_left_out(struct job *job)
 }
 
 /* The journal goes: unlinked, or set aside when some of its bytes could not be read. */
-static int retire(struct job *job)
+static int retire(struct seal_job *job)
 {
 	const struct journal_reader *r = &job->reader;
 	int dir = job->store->journal, aside, error = 0;
@@ -438,14 +270,14 @@ static int retire(struct job *job)
 	return error;
 }
 
-static int seal_opened(struct job *job)
+static int seal_opened(struct seal_job *job)
 {
 	int error = load_clock(job);
 
 	job->harvest = harvest_new(&job->reader, 0);
 	job->catalog = catalog_add_new(job->store, 0);
 	if (!error)
-		error = job->harvest && job->catalog ? load_gaps(job) : -ENOMEM;
+		error = job->harvest && job->catalog ? seal_gaps_load(job) : -ENOMEM;
 	if (error)
 		return problem(job->p, error, "journal/%s: out of memory", job->reader.name);
 	leave_out_open(job->store, &job->leave_out);
@@ -453,7 +285,7 @@ static int seal_opened(struct job *job)
 	catalog_add_before_commit(job->catalog, make_durable, job);
 	error = seal_rows(job);
 	if (!error)
-		error = seal_gaps(job);
+		error = seal_gaps_rest(job);
 	if (!error)
 		error = make_durable(job, job->p);
 	/* What the catalogs do not list must still be found in the journal. */
@@ -477,14 +309,14 @@ static int seal_opened(struct job *job)
 static int seal_one(const struct store_dir *store, struct segment_batch *batch, const char *name,
 		    bool only_import, struct seal_result *result, struct problem *p)
 {
-	struct job job = { .store = store, .batch = batch, .p = p };
+	struct seal_job job = { .store = store, .batch = batch, .p = p };
 	int error = journal_reader_open(store->journal, name, &job.reader, p);
 
 	if (only_import && (error == -EBADMSG || error == -ENODATA || error == -ENOTSUP))
 		return 0; /* nobody knows whose it is */
 	if (error)
 		return error;
-	if (only_import && !is_import(&job.reader)) {
+	if (only_import && !seal_job_is_import(&job.reader)) {
 		journal_reader_close(&job.reader);
 		return 0;
 	}
@@ -514,12 +346,14 @@ static int seal_one(const struct store_dir *store, struct segment_batch *batch, 
 	return error;
 }
 
-int seal_journal(const struct store_dir *store, const char *name, struct seal_result *result, struct problem *p)
+int seal_journal(const struct store_dir *store, struct segment_batch *batch, const char *name,
+		 struct seal_result *result, struct problem *p)
 {
-	struct segment_batch *batch = segment_batch_new();
-	int error = batch ? seal_one(store, batch, name, false, result, p) : problem(p, -ENOMEM, "out of memory");
+	struct segment_batch *own = batch ? NULL : segment_batch_new();
+	int error = batch || own ? seal_one(store, batch ? batch : own, name, false, result, p) :
+				   problem(p, -ENOMEM, "out of memory");
 
-	segment_batch_free(batch);
+	segment_batch_free(own);
 	return error;
 }
 

@@ -28,9 +28,13 @@ struct seal_result {
 	uint64_t closed_days, closed_files, open_files;
 };
 
-/* Adds to *result. 0 or negative errno and *p; the journal stays on any failure. */
-int seal_journal(const struct store_dir *store, const char *name, struct seal_result *result,
-		 struct problem *p);
+/*
+ * Adds to *result. 0 or negative errno and *p; the journal stays on any failure. `batch` is empty again afterwards
+ * and knows where files end, for the next journal of a run (segment.h); NULL: one for this journal alone.
+ */
+struct segment_batch;
+int seal_journal(const struct store_dir *store, struct segment_batch *batch, const char *name,
+		 struct seal_result *result, struct problem *p);
 
 /* Seals every journal file except `live_name` (may be NULL). Goes on past failures; the first
  * one's errno and text are returned. */
