@@ -83,7 +83,7 @@ int64_t consents_next_start(const struct consents *c, int64_t utc_ns)
 	return next;
 }
 
-static const struct consent *by_seq(const struct consents *c, uint32_t seq)
+const struct consent *consents_find(const struct consents *c, uint32_t seq)
 {
 	size_t low = 0, high = c->count;
 
@@ -102,7 +102,7 @@ static const struct consent *by_seq(const struct consents *c, uint32_t seq)
 
 bool consents_cover(const struct consents *c, uint32_t seq, uint32_t tenant, int64_t utc_ns)
 {
-	const struct consent *g = by_seq(c, seq);
+	const struct consent *g = consents_find(c, seq);
 
 	return g && g->tenant == tenant && covers(g, utc_ns);
 }
@@ -160,7 +160,7 @@ static const struct consent *successor(const struct consents *c, const struct co
 uint32_t consents_covering(const struct consents *c, uint32_t seq, uint32_t tenant, int64_t utc_ns,
 			   const struct consent_local *local)
 {
-	const struct consent *first = by_seq(c, seq), *g = first;
+	const struct consent *first = consents_find(c, seq), *g = first;
 
 	if (consents_cover(c, seq, tenant, utc_ns))
 		return seq;
@@ -175,7 +175,7 @@ uint32_t consents_covering(const struct consents *c, uint32_t seq, uint32_t tena
 
 uint32_t consents_fields(const struct consents *c, uint32_t seq)
 {
-	const struct consent *g = by_seq(c, seq);
+	const struct consent *g = consents_find(c, seq);
 
 	return g ? g->fields : 0;
 }

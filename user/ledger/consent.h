@@ -91,6 +91,7 @@ struct consent_local {
 uint32_t consents_covering(const struct consents *c, uint32_t seq, uint32_t tenant, int64_t utc_ns,
 			   const struct consent_local *local);
 
+const struct consent *consents_find(const struct consents *c, uint32_t seq); /* grant `seq`, or NULL */
 /* What grant `seq` includes beyond the base (enum sekisho_field); 0 when there is no such grant. */
 uint32_t consents_fields(const struct consents *c, uint32_t seq);
 

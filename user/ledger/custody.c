@@ -18,7 +18,6 @@
 /* What a section takes in its line, besides the tenant's id. */
 #define SECTION_BYTES 180
 #define CHUNK_BYTES (64u << 10)
-#define ID_TEXT 17
 
 int custody_hash(int fd, uint64_t offset, uint64_t bytes, uint8_t ret_hash[static LEDGER_HASH_BYTES])
 {
@@ -46,9 +45,9 @@ void custody_hash_data(const void *data, size_t bytes, uint8_t ret_hash[static L
 	crypto_generichash(ret_hash, LEDGER_HASH_BYTES, data, bytes, NULL, 0);
 }
 
-static const char *id_text(uint64_t id, char text[static ID_TEXT])
+const char *custody_id_text(uint64_t id, char text[static CUSTODY_ID_TEXT])
 {
-	snprintf(text, ID_TEXT, "%016" PRIx64, id);
+	snprintf(text, CUSTODY_ID_TEXT, "%016" PRIx64, id);
 	return text;
 }
 
@@ -57,11 +56,11 @@ static const char *id_text(uint64_t id, char text[static ID_TEXT])
 /* A list, since there are many of them: each takes some 150 bytes. */
 static json_t *section_json(const struct custody_section *s)
 {
-	char hash[2 * LEDGER_HASH_BYTES + 1], id[ID_TEXT];
+	char hash[2 * LEDGER_HASH_BYTES + 1], id[CUSTODY_ID_TEXT];
 
 	hex_format(s->hash, LEDGER_HASH_BYTES, hash);
 	return json_pack("[s, i, I, s, I, I, I, s]", s->tenant_id, (int)s->day, (json_int_t)s->part,
-			 id_text(s->file_id, id), (json_int_t)s->offset, (json_int_t)s->bytes,
+			 custody_id_text(s->file_id, id), (json_int_t)s->offset, (json_int_t)s->bytes,
 			 (json_int_t)s->rows, hash);
 }
 
@@ -92,11 +91,11 @@ int custody_sealing_add(struct custody_sealing *s, const struct custody_section 
 
 static int write_acts(struct custody_sealing *s, struct ledger_writer *w, uint64_t journal_id, struct problem *p)
 {
-	char id[ID_TEXT];
+	char id[CUSTODY_ID_TEXT];
 	int error = 0;
 
 	for (size_t i = 0; i < s->count && !error; i++) {
-		json_t *act = json_pack("{s:s, s:s, s:O}", "event", "SEALED", "journal", id_text(journal_id, id),
+		json_t *act = json_pack("{s:s, s:s, s:O}", "event", "SEALED", "journal", custody_id_text(journal_id, id),
 					"sections", s->acts[i]);
 
 		error = act ? ledger_writer_append(w, LEDGER_CUSTODY, act, utc_now_ns(), NULL) :

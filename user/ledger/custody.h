@@ -22,6 +22,10 @@ int custody_hash(int fd, uint64_t offset, uint64_t bytes, uint8_t ret_hash[stati
 /* The same of bytes in memory. */
 void custody_hash_data(const void *data, size_t bytes, uint8_t ret_hash[static LEDGER_HASH_BYTES]);
 
+/* A file id as ledgers have it: 16 digits; returns text. */
+#define CUSTODY_ID_TEXT 17
+const char *custody_id_text(uint64_t id, char text[static CUSTODY_ID_TEXT]);
+
 /* Collects the sections of one journal. Zero-initialise. */
 struct custody_sealing {
 	json_t *sections; /* of the line that is being made */

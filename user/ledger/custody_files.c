@@ -1,33 +1,26 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Lines of custody about segments that were closed and journals that were imported. */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/array.h"
 #include "base/utc.h"
+#include "custody.h"
 #include "custody_files.h"
 
 /* As many stay well below LEDGER_LINE_MAX, whatever the tenants are called. */
 #define SEGMENTS_OF_LINE 1500
-#define ID_TEXT 17
-
-static const char *id_text(uint64_t id, char text[static ID_TEXT])
-{
-	snprintf(text, ID_TEXT, "%016" PRIx64, id);
-	return text;
-}
 
 /* --- Writing --- */
 
 static json_t *segment_json(const struct custody_closed *s)
 {
-	char hash[2 * LEDGER_HASH_BYTES + 1], id[ID_TEXT];
+	char hash[2 * LEDGER_HASH_BYTES + 1], id[CUSTODY_ID_TEXT];
 
 	hex_format(s->hash, LEDGER_HASH_BYTES, hash);
 	return json_pack("[s, i, I, s, I, I, I, s]", s->tenant_id, (int)s->day, (json_int_t)s->part,
-			 id_text(s->file_id, id), (json_int_t)s->bytes, (json_int_t)s->rows,
+			 custody_id_text(s->file_id, id), (json_int_t)s->bytes, (json_int_t)s->rows,
 			 (json_int_t)s->sections, hash);
 }
 
@@ -67,13 +60,13 @@ int custody_closed_write(const struct store_dir *store, const struct custody_clo
 
 int custody_import_write(const struct store_dir *store, const struct custody_import *import, struct problem *p)
 {
-	char id[ID_TEXT], first[UTC_TEXT_MAX], last[UTC_TEXT_MAX], hash[2 * CUSTODY_SHA256_BYTES + 1];
+	char id[CUSTODY_ID_TEXT], first[UTC_TEXT_MAX], last[UTC_TEXT_MAX], hash[2 * CUSTODY_SHA256_BYTES + 1];
 	json_t *act;
 	int error;
 
 	hex_format(import->sha256, CUSTODY_SHA256_BYTES, hash);
 	act = json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:I, s:I, s:s}", "event", "IMPORTED", "journal",
-			id_text(import->journal_id, id), "rows", (json_int_t)import->rows, "tenants",
+			custody_id_text(import->journal_id, id), "rows", (json_int_t)import->rows, "tenants",
 			(json_int_t)import->tenants, "first", utc_format(import->first_ns, first), "last",
 			utc_format(import->last_ns, last), "reason", import->reason, "uid",
 			(json_int_t)import->uid, "bytes", (json_int_t)import->bytes, "sha256", hash);

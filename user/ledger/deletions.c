@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Lines of custody about what is gone. */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/fs.h"
 #include "base/utc.h"
+#include "custody.h"
 #include "deletions.h"
 
 #define DELETED_EVENT "DELETED"
 #define LEFT_OUT_EVENT "LEFT_OUT"
-#define ID_TEXT 17
 /* Of a day: more cannot be told in a line. */
 #define PARTS_MAX 4096
 
@@ -29,11 +28,10 @@ static json_t *because_json(uint32_t because)
 
 static json_t *part_json(const struct deletion_part *part)
 {
-	char hash[2 * LEDGER_HASH_BYTES + 1], id[ID_TEXT];
+	char hash[2 * LEDGER_HASH_BYTES + 1], id[CUSTODY_ID_TEXT];
 
 	hex_format(part->hash, LEDGER_HASH_BYTES, hash);
-	snprintf(id, sizeof(id), "%016" PRIx64, part->file_id);
-	return json_pack("[I, s, I, I, s]", (json_int_t)part->part, id, (json_int_t)part->bytes,
+	return json_pack("[I, s, I, I, s]", (json_int_t)part->part, custody_id_text(part->file_id, id), (json_int_t)part->bytes,
 			 (json_int_t)part->rows, hash);
 }
 
@@ -64,17 +62,17 @@ int deletion_append(struct ledger_writer *w, const struct deletion *d, int64_t t
 int deletion_append_left_out(struct ledger_writer *w, uint64_t journal_id, const struct deletion *days,
 			     size_t count, int64_t t_ns, struct problem *p)
 {
-	char id[ID_TEXT], day[DAY_TEXT_MAX];
+	char id[CUSTODY_ID_TEXT], day[DAY_TEXT_MAX];
 	json_t *list = json_array();
 
-	snprintf(id, sizeof(id), "%016" PRIx64, journal_id);
 	for (size_t i = 0; i < count; i++)
 		if (json_array_append_new(list, json_pack("[s, I]", day_format(days[i].day, day),
 							  (json_int_t)days[i].rows))) {
 			json_decref(list);
 			return problem(p, -ENOMEM, "out of memory");
 		}
-	return append(w, json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "event", LEFT_OUT_EVENT, "journal", id,
+	return append(w, json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "event", LEFT_OUT_EVENT, "journal",
+				   custody_id_text(journal_id, id),
 				   "tenant", days->tenant_id, "reason", reasons[days->reason], "because",
 				   because_json(days->because), "days", list), t_ns, p);
 }
@@ -82,11 +80,11 @@ int deletion_append_left_out(struct ledger_writer *w, uint64_t journal_id, const
 int deletion_append_journal(struct ledger_writer *w, const struct deletion_journal *d, int64_t t_ns,
 			    struct problem *p)
 {
-	char hash[2 * LEDGER_HASH_BYTES + 1], id[ID_TEXT];
+	char hash[2 * LEDGER_HASH_BYTES + 1], id[CUSTODY_ID_TEXT];
 
 	hex_format(d->hash, LEDGER_HASH_BYTES, hash);
-	snprintf(id, sizeof(id), "%016" PRIx64, d->journal_id);
-	return append(w, json_pack("{s:s, s:s, s:s, s:o, s:I, s:s}", "event", "DELETED_JOURNAL", "journal", id,
+	return append(w, json_pack("{s:s, s:s, s:s, s:o, s:I, s:s}", "event", "DELETED_JOURNAL", "journal",
+				   custody_id_text(d->journal_id, id),
 				   "reason", reasons[d->reason], "because", because_json(d->because), "bytes",
 				   (json_int_t)d->bytes, "hash", hash), t_ns, p);
 }

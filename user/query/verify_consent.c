@@ -91,21 +91,6 @@ static int ready(struct verify_consent *v, bool *ret_ready)
 	return error;
 }
 
-static const struct consent *find(const struct consents *c, uint32_t seq)
-{
-	size_t low = 0, high = c->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (c->list[middle].seq < seq)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < c->count && c->list[low].seq == seq ? &c->list[low] : NULL;
-}
-
 /* --- Judging --- */
 
 /* A record tells addresses, not cgroups or namespaces: what such a selector took in cannot be told here. */
@@ -136,7 +121,7 @@ static int judge_place(const struct consents *c, const struct subject *s, const 
 		return s->consent ? problem(why, -EACCES, "imported, and names grant %" PRIu32, s->consent) : 0;
 	if (!s->consent)
 		return problem(why, -EACCES, "names no grant");
-	g = find(c, s->consent);
+	g = consents_find(c, s->consent);
 	if (!g)
 		return problem(why, -EACCES, "grant %" PRIu32 " is not in the ledger", s->consent);
 	if (g->tenant != s->tenant || (s->tenant_id && strcmp(g->tenant_id, s->tenant_id) != 0))
