@@ -180,28 +180,6 @@ static void buffer_failure_is_sticky(void)
 	buffer_done(&b);
 }
 
-static void buffer_patch_stays_inside(void)
-{
-	struct buffer b = { 0 };
-
-	buffer_le64(&b, 0);
-	buffer_patch_le32(&b, 4, 0xdeadbeef);
-	CHECK(buffer_ok(&b));
-	CHECK_INT(get_le64(b.data), 0xdeadbeef00000000);
-	buffer_patch_le32(&b, 5, 1);
-	CHECK(!buffer_ok(&b));
-	CHECK_INT(get_le64(b.data), 0xdeadbeef00000000);
-	buffer_clear(&b);
-	buffer_le16(&b, 0);
-	buffer_patch_le32(&b, 0, 1);
-	CHECK(!buffer_ok(&b));
-	buffer_clear(&b);
-	buffer_le64(&b, 0);
-	buffer_patch_le32(&b, SIZE_MAX, 1);
-	CHECK(!buffer_ok(&b));
-	buffer_done(&b);
-}
-
 static void fixed_places(void)
 {
 	uint8_t bytes[9] = { 0 };
@@ -228,5 +206,4 @@ UNIT_SUITE(cursor,
 	   TEST(buffer_writes_what_the_cursor_reads),
 	   TEST(buffer_extend_zeroes),
 	   TEST(buffer_failure_is_sticky),
-	   TEST(buffer_patch_stays_inside),
 	   TEST(fixed_places));

@@ -14,6 +14,15 @@
 #include "schema/store.h"
 #include "unit.h"
 
+static const struct record_column *column_of(unsigned int id)
+{
+	const struct record_column *c = record_columns;
+
+	while (c->id != id)
+		c++;
+	return c;
+}
+
 static void columns_are_the_whole_record(void)
 {
 	uint8_t covered[sizeof(struct record)] = { 0 };
@@ -22,15 +31,12 @@ static void columns_are_the_whole_record(void)
 	for (const struct record_column *c = record_columns; c->id; c++) {
 		CHECK_ROW(c->id > last, "column %u", c->id);
 		last = c->id;
-		CHECK(record_column_find(c->id) == c);
 		for (unsigned int i = 0; i < c->width; i++)
 			covered[c->offset + i]++;
 	}
 	CHECK_INT(last, STORE_COLUMN_LASTED);
 	for (size_t i = 0; i < sizeof(covered); i++)
 		CHECK_ROW(covered[i] == 1, "byte %zu", i);
-	CHECK(record_column_find(0) == NULL);
-	CHECK(record_column_find(15) == NULL);
 }
 
 /* Written, and read back in two parts, neither of which is whole tiles. */
@@ -86,28 +92,28 @@ static void planes_are_byte_columns(void)
 	struct cursor in;
 
 	rows[0].src = an_addr("2001:db8::1");
-	CHECK_INT(record_planes_write(record_column_find(STORE_COLUMN_SRC_PORT), rows, 2, 0, &out), 1);
+	CHECK_INT(record_planes_write(column_of(STORE_COLUMN_SRC_PORT), rows, 2, 0, &out), 1);
 	CHECK(out.size == 4 && memcmp(out.data, "\x51\x34\xc3\x12", 4) == 0);
 	buffer_clear(&out);
-	CHECK_INT(record_planes_write(record_column_find(STORE_COLUMN_TIME), rows, 2, 2, &out), 1);
+	CHECK_INT(record_planes_write(column_of(STORE_COLUMN_TIME), rows, 2, 2, &out), 1);
 	CHECK(out.size == 16 && memcmp(out.data, "\x00\x02\x01\x03\0\0", 6) == 0);
 	buffer_clear(&out);
 	rows[1].src = an_addr("192.0.2.1");
-	CHECK_INT(record_planes_write(record_column_find(STORE_COLUMN_SRC_ADDR), rows, 2, 0, &out), 1);
+	CHECK_INT(record_planes_write(column_of(STORE_COLUMN_SRC_ADDR), rows, 2, 0, &out), 1);
 	CHECK(out.size == 2 + 8 + 12 && memcmp(out.data, "\0\1\0\xc0\0\0\0\2\1\1\x20\1\x0d\xb8\0\0\0\0\0\0\0\0", 22) == 0);
 	cursor_init(&in, out.data, out.size);
-	CHECK_INT(record_planes_read(record_column_find(STORE_COLUMN_SRC_ADDR), &in, 2, &p), 0);
+	CHECK_INT(record_planes_read(column_of(STORE_COLUMN_SRC_ADDR), &in, 2, &p), 0);
 	/* A byte less, and a mark that is none. */
 	cursor_init(&in, out.data, out.size - 1);
-	CHECK_INT(record_planes_read(record_column_find(STORE_COLUMN_SRC_ADDR), &in, 2, &p), -EBADMSG);
+	CHECK_INT(record_planes_read(column_of(STORE_COLUMN_SRC_ADDR), &in, 2, &p), -EBADMSG);
 	out.data[0] = 2;
 	cursor_init(&in, out.data, out.size);
-	CHECK_INT(record_planes_read(record_column_find(STORE_COLUMN_SRC_ADDR), &in, 2, &p), -EBADMSG);
+	CHECK_INT(record_planes_read(column_of(STORE_COLUMN_SRC_ADDR), &in, 2, &p), -EBADMSG);
 	buffer_clear(&out);
 	/* Nothing but zeroes says so, and so does a time column at its base. */
-	CHECK_INT(record_planes_write(record_column_find(STORE_COLUMN_CONSENT), rows, 2, 0, &out), 0);
+	CHECK_INT(record_planes_write(column_of(STORE_COLUMN_CONSENT), rows, 2, 0, &out), 0);
 	rows[1].time_ns = rows[0].time_ns;
-	CHECK_INT(record_planes_write(record_column_find(STORE_COLUMN_TIME), rows, 2, 0x0102, &out), 0);
+	CHECK_INT(record_planes_write(column_of(STORE_COLUMN_TIME), rows, 2, 0x0102, &out), 0);
 	buffer_done(&out);
 }
 

@@ -212,12 +212,3 @@ void buffer_le64(struct buffer *b, uint64_t v)
 	if (p)
 		put_le64(p, v);
 }
-
-void buffer_patch_le32(struct buffer *b, size_t at, uint32_t v)
-{
-	if (b->failed || b->size < 4 || at > b->size - 4) {
-		b->failed = true;
-		return;
-	}
-	put_le32(b->data + at, v);
-}

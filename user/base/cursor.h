@@ -53,7 +53,6 @@ uint8_t *buffer_extend(struct buffer *b, size_t n);
 /* Room for n bytes behind the end, not cleared and not yet part of it: the caller adds to size what it filled. */
 uint8_t *buffer_room(struct buffer *b, size_t n);
 /* Overwrites four bytes written earlier. */
-void buffer_patch_le32(struct buffer *b, size_t at, uint32_t v);
 
 /* Fields at any address; inline, since compilers make one move of each. */
 static inline uint16_t get_le16(const uint8_t *p)

@@ -26,14 +26,6 @@ const struct record_column record_columns[] = {
 	{ .id = 0 },
 };
 
-const struct record_column *record_column_find(unsigned int id)
-{
-	for (const struct record_column *c = record_columns; c->id; c++)
-		if (c->id == id)
-			return c;
-	return NULL;
-}
-
 #define ORDER(a, b) \
 	do { \
 		if ((a) != (b)) \

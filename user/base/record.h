@@ -28,7 +28,6 @@ struct record_column {
 
 /* Ended by id 0; in the order of enum store_column. */
 extern const struct record_column record_columns[];
-const struct record_column *record_column_find(unsigned int id); /* NULL when unknown */
 
 /* Orders for qsort(): by (source, time, ...) and by (time, source, ...); both total over what is stored. */
 int record_compare_source(const void *a, const void *b);

@@ -459,11 +459,6 @@ uint64_t journal_file_id(const struct journal *j)
 	return j->file_id;
 }
 
-int64_t journal_created_ns(const struct journal *j)
-{
-	return j->created_ns;
-}
-
 int journal_dup_fd(const struct journal *j)
 {
 	int fd = fcntl(j->fd, F_DUPFD_CLOEXEC, 3);

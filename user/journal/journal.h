@@ -75,7 +75,6 @@ int journal_append_custody(struct journal *j, const char *reason);
 const char *journal_name(const struct journal *j);
 uint64_t journal_size(const struct journal *j);
 uint64_t journal_rows(const struct journal *j);
-int64_t journal_created_ns(const struct journal *j);
 uint64_t journal_file_id(const struct journal *j);
 /* A duplicate descriptor for fdatasync() elsewhere; the caller closes it. Or negative errno. */
 int journal_dup_fd(const struct journal *j);
