@@ -74,3 +74,18 @@ uint8_t *fuzz_copy(const uint8_t *data, size_t size)
 		memcpy(copy, data, size);
 	return copy;
 }
+
+int fuzz_twice(const uint8_t *data, size_t size, void (*check)(const uint8_t *data, size_t size),
+	       void (*fix)(uint8_t *data, size_t size))
+{
+	uint8_t *fixed;
+
+	if (size > FUZZ_INPUT_MAX)
+		return 0;
+	check(data, size);
+	fixed = fuzz_copy(data, size);
+	fix(fixed, size);
+	check(fixed, size);
+	free(fixed);
+	return 0;
+}

@@ -41,4 +41,8 @@ void fuzz_file_gone(const char *name);
 /* A copy, for those that change the input; never NULL. */
 uint8_t *fuzz_copy(const uint8_t *data, size_t size);
 
+/* Checks the input as it is, and once more with its checksums made right; larger ones are passed over. Returns 0. */
+int fuzz_twice(const uint8_t *data, size_t size, void (*check)(const uint8_t *data, size_t size),
+	       void (*fix)(uint8_t *data, size_t size));
+
 #endif

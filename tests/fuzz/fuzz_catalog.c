@@ -152,17 +152,13 @@ static void check_file(const uint8_t *data, size_t size)
 	fuzz_file_gone(name);
 }
 
+static void fix(uint8_t *data, size_t size)
+{
+	fix_chunks(data, size);
+	fix_buckets(data, size);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	uint8_t *fixed;
-
-	if (size > FUZZ_INPUT_MAX)
-		return 0;
-	check_file(data, size);
-	fixed = fuzz_copy(data, size);
-	fix_chunks(fixed, size);
-	fix_buckets(fixed, size);
-	check_file(fixed, size);
-	free(fixed);
-	return 0;
+	return fuzz_twice(data, size, check_file, fix);
 }

@@ -193,6 +193,22 @@ static int fill_grant(struct consent_call *call, struct consent_terms *t, char h
 	return error ? error : verb_consent_shown(call, t, hex, p);
 }
 
+/* Writes the act and says what stands in the ledger now, or why it does not. */
+static int run_act(struct consent_call *call, const struct store_dir *store,
+		   int (*act)(const struct store_dir *store, const struct consent_act *act, uint32_t *ret_seq,
+			      int64_t *ret_time_ns, struct problem *p))
+{
+	struct problem p;
+	int64_t when;
+	uint32_t seq;
+	int error;
+
+	call->act.when_locked = pause_daemon;
+	call->act.ctx = call;
+	error = act(store, &call->act, &seq, &when, &p);
+	return error ? refuse(call, error, &p) : report(call, store, seq, when);
+}
+
 int verb_consent_grant(struct consent_call *call)
 {
 	const char *refused = refusal(call->o);
@@ -200,8 +216,6 @@ int verb_consent_grant(struct consent_call *call)
 	struct consent_terms t;
 	struct store_dir store;
 	struct problem p;
-	int64_t when;
-	uint32_t seq;
 	int status, error;
 
 	if (refused) {
@@ -214,10 +228,7 @@ int verb_consent_grant(struct consent_call *call)
 		error = store_open(call->c->conf.state_dir, 1, &store, &p);
 	if (error)
 		return fail(error, &p);
-	call->act.when_locked = pause_daemon;
-	call->act.ctx = call;
-	error = consent_grant(&store, &call->act, &seq, &when, &p);
-	status = error ? refuse(call, error, &p) : report(call, &store, seq, when);
+	status = run_act(call, &store, consent_grant);
 	store_close(&store);
 	return status;
 }
@@ -265,8 +276,6 @@ int verb_consent_modify(struct consent_call *call)
 	char hex[CONSENT_SHA256_TEXT];
 	struct store_dir store;
 	struct problem p;
-	int64_t when;
-	uint32_t seq;
 	int status, error;
 
 	if (refused) {
@@ -277,14 +286,7 @@ int verb_consent_modify(struct consent_call *call)
 	if (error)
 		return fail(error, &p);
 	error = fill_modify(call, &store, hex, &p);
-	if (error) {
-		store_close(&store);
-		return fail(error, &p);
-	}
-	call->act.when_locked = pause_daemon;
-	call->act.ctx = call;
-	error = consent_modify(&store, &call->act, &seq, &when, &p);
-	status = error ? refuse(call, error, &p) : report(call, &store, seq, when);
+	status = error ? fail(error, &p) : run_act(call, &store, consent_modify);
 	store_close(&store);
 	return status;
 }
