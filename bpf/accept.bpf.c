@@ -9,7 +9,8 @@
  * and without a live grant nothing is emitted and the remote address is not read.
  * Ends are seen by the first rung alone.
  */
-#include "emit.bpf.h"
+#include "canary.bpf.h"
+#include "opens.bpf.h"
 #include <linux/ptrace.h>
 #include <bpf/bpf_tracing.h>
 
@@ -27,51 +28,64 @@ static __always_inline __u32 send_sequence(const struct sock *sk)
  * cookie_v4_check) and leaves SYN_RECV when that ACK is processed (tcp_rcv_state_process), normally
  * to ESTABLISHED. But it is in the accept queue already: an application on another CPU that
  * accepts and closes at once takes it to FIN_WAIT1, or by an abort to CLOSE, first (tcp_child_process
- * queues the ACK behind the owner). So every way out of SYN_RECV counts, with three exceptions:
+ * queues the ACK behind the owner). So every way out of SYN_RECV is recorded, with three exceptions:
  * a simultaneous open, of which a self-connect is a case (RFC 9293 section 3.5, figure 7), comes from
  * SYN_SENT and is marked there; a child that goes to CLOSE before accept() had it was dropped by the
  * kernel (tcp_v4_syn_recv_sock, inet_csk_listen_stop); and so was a Fast Open child (RFC 7413), made
  * by the SYN alone, that is closed before its handshake ends.
  */
-static __always_inline bool leaves_handshake(const struct sock *sk, int oldstate, int newstate)
+static __always_inline bool died(const struct sock *sk, int newstate)
 {
 	struct tcp_sock *tp;
 
-	if (oldstate != TCP_SYN_RECV)
-		return false;
 	if (newstate != TCP_CLOSE)
-		return true;
-	if (!sk->sk_socket)
 		return false;
+	if (!sk->sk_socket)
+		return true;
 	tp = bpf_skc_to_tcp_sock((void *)sk);
-	return tp && !tp->fastopen_rsk;
+	return !tp || tp->fastopen_rsk;
 }
 
-/* Whether the first of the two programs has this connection; if not, it is ours from here on. */
-static __always_inline bool first_has_it(const struct sock *sk, bool first)
+/* In place of a sequence number: a child that was made has none yet. */
+#define CHILD_MADE (1ULL << 32)
+
+/* Whether the first of the two programs has this; if not, it is ours from here on. */
+static __always_inline bool first_has_it(const struct sock *sk, bool first, __u64 step)
 {
 	struct last_handled *last;
 	__u32 zero = 0;
-	__u32 snd_una;
 
 	last = bpf_map_lookup_elem(&handled, &zero);
 	if (!last)
 		return true;
-	snd_una = send_sequence(sk);
-	if (!first && last->sk == (__u64)sk && last->snd_una == snd_una)
+	if (!first && last->sk == (__u64)sk && last->snd_una == step)
 		return true;
 	last->sk = (__u64)sk;
-	last->snd_una = snd_una;
+	last->snd_una = step;
 	return false;
 }
 
-static __always_inline int set_state(const struct sock *sk, int oldstate, int newstate,
-				     bool first)
+static __always_inline void leave_handshake(const struct sock *sk, int newstate)
 {
+	__u64 netns = read_netns(sk, true);
+
+	if (emit_canary(netns))
+		return;
+	count_opening(netns, died(sk, newstate) ? SEKISHO_OUTCOME_DIED :
+						  record(sk, true, SEKISHO_KIND_ESTABLISHED));
+}
+
+static __always_inline int set_state(const struct sock *sk, int oldstate, int newstate, bool first)
+{
+	if (sk->sk_protocol != IPPROTO_TCP) /* SCTP and MPTCP share the tracepoint */
+		return 0;
 	if (newstate == TCP_SYN_RECV && oldstate == TCP_SYN_SENT)
 		bpf_sk_storage_get(&active_opens, (void *)sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (leaves_handshake(sk, oldstate, newstate) && !first_has_it(sk, first))
-		record(sk, true, SEKISHO_KIND_ESTABLISHED);
+	if (newstate == TCP_SYN_RECV && oldstate == TCP_LISTEN && !first_has_it(sk, first, CHILD_MADE))
+		count_child(read_netns(sk, true));
+	if (oldstate == TCP_SYN_RECV && !bpf_sk_storage_get(&active_opens, (void *)sk, NULL, 0) &&
+	    !first_has_it(sk, first, send_sequence(sk)))
+		leave_handshake(sk, newstate);
 	if (newstate == TCP_CLOSE)
 		record_close(sk);
 	return 0;
@@ -101,6 +115,12 @@ int BPF_PROG(on_set_state_2, const struct sock *sk, int oldstate, int newstate)
 	return set_state(sk, oldstate, newstate, false);
 }
 
+static __always_inline void accepted(const struct sock *sk)
+{
+	if (!emit_canary(read_netns(sk, false)))
+		(void)record(sk, false, SEKISHO_KIND_ACCEPTED);
+}
+
 /* Only the return value: the arguments changed in 6.10 (92ef0fd55ac8). */
 SEC("fexit/inet_csk_accept")
 int on_accept_fexit(__u64 *ctx)
@@ -109,7 +129,8 @@ int on_accept_fexit(__u64 *ctx)
 
 	if (bpf_get_func_ret(ctx, &sk) || !sk)
 		return 0;
-	return record((const struct sock *)sk, false, SEKISHO_KIND_ACCEPTED);
+	accepted((const struct sock *)sk);
+	return 0;
 }
 
 SEC("kretprobe/inet_csk_accept")
@@ -117,5 +138,7 @@ int on_accept_kretprobe(struct pt_regs *ctx)
 {
 	const struct sock *sk = (const struct sock *)PT_REGS_RC(ctx);
 
-	return sk ? record(sk, false, SEKISHO_KIND_ACCEPTED) : 0;
+	if (sk)
+		accepted(sk);
+	return 0;
 }

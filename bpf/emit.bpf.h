@@ -78,28 +78,26 @@ static __always_inline void mark(const struct sock *sk, __u32 flags, const struc
 	}
 }
 
-static __always_inline int record(const struct sock *sk, bool typed, __u8 kind)
+/* `typed` ones are no active opens: see set_state(). */
+static __always_inline enum sekisho_outcome record(const struct sock *sk, bool typed, __u8 kind)
 {
 	struct sekisho_event *event;
 	struct covered c = {};
 	__u32 flags;
 
 	if (!is_covered(sk, typed, &c))
-		return 0;
-	/* An active open carries the mark of set_state(). */
-	if (typed && bpf_sk_storage_get(&active_opens, (void *)sk, NULL, 0))
-		return 0;
+		return SEKISHO_OUTCOME_NOT_COVERED;
 	flags = is_loopback(sk, typed) ? SEKISHO_FLAG_LOOPBACK : 0;
 	if (flags && !c.ctl->record_loopback)
-		return 0;
+		return SEKISHO_OUTCOME_LOOPBACK;
 	if (c.now >= c.ctl->heartbeat_until_boot_ns) {
 		count_loss(c.ctl, c.tenant, SEKISHO_LOSS_ORPHANED, c.now);
-		return 0;
+		return SEKISHO_OUTCOME_LOST;
 	}
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event) {
 		count_loss(c.ctl, c.tenant, SEKISHO_LOSS_RING_FULL, c.now);
-		return 0;
+		return SEKISHO_OUTCOME_LOST;
 	}
 	__builtin_memset(event, 0, sizeof(*event));
 	fill(event, sk, typed, kind, flags, &c);
@@ -108,7 +106,7 @@ static __always_inline int record(const struct sock *sk, bool typed, __u8 kind)
 	bpf_ringbuf_submit(event, wake_flags(c.ctl));
 	if (typed && c.grant->fields & SEKISHO_FIELD_CLOSE)
 		mark(sk, flags, &c);
-	return 0;
+	return SEKISHO_OUTCOME_RECORDED;
 }
 
 /*

@@ -23,6 +23,7 @@
 #define TCP_SYN_SENT 2
 #define TCP_SYN_RECV 3
 #define TCP_CLOSE 7
+#define TCP_LISTEN 10
 
 struct in6_words {
 	__be32 u6_addr32[4];

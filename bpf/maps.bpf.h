@@ -13,6 +13,7 @@
 #define SEKISHO_SELECTORS_MAX 65536
 #define SEKISHO_PLACES_MAX 65536
 #define SEKISHO_TENANTS_MAX 16384
+#define SEKISHO_NETNS_MAX 16384
 
 /* Size is set before loading (ring_size of the configuration). */
 struct {
@@ -49,7 +50,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 3 * SEKISHO_TENANTS_MAX + 3);
+	__uint(max_entries, 4 * SEKISHO_TENANTS_MAX + 4);
 	__type(key, struct sekisho_loss_key);
 	__type(value, struct sekisho_loss);
 } losses SEC(".maps");
@@ -62,13 +63,31 @@ struct {
 	__type(value, struct sekisho_control);
 } control SEC(".maps");
 
+/* Entries are made by the collector for the namespaces that it reconciles. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, SEKISHO_NETNS_MAX);
+	__type(key, __u64);
+	__type(value, struct sekisho_opens);
+} opens SEC(".maps");
+
+/* The collector's alone; pinned, so that a restart goes on where the last one agreed. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, SEKISHO_NETNS_MAX);
+	__type(key, __u64);
+	__type(value, struct sekisho_baseline);
+} baselines SEC(".maps");
+
 /*
  * Per CPU, the connection that the set_state programs handled last, so that just one of them does. Not
  * pinned: each generation of the set has its own.
  */
 struct last_handled {
 	__u64 sk;
-	__u64 snd_una; /* a freed socket's address is soon used again, with another number */
+	__u64 snd_una; /* a freed socket's address is soon used again, with another number; or CHILD_MADE */
 };
 
 struct {

@@ -97,6 +97,19 @@ static __always_inline bool is_mapped(const __u8 addr[16])
 	return words[0] == 0 && words[1] == 0 && words[2] == bpf_htonl(0xffff);
 }
 
+/* The cookie of the socket's network namespace; 0 on a kernel without namespaces. */
+static __always_inline __u64 read_netns(const struct sock *sk, bool typed)
+{
+	const struct net *net = NULL;
+	__u64 cookie = 0;
+
+	if (!bpf_core_field_exists(sk->__sk_common.skc_net.net))
+		return 0;
+	FIELD(net, sk, __sk_common.skc_net.net);
+	FIELD(cookie, net, net_cookie);
+	return cookie;
+}
+
 /*
  * Whether the source address is local to the socket's own namespace. The route
  * back to a local address always leaves by the loopback device (ip_route_output

@@ -83,14 +83,9 @@ static __always_inline __s64 find_by_cgroup(const struct sock *sk, bool typed)
 
 static __always_inline __s64 find_by_netns(const struct sock *sk, bool typed)
 {
-	const struct net *net = NULL;
-	__u64 cookie = 0;
+	__u64 cookie = read_netns(sk, typed);
 
-	if (!bpf_core_field_exists(sk->__sk_common.skc_net.net))
-		return NO_SELECTOR; /* a kernel without namespaces */
-	FIELD(net, sk, __sk_common.skc_net.net);
-	FIELD(cookie, net, net_cookie);
-	return find_place(SEKISHO_PLACE_NETNS, cookie);
+	return cookie ? find_place(SEKISHO_PLACE_NETNS, cookie) : NO_SELECTOR;
 }
 
 /* What is known of a connection before anything of its remote side is read. */

@@ -16,12 +16,13 @@
 #endif
 
 /* Raised whenever a struct below changes; pins of another version are never read. */
-#define SEKISHO_LAYOUT_VERSION 3
+#define SEKISHO_LAYOUT_VERSION 4
 
 enum sekisho_kind {
 	SEKISHO_KIND_ESTABLISHED = 1, /* passive child became ESTABLISHED (set_state) */
 	SEKISHO_KIND_ACCEPTED = 2, /* accept() returned the connection (fexit, kretprobe) */
 	SEKISHO_KIND_CLOSE = 3, /* a recorded connection ended */
+	SEKISHO_KIND_CANARY = 4, /* the collector's own, of nobody: only its time and kind; never stored */
 };
 
 /* The hook in use; stored in every journal and section, so numbers are never reused. */
@@ -122,6 +123,34 @@ enum sekisho_loss_reason {
 	SEKISHO_LOSS_ORPHANED = 2, /* heartbeat expired: no collector is responsible */
 	/* Of a recorded connection the end: no space, no collector, or the socket could not be marked. */
 	SEKISHO_LOSS_CLOSE = 9, /* as STORE_GAP_CLOSE_LOST */
+	/* Counted by the collector: the kernel's own counter has them, and the hook did not see them. */
+	SEKISHO_LOSS_NOT_SEEN = 13,
+};
+
+/* What became of a passive opening that the hook saw. */
+enum sekisho_outcome {
+	SEKISHO_OUTCOME_RECORDED = 0, /* an event is in the ring */
+	SEKISHO_OUTCOME_NOT_COVERED = 1, /* no live grant */
+	SEKISHO_OUTCOME_LOOPBACK = 2, /* covered, and loopback is not recorded */
+	SEKISHO_OUTCOME_LOST = 3, /* counted in "losses" */
+	SEKISHO_OUTCOME_DIED = 4, /* the kernel dropped it before anybody had it */
+	SEKISHO_OUTCOMES = 5,
+};
+
+/*
+ * Per CPU, only ever increased: passive openings of one network namespace. A child is made in SYN_RECV, which
+ * TcpPassiveOpens counts (tcp_create_openreq_child), and leaves it once. Key: the namespace's cookie; 0: all others
+ * together, and of those only what is recorded or lost.
+ */
+struct sekisho_opens {
+	__u64 made;
+	__u64 left[SEKISHO_OUTCOMES]; /* by enum sekisho_outcome */
+};
+
+/* Kept by the collector, by the namespace's cookie: how far TcpPassiveOpens and sekisho_opens agree. */
+struct sekisho_baseline {
+	__s64 offset; /* TcpPassiveOpens less all that left, as far as accounted for */
+	__u64 agreed_boot_ns; /* when they last agreed */
 };
 
 struct sekisho_loss_key {
@@ -145,6 +174,8 @@ struct sekisho_control {
 	__u32 record_loopback; /* 0 or 1 */
 	__u32 wake_bytes; /* wake the collector when this much waits in the ring */
 	__u32 place_kinds; /* 1 << enum sekisho_place_kind: what "places" has; the rest is not looked up */
+	__u64 canary_netns; /* cookie of the namespace whose connections are canaries; 0 = none */
+	__u64 canaries; /* how many of the events in the ring have been those */
 };
 
 #ifdef __cplusplus
@@ -159,6 +190,8 @@ SEKISHO_ASSERT(sizeof(struct sekisho_selector_key) == 24, "selector key layout")
 SEKISHO_ASSERT(sizeof(struct sekisho_place_key) == 16, "place key layout");
 SEKISHO_ASSERT(sizeof(struct sekisho_grant) == 16, "grant layout");
 SEKISHO_ASSERT(sizeof(struct sekisho_loss) == 24, "loss layout");
-SEKISHO_ASSERT(sizeof(struct sekisho_control) == 40, "control layout");
+SEKISHO_ASSERT(sizeof(struct sekisho_opens) == 48, "opens layout");
+SEKISHO_ASSERT(sizeof(struct sekisho_baseline) == 16, "baseline layout");
+SEKISHO_ASSERT(sizeof(struct sekisho_control) == 56, "control layout");
 
 #endif

@@ -48,6 +48,8 @@ enum store_gap_reason {
 	STORE_GAP_UNRESOLVED = 11, /* a selector of the tenant named nothing, or something not known yet */
 	STORE_GAP_NOT_EVALUATED = 12, /* the hook cannot tell which connections belong to a selector */
 	STORE_GAP_DISK_FULL = 10, /* no room on the disk, and then none in the ring; count is exact; total as RING_FULL */
+	STORE_GAP_NOT_SEEN = 13, /* openings that the kernel counted and the hook did not see; count is exact */
+	STORE_GAP_CANARY = 14, /* the collector's own connections did not come out of the ring; count unknown (0) */
 };
 
 #endif

@@ -37,6 +37,7 @@ sync_interval = 1s
 rotate_interval = 1h
 rotate_size = 64M
 heartbeat = 2m
+canary_interval = 20s
 min_free = auto
 approval_rows = 1000
 approval_window = 1d
@@ -72,6 +73,7 @@ sync_interval = 1s
 rotate_interval = 6h
 rotate_size = 64M
 heartbeat = 2m
+canary_interval = 20s
 min_free = auto
 approval_rows = 1000
 approval_window = 1d
@@ -112,6 +114,10 @@ for duration in 4999ms 601s 0s 120; do
 	conf "heartbeat = $duration"
 	wrong "heartbeat_$duration" 4 "heartbeat = \"$duration\": expected 5s to 10m"
 done
+for duration in 0s 999ms 20001ms 20; do
+	conf "canary_interval = $duration"
+	wrong "canary_interval_$duration" 4 "canary_interval = \"$duration\": expected 1s to 20s"
+done
 for room in 0% 51% % 1.5% -1% 2%% 1025G 1g auto% some; do
 	conf "min_free = $room"
 	wrong "min_free_$room" 4 "min_free = \"$room\": expected auto, a size up to 1T or 1% to 50%"
@@ -136,7 +142,7 @@ err_has "^sekishod: error: $CONF:1: "
 begin largest_and_smallest
 for line in 'ring_size = 64K' 'ring_size = 1G' 'sync_interval = 10ms' 'sync_interval = 60s' \
 	'rotate_interval = 1s' 'rotate_interval = 24h' 'rotate_size = 1M' 'rotate_size = 1G' \
-	'heartbeat = 5s' 'heartbeat = 10m' 'min_free = 0' 'min_free = 1T' 'min_free = 1%' 'min_free = 50%' 'min_free = auto'; do
+	'heartbeat = 5s' 'heartbeat = 10m' 'canary_interval = 1s' 'canary_interval = 20s' 'min_free = 0' 'min_free = 1T' 'min_free = 1%' 'min_free = 50%' 'min_free = auto'; do
 	conf "$line"
 	run "${SEKISHOD[@]}" -nn
 	status 0

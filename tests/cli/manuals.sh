@@ -58,12 +58,12 @@ if command -v man >/dev/null && command -v col >/dev/null && [ -n "$(plain sekis
 	"${SEKISHOD[@]}" -nn >"$TMP/defaults"
 	while read -r key _ value; do
 		case $key in
-		rotate_interval | sync_interval | rotate_size | heartbeat) grep -q "the default is $value" "$TMP/sekisho.conf.5" ;;
+		rotate_interval | sync_interval | rotate_size | heartbeat | canary_interval) grep -q "the default is $value" "$TMP/sekisho.conf.5" ;;
 		*) grep -qE "(default is|default) $value|the default is $value|$value, the default" "$TMP/sekisho.conf.5" ;;
 		esac || [ "$key = $value" = 'hook = auto' ] || bad "the default $key = $value is not in sekisho.conf(5)"
 	done <"$TMP/defaults"
 	begin bounds_of_keys
-	for bound in '64K to 1G' '10ms to 60s' '1s to 24h' '1M to 1G' '5s to 10m' '1% to 50%'; do
+	for bound in '64K to 1G' '10ms to 60s' '1s to 24h' '1M to 1G' '5s to 10m' '1s to 20s' '1% to 50%'; do
 		grep -qF "$bound" "$TMP/sekisho.conf.5" || bad "sekisho.conf(5) does not have $bound"
 	done
 else

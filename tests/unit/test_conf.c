@@ -70,6 +70,7 @@ static void defaults_hold_where_the_file_says_nothing(void)
 		CHECK_INT(c.rotate_interval_ns, 21600000000000);
 		CHECK_INT(c.rotate_size, 64 << 20);
 		CHECK_INT(c.heartbeat_ns, 120000000000);
+		CHECK_INT(c.canary_interval_ns, 20000000000); /* AC-85 */
 		CHECK_INT(c.min_free_bytes, 1 << 30);
 		CHECK_INT(c.min_free_percent, 2);
 		CHECK_INT(c.approval_rows, 1000);
@@ -170,6 +171,8 @@ static void every_error_names_file_line_and_value(void)
 		{ "approval_window = 367d", "1: approval_window = \"367d\": expected 1s to 366d" },
 		{ "rotate_size = 1025M", "1: rotate_size = \"1025M\": expected 1M to 1G" },
 		{ "heartbeat = 4s", "1: heartbeat = \"4s\": expected 5s to 10m" },
+		{ "canary_interval = 999ms", "1: canary_interval = \"999ms\": expected 1s to 20s" },
+		{ "canary_interval = 21s", "1: canary_interval = \"21s\": expected 1s to 20s" },
 		{ "heartbeat = 11m", "1: heartbeat = \"11m\": expected 5s to 10m" },
 		{ "min_free = 51%", "1: min_free = \"51%\": expected auto, a size up to 1T or 1% to 50%" },
 		{ "min_free = %", "1: min_free = \"%\": expected auto, a size up to 1T or 1% to 50%" },
@@ -291,7 +294,7 @@ static void what_is_printed_reads_back_as_the_same(void)
 		"",
 		"state_dir = /a b/c\nrun_dir = /r\npin_dir = /p\nhook = fexit\nrecord_loopback = yes\n"
 		"ring_size = 1G\nsync_interval = 1500ms\nrotate_interval = 90m\nrotate_size = 1048577\n"
-		"heartbeat = 7500ms\nmin_free = 3M\napproval_rows = 7\napproval_window = 36h\ntimezone = UTC\nhead_command = /usr/bin/send  --to host\n",
+		"heartbeat = 7500ms\ncanary_interval = 1500ms\nmin_free = 3M\napproval_rows = 7\napproval_window = 36h\ntimezone = UTC\nhead_command = /usr/bin/send  --to host\n",
 		"min_free = 7%\n",
 		"min_free = 0\n",
 		"head_command = \n",
@@ -341,7 +344,7 @@ static void printed_text(void)
 	CHECK_STR(text, "state_dir = /var/lib/sekisho\nrun_dir = /run/sekisho\n"
 			"pin_dir = /sys/fs/bpf/sekisho\nhook = auto\nrecord_loopback = no\n"
 			"ring_size = 16M\nsync_interval = 1s\nrotate_interval = 6h\nrotate_size = 64M\n"
-			"heartbeat = 2m\nmin_free = auto\napproval_rows = 1000\napproval_window = 1d\ntimezone = Asia/Tokyo\nhead_command = \n\n[tenant t1]\naddress = 192.0.2.1\n");
+			"heartbeat = 2m\ncanary_interval = 20s\nmin_free = auto\napproval_rows = 1000\napproval_window = 1d\ntimezone = Asia/Tokyo\nhead_command = \n\n[tenant t1]\naddress = 192.0.2.1\n");
 	free(text);
 	conf_done(&c);
 }

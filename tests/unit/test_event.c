@@ -60,6 +60,12 @@ static void layouts(void)
 		{ MEMBER(sekisho_control, record_loopback), 28, 4 },
 		{ MEMBER(sekisho_control, wake_bytes), 32, 4 },
 		{ MEMBER(sekisho_control, place_kinds), 36, 4 },
+		{ MEMBER(sekisho_control, canary_netns), 40, 8 },
+		{ MEMBER(sekisho_control, canaries), 48, 8 },
+		{ MEMBER(sekisho_opens, made), 0, 8 },
+		{ MEMBER(sekisho_opens, left), 8, 40 },
+		{ MEMBER(sekisho_baseline, offset), 0, 8 },
+		{ MEMBER(sekisho_baseline, agreed_boot_ns), 8, 8 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
@@ -92,14 +98,16 @@ static void numbers_on_disk(void)
 		{ STORE_GAP_NOT_ARMED, 3 }, { STORE_GAP_STOPPED, 4 }, { STORE_GAP_MALFORMED, 5 },
 		{ STORE_GAP_HOOK_BUSY, 6 }, { STORE_GAP_DAMAGED, 7 },
 		{ STORE_GAP_PROGRAM_REPLACED, 8 }, { STORE_GAP_CLOSE_LOST, 9 }, { STORE_GAP_DISK_FULL, 10 },
-		{ STORE_GAP_UNRESOLVED, 11 }, { STORE_GAP_NOT_EVALUATED, 12 }, { FRAME_ROWS, 1 }, { FRAME_ANCHORS, 2 },
+		{ STORE_GAP_UNRESOLVED, 11 }, { STORE_GAP_NOT_EVALUATED, 12 }, { STORE_GAP_NOT_SEEN, 13 },
+		{ STORE_GAP_CANARY, 14 }, { FRAME_ROWS, 1 }, { FRAME_ANCHORS, 2 },
 		{ FRAME_GAPS, 3 }, { FRAME_TENANTS, 4 }, { SECTION_FLAG_RTT, 1 },
 		{ SECTION_FLAG_CUSTODY, 2 }, { SECTION_FLAG_GAPS, 4 }, { SECTION_FLAG_CLOSE, 8 },
-		{ SEKISHO_KIND_CLOSE, 3 }, { SEKISHO_FLAG_IMPORTED, 8 },
+		{ SEKISHO_KIND_CLOSE, 3 }, { SEKISHO_KIND_CANARY, 4 }, { SEKISHO_FLAG_IMPORTED, 8 },
 		/* A lost event is the same number in the kernel's counter and in the gap. */
 		{ SEKISHO_LOSS_RING_FULL, STORE_GAP_RING_FULL },
 		{ SEKISHO_LOSS_ORPHANED, STORE_GAP_ORPHANED },
 		{ SEKISHO_LOSS_CLOSE, STORE_GAP_CLOSE_LOST },
+		{ SEKISHO_LOSS_NOT_SEEN, STORE_GAP_NOT_SEEN },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)

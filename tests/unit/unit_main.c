@@ -22,6 +22,7 @@
 	X(answer)         \
 	X(array)          \
 	X(block)          \
+	X(canary_watch)   \
 	X(cases)          \
 	X(catalog)        \
 	X(catalog_add)    \
@@ -46,6 +47,7 @@
 	X(head_sender)    \
 	X(ledger)         \
 	X(parse)          \
+	X(passive_opens)  \
 	X(places)         \
 	X(plan)           \
 	X(port_set)       \
@@ -53,6 +55,7 @@
 	X(query)          \
 	X(reasons)        \
 	X(record)         \
+	X(reconcile)      \
 	X(recovery)       \
 	X(retention)      \
 	X(ring)           \

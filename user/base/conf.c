@@ -135,6 +135,19 @@ static void print_rotate_size(const struct conf *c, char *out, size_t size)
 	snprintf(out, size, "%s", format_bytes(c->rotate_size, text));
 }
 
+static int set_canary_interval(struct conf *c, const char *value)
+{
+	/* Two are missed before anybody is told: within a minute. */
+	return parse_duration_ns(value, (uint64_t)NS_PER_SEC, 20 * (uint64_t)NS_PER_SEC, &c->canary_interval_ns);
+}
+
+static void print_canary_interval(const struct conf *c, char *out, size_t size)
+{
+	char text[24];
+
+	snprintf(out, size, "%s", format_duration(c->canary_interval_ns, text));
+}
+
 static int set_heartbeat(struct conf *c, const char *value)
 {
 	/* Less would leave gaps whenever the node is busy for a moment. */
@@ -247,6 +260,7 @@ static const struct key keys[] = {
 	{ "rotate_interval", "1s to 24h", set_rotate_interval, print_rotate_interval },
 	{ "rotate_size", "1M to 1G", set_rotate_size, print_rotate_size },
 	{ "heartbeat", "5s to 10m", set_heartbeat, print_heartbeat },
+	{ "canary_interval", "1s to 20s", set_canary_interval, print_canary_interval },
 	{ "min_free", "auto, a size up to 1T or 1% to 50%", set_min_free, print_min_free },
 	{ "approval_rows", "0 to 1000000000", set_approval_rows, print_approval_rows },
 	{ "approval_window", "1s to 366d", set_approval_window, print_approval_window },
@@ -265,6 +279,7 @@ void conf_defaults(struct conf *ret_conf)
 	ret_conf->sync_interval_ns = (uint64_t)NS_PER_SEC;
 	ret_conf->rotate_interval_ns = 6 * 3600 * (uint64_t)NS_PER_SEC;
 	ret_conf->rotate_size = 64 << 20;
+	ret_conf->canary_interval_ns = 20 * (uint64_t)NS_PER_SEC;
 	ret_conf->heartbeat_ns = 120 * (uint64_t)NS_PER_SEC;
 	ret_conf->min_free_bytes = MIN_FREE_BYTES;
 	ret_conf->min_free_percent = MIN_FREE_PERCENT;

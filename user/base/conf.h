@@ -40,6 +40,7 @@ struct conf {
 	uint64_t rotate_interval_ns, rotate_size;
 	struct selector *shared; /* shared_listener: addresses that serve several tenants at once */
 	size_t shared_count, shared_capacity;
+	uint64_t canary_interval_ns;
 	uint64_t heartbeat_ns; /* how long the programs go on without a collector */
 	/* Room that recording leaves on the disk: of both the less; a value of 0 does not count, both 0: none. */
 	uint64_t min_free_bytes;

@@ -70,6 +70,10 @@ static int open_maps(struct capture *c, uint64_t ring_bytes, struct problem *p)
 		error = dup_map(skeleton->maps.losses, &c->maps.losses);
 	if (!error)
 		error = dup_map(skeleton->maps.control, &c->maps.control);
+	if (!error)
+		error = dup_map(skeleton->maps.opens, &c->maps.opens);
+	if (!error)
+		error = dup_map(skeleton->maps.baselines, &c->maps.baselines);
 	accept_bpf__destroy(skeleton);
 	if (!error)
 		error = map_control(c);
@@ -106,7 +110,7 @@ int capture_open(const struct capture_options *o, struct capture **ret_capture,
 
 	if (!c)
 		return problem(p, -ENOMEM, "out of memory");
-	c->maps = (struct capture_maps){ -1, -1, -1, -1, -1, -1 };
+	c->maps = (struct capture_maps){ -1, -1, -1, -1, -1, -1, -1, -1 };
 	c->armed = (struct armed)ARMED_NONE;
 	c->lock = -1;
 	snprintf(c->pin_dir, sizeof(c->pin_dir), "%s", o->pin_dir);
@@ -253,6 +257,32 @@ void capture_set_loopback(struct capture *c, bool record_loopback)
 void capture_heartbeat(struct capture *c, uint64_t until_boot_ns)
 {
 	__atomic_store_n(&c->control->heartbeat_until_boot_ns, until_boot_ns, __ATOMIC_RELEASE);
+}
+
+void capture_set_canary(struct capture *c, uint64_t netns_cookie)
+{
+	__atomic_store_n(&c->control->canary_netns, netns_cookie, __ATOMIC_RELEASE);
+}
+
+uint64_t capture_canary_bytes(const struct capture *c)
+{
+	uint64_t canaries = __atomic_load_n(&c->control->canaries, __ATOMIC_ACQUIRE);
+
+	return canaries * (sizeof(struct sekisho_event) + BPF_RINGBUF_HDR_SZ);
+}
+
+const struct capture_maps *capture_maps_of(const struct capture *c)
+{
+	return &c->maps;
+}
+
+int capture_count_loss(struct capture *c, const struct capture_loss *more, uint64_t stated)
+{
+	int error = capture_maps_count_loss(&c->maps, more, stated);
+
+	if (!error)
+		__atomic_fetch_add(&c->control->loss_changes, 1, __ATOMIC_RELEASE);
+	return error;
 }
 
 uint64_t capture_loss_changes(const struct capture *c)

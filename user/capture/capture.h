@@ -93,6 +93,12 @@ int capture_revoke_pinned(const char *pin_dir, uint32_t tenant);
 
 void capture_set_loopback(struct capture *c, bool record_loopback);
 void capture_heartbeat(struct capture *c, uint64_t until_boot_ns);
+/* Whose connections are canaries, by the cookie of their namespace; 0 = nobody's. */
+void capture_set_canary(struct capture *c, uint64_t netns_cookie);
+uint64_t capture_canary_bytes(const struct capture *c); /* that canaries ever took in the ring */
+/* The maps themselves, for what has a header of its own (opens.h). */
+struct capture_maps;
+const struct capture_maps *capture_maps_of(const struct capture *c);
 
 struct capture_loss {
 	uint32_t tenant, reason; /* enum sekisho_loss_reason */
@@ -103,6 +109,11 @@ struct capture_loss {
 uint64_t capture_loss_changes(const struct capture *c);
 /* All counters that are not zero, into an array the caller frees. */
 int capture_losses(struct capture *c, struct capture_loss **ret_losses, size_t *ret_count);
+/*
+ * Counts `more->total` more under a reason that is the collector's own (SEKISHO_LOSS_NOT_SEEN), as if a program had.
+ * `stated`: the total that gaps have stated already; what they have not is from where it was first counted on.
+ */
+int capture_count_loss(struct capture *c, const struct capture_loss *more, uint64_t stated);
 /* How often the kernel skipped our program because it was running on that CPU already, where that
  * can mean a lost event (not for set_state, whose other programs take over: see accept.bpf.c). */
 uint64_t capture_skipped(const struct capture *c);

@@ -11,7 +11,8 @@
 
 void capture_maps_close(struct capture_maps *m)
 {
-	const int fds[] = { m->events, m->selectors, m->places, m->grants, m->losses, m->control };
+	const int fds[] = { m->events, m->selectors, m->places, m->grants, m->losses, m->control, m->opens,
+			    m->baselines };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
@@ -298,6 +299,28 @@ static int read_loss(const struct capture_maps *m, const struct sekisho_loss_key
 		ret_loss->total += l->count;
 	}
 	return 0;
+}
+
+/* No program counts these: the first CPU's place has them all. */
+int capture_maps_count_loss(const struct capture_maps *m, const struct capture_loss *more, uint64_t stated)
+{
+	const struct sekisho_loss_key key = { .tenant = more->tenant, .reason = more->reason };
+	struct sekisho_loss *per_cpu = calloc((size_t)libbpf_num_possible_cpus(), sizeof(*per_cpu));
+	int error = 0;
+
+	if (!per_cpu)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(m->losses, &key, per_cpu) && errno != ENOENT)
+		error = -errno;
+	if (per_cpu->count == stated || more->first_boot_ns < per_cpu->first_boot_ns)
+		per_cpu->first_boot_ns = more->first_boot_ns;
+	if (more->last_boot_ns > per_cpu->last_boot_ns)
+		per_cpu->last_boot_ns = more->last_boot_ns;
+	per_cpu->count += more->total;
+	if (!error && bpf_map_update_elem(m->losses, &key, per_cpu, BPF_ANY))
+		error = -errno;
+	free(per_cpu);
+	return error;
 }
 
 int capture_maps_losses(const struct capture_maps *m, struct capture_loss **ret_losses,

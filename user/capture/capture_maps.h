@@ -7,7 +7,7 @@
 #include "capture.h"
 
 struct capture_maps {
-	int events, selectors, places, grants, losses, control; /* descriptors or -1 */
+	int events, selectors, places, grants, losses, control, opens, baselines; /* descriptors or -1 */
 };
 
 void capture_maps_close(struct capture_maps *m);
@@ -21,5 +21,7 @@ int capture_maps_places(const struct capture_maps *m, struct capture_place **ret
 /* See capture_losses(). */
 int capture_maps_losses(const struct capture_maps *m, struct capture_loss **ret_losses,
 			size_t *ret_count);
+/* See capture_count_loss(). */
+int capture_maps_count_loss(const struct capture_maps *m, const struct capture_loss *more, uint64_t stated);
 
 #endif

@@ -4,24 +4,17 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/magic.h>
-#include <linux/openat2.h>
 #include <net/if.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+#include "netns.h"
 #include "resolve.h"
-
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71
-#endif
-#define OWN_NETNS "/proc/1/ns/net" /* of the node, see selector_make() */
 
 struct resolver {
 	int cgroup_root; /* -1 = not yet */
@@ -109,44 +102,12 @@ static int resolve_cgroup(struct resolver *r, const char *path, uint64_t *ret_id
 	return error;
 }
 
-/*
- * Magic links are refused: /run/netns/NAME that is a symbolic link to /proc/PID/ns/net would lead to
- * another tenant's namespace once the number is used again. A bind mount, as `ip netns` makes it, holds
- * the namespace itself.
- */
-static int open_netns(const char *path)
-{
-	struct open_how how = {
-		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
-		.resolve = strcmp(path, OWN_NETNS) == 0 ? 0 : RESOLVE_NO_MAGICLINKS,
-	};
-	struct statfs fs;
-	int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
-
-	if (fd < 0)
-		return -errno;
-	/* What a namespace was mounted on stays behind as an empty file. */
-	if (fstatfs(fd, &fs) == 0 && (unsigned long)fs.f_type == NSFS_MAGIC)
-		return fd;
-	close(fd);
-	return -ENOENT;
-}
-
 /* Leaves the calling thread in that namespace. */
 static int resolve_netns(const char *path, uint64_t *ret_id)
 {
-	socklen_t size = sizeof(*ret_id);
-	int ns = open_netns(path), fd = -1, error = 0;
+	int error = netns_enter(path);
 
-	if (ns < 0)
-		return ns;
-	if (setns(ns, CLONE_NEWNET) < 0 || (fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) < 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, ret_id, &size) < 0)
-		error = -errno;
-	if (fd >= 0)
-		close(fd);
-	close(ns);
-	return error;
+	return error ? error : netns_cookie(ret_id);
 }
 
 static int resolve_interface(const char *name, uint64_t *ret_id)

@@ -109,6 +109,32 @@ static void show_recording(const json_t *s)
 		printf("           LAST RUN FAILED: %s\n", text(sealed, "error"));
 }
 
+static void show_reconciled(const json_t *r)
+{
+	if (!json_is_object(r)) {
+		printf("Compared:  not with the kernel's own count: this hook does not see all of it\n");
+		return;
+	}
+	printf("Compared:  %lld network namespace%s with TcpPassiveOpens: %lld connections NOT SEEN by the hook since the start\n",
+	       number(r, "namespaces"), number(r, "namespaces") == 1 ? "" : "s", number(r, "not_seen"));
+	printf("           seen: %lld recorded, %lld without consent, %lld loopback, %lld lost, %lld ended before their handshake did\n",
+	       number(r, "recorded"), number(r, "no_consent"), number(r, "loopback"), number(r, "lost"), number(r, "died"));
+	if (number(r, "elsewhere"))
+		printf("           NOT COMPARED: %lld recorded in other network namespaces\n", number(r, "elsewhere"));
+	if (number(r, "vanished"))
+		printf("           NOT COMPARED to their end: %lld network namespaces that are gone\n", number(r, "vanished"));
+}
+
+static void show_canary(const json_t *c)
+{
+	if (!json_is_object(c))
+		printf("Canary:    none: no network namespace could be made for it\n");
+	else if (json_is_true(json_object_get(c, "missing")))
+		printf("Canary:    NOT SEEN since %s: what the hook emits does not come out of the ring\n", text(c, "last_seen"));
+	else
+		printf("Canary:    last seen %s\n", text(c, "last_seen"));
+}
+
 static void show_disk(const json_t *disk)
 {
 	if (json_is_string(json_object_get(disk, "stopped_since")))
@@ -164,6 +190,8 @@ static void show(const json_t *s)
 	       (double)number(disk, "used") / (1 << 20));
 	show_disk(disk);
 	show_recording(s);
+	show_reconciled(json_object_get(s, "reconciled"));
+	show_canary(json_object_get(s, "canary"));
 	show_retention(json_object_get(s, "retention"));
 	show_heads(json_object_get(s, "heads"));
 	if (json_is_true(json_object_get(clock, "synchronised")))

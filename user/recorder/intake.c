@@ -12,6 +12,13 @@ static bool is_close(const struct sekisho_event *e)
 	return e->kind == SEKISHO_KIND_CLOSE;
 }
 
+static bool is_canary(const void *data, uint32_t size)
+{
+	const struct sekisho_event *e = data;
+
+	return size == sizeof(*e) && e->layout_version == SEKISHO_LAYOUT_VERSION && e->kind == SEKISHO_KIND_CANARY;
+}
+
 /* The size says what it is; the kind must fit. */
 static bool well_formed(const void *data, uint32_t size)
 {
@@ -74,6 +81,10 @@ enum intake intake_event(const struct intake_view *view, const void *data, uint3
 	const struct sekisho_event *e = data;
 	uint32_t consent;
 
+	if (is_canary(data, size)) {
+		ret_row->time_ns = (int64_t)e->time_boot_ns;
+		return INTAKE_CANARY;
+	}
 	if (!well_formed(data, size))
 		return INTAKE_MALFORMED;
 	if (recent_seen(view->recent, e->socket_cookie, is_close(e)))

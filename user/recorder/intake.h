@@ -17,6 +17,7 @@ enum intake {
 	INTAKE_ROW, /* to be stored */
 	INTAKE_AGAIN, /* the second event of this kind for the socket */
 	INTAKE_MALFORMED, /* not an event of this layout */
+	INTAKE_CANARY, /* the collector's own; never stored */
 	INTAKE_REFUSED, /* no consent covers its instant, or none that includes close times */
 };
 
@@ -27,7 +28,8 @@ struct intake_view {
 	struct recent *recent; /* remembers the event */
 };
 
-/* `data` is `size` bytes, aligned to 8. *ret_row (time: CLOCK_BOOTTIME) is filled for INTAKE_ROW alone. */
+/* `data` is `size` bytes, aligned to 8. *ret_row (time: CLOCK_BOOTTIME) is filled for INTAKE_ROW; for INTAKE_CANARY
+ * its time alone. */
 enum intake intake_event(const struct intake_view *view, const void *data, uint32_t size,
 			 struct record *ret_row);
 

@@ -69,6 +69,17 @@ static int make_roster(const struct node *n, const struct conf *conf, struct con
 	return 0;
 }
 
+/* Recording goes on without one. */
+static void open_canary(struct node *n)
+{
+	struct problem p;
+
+	if (canary_open(&n->canary, &p))
+		log_warn("%s: going on without", p.text);
+	else
+		capture_set_canary(n->capture, canary_netns(n->canary));
+}
+
 /* The main thread does the rest: the recorder's may not wait for itself. */
 static void signal_clock(void)
 {
@@ -82,6 +93,7 @@ static struct recorder_limits limits_of(const struct conf *c)
 		.rotate_interval_ns = c->rotate_interval_ns,
 		.rotate_size = c->rotate_size,
 		.heartbeat_ns = c->heartbeat_ns,
+		.canary_interval_ns = c->canary_interval_ns,
 		.room = { .bytes = c->min_free_bytes, .percent = (unsigned int)c->min_free_percent },
 	};
 }
@@ -91,6 +103,7 @@ static int start_threads(struct node *n, int64_t unarmed_from_ns, struct problem
 	struct recorder_parts parts = {
 		.store = &n->store,
 		.capture = n->capture,
+		.canary = n->canary,
 		.limits = limits_of(&n->conf),
 		.clock_was_set = signal_clock,
 		.unarmed_from_ns = unarmed_from_ns,
@@ -117,6 +130,7 @@ static void destroy(struct node *n)
 	syncer_stop(n->syncer);
 	head_sender_stop(n->heads); /* behind all who write ledgers */
 	capture_close(n->capture);
+	canary_close(n->canary);
 	consents_done(&n->consents);
 	stopped_done(&n->stopped);
 	conf_done(&n->conf);
@@ -162,6 +176,8 @@ static int bring_up(struct node *n, const char *version, struct problem *p)
 		error = custody_software(&n->store, version, p);
 	if (!error)
 		error = open_capture(n, p);
+	if (!error && version)
+		open_canary(n);
 	if (!error)
 		error = start_threads(n, begun, p);
 	return error;

@@ -14,6 +14,7 @@ struct node {
 	struct store_dir store;
 	int lock_fd;
 	struct capture *capture;
+	struct canary *canary; /* NULL: none could be made, or it is no start that records */
 	struct syncer *syncer;
 	struct sealer *sealer;
 	struct recorder *recorder;

@@ -128,6 +128,28 @@ static json_t *retention_json(struct node *n)
 			 text_json(&k.clock));
 }
 
+/* The kernel's own count against what the hook saw. */
+static json_t *reconciled_json(const struct reconcile_status *r)
+{
+	const __u64 *left = r->opens.left;
+
+	if (!r->on)
+		return json_null();
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "namespaces", (json_int_t)r->namespaces,
+			 "doubted", (json_int_t)r->doubted, "recorded", (json_int_t)left[SEKISHO_OUTCOME_RECORDED],
+			 "no_consent", (json_int_t)left[SEKISHO_OUTCOME_NOT_COVERED], "loopback",
+			 (json_int_t)left[SEKISHO_OUTCOME_LOOPBACK], "lost", (json_int_t)left[SEKISHO_OUTCOME_LOST],
+			 "died", (json_int_t)left[SEKISHO_OUTCOME_DIED], "not_seen", (json_int_t)r->not_seen,
+			 "vanished", (json_int_t)r->vanished, "elsewhere", (json_int_t)r->elsewhere);
+}
+
+static json_t *canary_json(const struct node *n, const struct recorder_status *s)
+{
+	if (!n->canary)
+		return json_null();
+	return json_pack("{s:b, s:o}", "missing", s->canary_alarm, "last_seen", time_json(s->canary_seen_ns));
+}
+
 json_t *node_status(struct node *n)
 {
 	struct recorder_status s;
@@ -147,8 +169,8 @@ json_t *node_status(struct node *n)
 	for (size_t i = 0; i < n->conf.tenant_count; i++)
 		json_array_append_new(tenants, tenant_json(n, &n->conf.tenants[i], &places, now));
 	status = json_pack(
-		"{s:b, s:s, s:s, s:o, s:s, s:b, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:o, s:{s:b, s:I}, s:o, s:o, s:o}",
-		"live", s.armed && !s.write_error && !sync.error && !s.room.stopped_ns, "hook",
+		"{s:b, s:s, s:s, s:o, s:s, s:b, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:o, s:{s:b, s:I}, s:o, s:o, s:o, s:o, s:o}",
+		"live", s.armed && !s.write_error && !sync.error && !s.room.stopped_ns && !s.canary_alarm, "hook",
 		rung_name(capture_rung(n->capture)), "cannot_see",
 		rung_blind_spot(capture_rung(n->capture)), "started", time_json(s.started_ns),
 		"state_dir", n->conf.state_dir, "record_loopback", n->conf.record_loopback,
@@ -157,7 +179,7 @@ json_t *node_status(struct node *n)
 		journal_json(n, &s), "sealed", sealed_json(n), "disk", disk_json(&s, disk),
 		"clock", "synchronised", anchor_synchronised(&s.clock), "max_error_ns",
 		(json_int_t)s.clock.max_error_ns, "heads", head_sender_json(n->heads), "tenants", tenants, "retention",
-		retention_json(n));
+		retention_json(n), "reconciled", reconciled_json(&s.reconcile), "canary", canary_json(n, &s));
 	pthread_mutex_unlock(&n->lock);
 	free(places.list);
 	return status;

@@ -129,7 +129,10 @@ void pump_state_places(struct pump *pump, bool open)
 
 static int apply_roster(struct pump *pump, struct problem *p)
 {
-	return places_apply(&pump->places, pump->parts->capture, &pump->roster, p);
+	int error = places_apply(&pump->places, pump->parts->capture, &pump->roster, p);
+
+	pump_set_reconciled(pump);
+	return error;
 }
 
 void pump_places(struct pump *pump)
@@ -137,10 +140,12 @@ void pump_places(struct pump *pump)
 	struct problem p;
 	int changed = places_refresh(&pump->places, pump->parts->capture, &pump->roster, &p);
 
-	if (changed < 0)
+	if (changed < 0) {
 		log_error("%s", p.text);
-	else if (changed)
+	} else if (changed) {
+		pump_set_reconciled(pump);
 		pump_state_places(pump, false);
+	}
 }
 
 const struct places *pump_places_now(const struct pump *pump)
@@ -213,6 +218,7 @@ int pump_open(const struct recorder_parts *parts, struct roster *roster, struct 
 	pump->ring = capture_ring(parts->capture);
 	pump->room = (struct room){ .fd = parts->store->root, .limit = parts->limits.room };
 	pump->loss_changes = UINT64_MAX;
+	pump->canary.seen_ns = boot_now_ns();
 	pump->roster = *roster;
 	pump->consents = *consents;
 	memset(roster, 0, sizeof(*roster));
@@ -233,6 +239,7 @@ void pump_close(struct pump *pump)
 	journal_close(pump->journal);
 	roster_done(&pump->roster);
 	places_done(&pump->places);
+	reconcile_done(&pump->reconcile);
 	consents_done(&pump->consents);
 	anchors_done(&pump->anchors);
 	recovery_done(&pump->stated);
@@ -249,6 +256,9 @@ static bool take_event(struct pump *pump, const void *data, uint32_t size, struc
 	case INTAKE_ROW:
 		return true;
 	case INTAKE_AGAIN:
+		break;
+	case INTAKE_CANARY:
+		canary_watch_seen(&pump->canary, row->time_ns);
 		break;
 	case INTAKE_MALFORMED:
 		pump->malformed++;
@@ -470,8 +480,12 @@ void pump_status(struct pump *pump, struct recorder_status *s)
 	s->ring_bytes = ring_size(pump->ring);
 	s->ring_produced = ring_producer(pump->ring);
 	s->ring_waiting = s->ring_produced - ring_consumer(pump->ring);
+	s->ring_produced -= capture_canary_bytes(pump->parts->capture);
 	s->last_record_ns = pump->last_record_ns;
 	s->write_error = pump->write_error;
+	reconcile_status(&pump->reconcile, &s->reconcile);
+	s->canary_alarm = pump->canary.alarm;
+	s->canary_seen_ns = utc_now_ns() - (boot_now_ns() - pump->canary.seen_ns);
 	s->room = pump->room;
 	s->seal_waits = pump->seal_waits;
 	s->live_tenants = pump->roster.live_count;

@@ -29,6 +29,12 @@ void pump_places(struct pump *pump);
 const struct places *pump_places_now(const struct pump *pump);
 /* See places_state(); `open` before an answer. */
 void pump_state_places(struct pump *pump, bool open);
+/* Compares with what the kernel counts, when it is time to. */
+void pump_reconcile(struct pump *pump);
+/* Judges the last canary and sends the next, when it is time to. */
+void pump_canary(struct pump *pump);
+/* Before an answer: while canaries are missing, that they are. */
+void pump_state_canary(struct pump *pump);
 bool pump_rotation_due(const struct pump *pump);
 int pump_rotate(struct pump *pump, struct problem *p);
 /* Begins the sealing that waited for room on the disk, if there is some now; -ENOSPC: it waits. */

@@ -20,7 +20,8 @@ static bool state_loss(struct pump *pump, uint32_t tenant, uint32_t reason, uint
 
 	if (!stated)
 		return false;
-	if (!recovery_new_loss(stated, total, pump->last_loss_check_ns, &g))
+	/* What the hook did not see is known later than its time, which its counter has. */
+	if (!recovery_new_loss(stated, total, reason == STORE_GAP_NOT_SEEN ? INT64_MIN : pump->last_loss_check_ns, &g))
 		return true;
 	if (reason == STORE_GAP_RING_FULL && pump->stopped_losses)
 		g.reason = STORE_GAP_DISK_FULL;

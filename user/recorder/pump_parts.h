@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What pump.c and pump_loss.c share. */
+/* What pump.c, pump_loss.c and pump_watch.c share. */
 #ifndef SEKISHO_PUMP_PARTS_H
 #define SEKISHO_PUMP_PARTS_H
 
+#include "canary_watch.h"
 #include "places.h"
 #include "pump.h"
 #include "recent.h"
+#include "reconcile.h"
 #include "recovery.h"
 #include "room.h"
 
@@ -32,10 +34,17 @@ struct pump {
 	bool stopped_losses; /* what is not stated yet was lost while there was no room */
 	bool seal_waits;
 	bool paused;
+	struct reconcile reconcile;
+	int64_t next_reconcile_ns; /* boot time */
+	int reconcile_error; /* negative errno of the last reconcile_set() */
+	struct canary_watch canary;
 };
 
 /* 0, or a negative errno, said once. */
 int pump_add_gap(struct pump *pump, const struct gap *g);
+
+/* pump_watch.c */
+void pump_set_reconciled(struct pump *pump); /* behind every change of places */
 
 /* pump_loss.c */
 bool pump_has_room(struct pump *pump); /* on the disk; says once when that changes */

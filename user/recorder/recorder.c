@@ -124,6 +124,8 @@ static void work(struct recorder *r)
 	if (due(&r->next_places_ns, now, PLACES_INTERVAL_NS))
 		pump_places(r->pump);
 	(void)pump_drain(r->pump, &p); /* a failure is logged once and retried with the next tick */
+	pump_reconcile(r->pump);
+	pump_canary(r->pump);
 	if (due(&r->next_loss_ns, now, LOSS_INTERVAL_NS)) {
 		pump_losses(r->pump);
 		(void)pump_seal(r->pump, &p);
@@ -302,6 +304,7 @@ static int do_drain(struct recorder *r, void *arg, struct problem *p)
 	(void)arg;
 	pump_places(r->pump);
 	pump_state_places(r->pump, true);
+	pump_state_canary(r->pump);
 	return r->pauses ? problem(p, -EAGAIN, "a consent is being changed") : pump_drain(r->pump, p);
 }
 
@@ -327,6 +330,7 @@ static int do_rotate(struct recorder *r, void *arg, struct problem *p)
 
 	(void)arg;
 	pump_losses(r->pump);
+	pump_state_canary(r->pump);
 	if (!error)
 		error = pump_rotate(r->pump, p);
 	return error ? error : pump_seal(r->pump, p);

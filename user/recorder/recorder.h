@@ -18,9 +18,11 @@
 #include "base/conf.h"
 #include "base/problem.h"
 #include "base/store_dir.h"
+#include "canary.h"
 #include "capture/capture.h"
 #include "ledger/consent.h"
 #include "places.h"
+#include "reconcile.h"
 #include "room.h"
 #include "roster.h"
 #include "sealer.h"
@@ -34,6 +36,7 @@ struct recorder_limits {
 	uint64_t rotate_interval_ns, rotate_size;
 	uint64_t heartbeat_ns;
 	struct room_limit room;
+	uint64_t canary_interval_ns;
 };
 
 struct recorder_parts {
@@ -41,6 +44,7 @@ struct recorder_parts {
 	struct capture *capture;
 	struct syncer *syncer;
 	struct sealer *sealer;
+	struct canary *canary; /* NULL: none could be made */
 	struct recorder_limits limits;
 	void (*clock_was_set)(void); /* called on the recorder's thread; must not call back into it */
 	int64_t unarmed_from_ns; /* if the program was exchanged at start: since when; else 0 */
@@ -98,6 +102,9 @@ struct recorder_status {
 	bool seal_waits; /* for room on the disk */
 	int write_error; /* negative errno of the last append, 0 = fine */
 	bool armed;
+	struct reconcile_status reconcile;
+	bool canary_alarm;
+	int64_t canary_seen_ns; /* or the start */
 	size_t live_tenants, uncovered_selectors;
 };
 void recorder_status(struct recorder *r, struct recorder_status *ret_status);

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* AC-82: what the kernel counted against what the hook saw. */
+#include "recorder/reconcile.h"
+#include "unit.h"
+
+#define SECOND 1000000000LL
+
+static struct reconciled n;
+static struct not_seen missed;
+static int64_t now;
+
+static void begin(void)
+{
+	n = (struct reconciled){ .cookie = 1, .tenant = 7 };
+	missed = (struct not_seen){};
+	now = 100 * SECOND;
+}
+
+/* A look a second later; how many it states. */
+static uint64_t look(uint64_t before, uint64_t passive, uint64_t after, uint64_t made, uint64_t fastopens)
+{
+	const struct reconcile_look l = {
+		.boot_ns = now += SECOND,
+		.left_before = before,
+		.left_after = after,
+		.made_after = made,
+		.passive = passive,
+		.fastopens = fastopens,
+	};
+
+	return reconcile_judge(&n, &l, &missed) ? missed.count : 0;
+}
+
+/* At rest: as often as it takes, and once more. */
+static uint64_t rest(uint64_t left, uint64_t passive)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i <= RECONCILE_LOOKS; i++)
+		sum += look(left, passive, left, left, 0);
+	return sum;
+}
+
+static void what_was_before_is_no_residue(void)
+{
+	begin();
+	CHECK_INT(rest(0, 5000), 0);
+	CHECK_INT(n.baseline.offset, 5000);
+	CHECK_INT(rest(10, 5010), 0);
+}
+
+static void a_residue_is_exact_and_has_its_time(void)
+{
+	uint64_t sum = 0;
+	int64_t agreed;
+
+	begin();
+	CHECK_INT(rest(1000, 6000), 0);
+	agreed = now;
+	for (int i = 1; i < RECONCILE_LOOKS; i++)
+		CHECK_INT(look(1000, 6217, 1000, 1000, 0), 0);
+	CHECK_INT(n.looks, RECONCILE_LOOKS - 1);
+	sum = look(1000, 6217, 1000, 1000, 0);
+	CHECK_INT(sum, 217);
+	CHECK_INT(missed.first_boot_ns, agreed);
+	CHECK_INT(missed.last_boot_ns, agreed + SECOND);
+	CHECK_INT(missed.tenant, 7);
+	CHECK_INT(rest(1000, 6217), 0);
+	CHECK_INT(rest(1000, 6218), 1);
+}
+
+/* The kernel counts before we do: a processor that stops in between is not believed at once. */
+static void a_moment_is_no_residue(void)
+{
+	begin();
+	(void)rest(0, 0);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 1; i < RECONCILE_LOOKS; i++)
+			CHECK_INT(look(100, 101, 100, 101, 0), 0);
+		CHECK_INT(look(101, 101, 101, 101, 0), 0);
+		CHECK_INT(n.looks, 0);
+		(void)rest(0, 0);
+		n.baseline.offset = 0;
+	}
+}
+
+/* Of several looks the least is certain; the rest follows. */
+static void only_what_all_looks_had_is_stated(void)
+{
+	uint64_t sum = 0;
+
+	begin();
+	(void)rest(0, 0);
+	for (int i = 0; i < RECONCILE_LOOKS; i++)
+		sum += look(0, 10 + (uint64_t)(i == 2 ? 0 : 5 * i), 0, 0, 0);
+	CHECK_INT(sum, 10);
+	CHECK_INT(sum + rest(0, 30), 30);
+}
+
+/* While openings go on there are two bounds; within them nothing is claimed. */
+static void within_the_bounds_it_agrees(void)
+{
+	begin();
+	for (uint64_t i = 0; i < 1000; i++)
+		CHECK_INT(look(i * 100, i * 100 + 7 + i % 30, i * 100 + 50, i * 100 + 50, 0), 0);
+	/* The tightest upper bound was 7: of 12 that are missed in the middle of it no more than 12 are claimed. */
+	CHECK_INT(n.baseline.offset, 7);
+	CHECK_INT(rest(200000, 200019), 12);
+}
+
+/* Two generations of programs count one opening twice: that hides nothing that comes later. */
+static void what_was_counted_twice_is_taken_off(void)
+{
+	begin();
+	(void)rest(100, 100);
+	CHECK_INT(rest(120, 110), 0);
+	CHECK_INT(n.baseline.offset, -10);
+	CHECK_INT(rest(120, 113), 3);
+}
+
+/* RFC 7413: counted by the kernel when the SYN comes, by us when the handshake ends. */
+static void fast_open_children_are_allowed_for(void)
+{
+	begin();
+	(void)rest(50, 50);
+	for (int i = 0; i < 60; i++)
+		CHECK_INT(look(50, 53, 50, 53, 3), 0);
+	CHECK_INT(look(53, 53, 53, 53, 3), 0);
+	/* Missed for good: neither made nor left was seen. */
+	for (int i = 1; i < RECONCILE_LOOKS; i++)
+		CHECK_INT(look(53, 57, 53, 53, 3), 0);
+	CHECK_INT(look(53, 57, 53, 53, 3), 4);
+	/* Long after the last Fast Open no child can be under way any more. */
+	now += 400 * SECOND;
+	for (int i = 1; i < RECONCILE_LOOKS; i++)
+		CHECK_INT(look(53, 58, 53, 54, 3), 0);
+	CHECK_INT(look(53, 58, 53, 54, 3), 1);
+}
+
+UNIT_SUITE(reconcile, TEST(what_was_before_is_no_residue), TEST(a_residue_is_exact_and_has_its_time),
+	   TEST(a_moment_is_no_residue), TEST(only_what_all_looks_had_is_stated), TEST(within_the_bounds_it_agrees),
+	   TEST(what_was_counted_twice_is_taken_off), TEST(fast_open_children_are_allowed_for));

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Whether the canaries come back. */
+#include "canary_watch.h"
+
+void canary_watch_seen(struct canary_watch *w, int64_t emitted_ns)
+{
+	if (emitted_ns > w->seen_ns)
+		w->seen_ns = emitted_ns;
+}
+
+void canary_watch_sung(struct canary_watch *w, int64_t now_ns, int error, uint64_t position)
+{
+	w->sung_ns = now_ns;
+	w->error = error;
+	w->position = position;
+}
+
+bool canary_watch_judge(struct canary_watch *w, uint64_t consumer)
+{
+	bool before = w->alarm;
+
+	if (!w->sung_ns)
+		return false;
+	if (w->seen_ns >= w->sung_ns)
+		w->misses = 0;
+	else if ((int64_t)(consumer - w->position) < 0)
+		return false;
+	else
+		w->misses++;
+	w->sung_ns = 0;
+	w->alarm = w->misses >= CANARY_MISSES;
+	if (w->alarm && !before && !w->stated_ns)
+		w->stated_ns = w->seen_ns;
+	return w->alarm != before;
+}
+
+bool canary_watch_gap(const struct canary_watch *w, int64_t now_ns, int64_t *ret_from, int64_t *ret_until)
+{
+	int64_t until = w->alarm ? now_ns : w->seen_ns;
+
+	if (!w->stated_ns || until <= w->stated_ns)
+		return false;
+	*ret_from = w->stated_ns;
+	*ret_until = until;
+	return true;
+}
+
+void canary_watch_stated(struct canary_watch *w, int64_t until_ns)
+{
+	w->stated_ns = w->alarm ? until_ns : 0;
+}
