@@ -1,0 +1,100 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# The canary, sekishod's connection to itself: not seen twice is an alarm, a status that is not live, and a gap; it is
+# never stored and touches nobody's counters.
+. "$(dirname "$0")/../lib.sh"
+
+MISSING='canary not seen'
+
+# A change is to be noticed within 60 s at the default of 20 s: three intervals.
+INTERVAL=1
+world_with_canary() {
+	simple_world "canary_interval = ${INTERVAL}s"
+	serve '[::]:443'
+}
+
+canary_missing() { [ "$(sekisho status --json 2>/dev/null | sed -n 's/^    "missing": \([a-z]*\).*/\1/p')" = "$1" ]; }
+await_canary() { wait_until $((3 * INTERVAL)) canary_missing "$1" || die "canary.missing is not $1 after three intervals"; }
+not_live() {
+	local status=0
+	sekisho status >"$W/status" 2>&1 || status=$?
+	[ "$status" -eq 1 ] && grep -q 'NOT LIVE' "$W/status" && grep -q '^Canary: *NOT SEEN since ' "$W/status" ||
+		die "status ends with $status and says: $(head -n 1 "$W/status")"
+}
+
+# alarm_gap BEFORE: the gap of the alarm begins after BEFORE, with the last canary, and names nobody and no number.
+alarm_gap() {
+	gaps "$W/gaps"
+	grep "^$MISSING|null|null|" "$W/gaps" | sort -t'|' -k4 >"$W/missing"
+	[ -s "$W/missing" ] || die "no gap says so: $(cat "$W/gaps")"
+	[[ $(head -n 1 "$W/missing" | cut -d'|' -f4) > $1 ]] || die "the gap begins before $1: $(head -n 1 "$W/missing")"
+}
+
+# A search over it never says that there was none.
+not_none() {
+	local status=0
+	sekisho search --case TEST-1 --basis WARRANT --json --src 192.0.2.255 --from "$1" --to "$2" >"$W/json" 2>/dev/null || status=$?
+	[ "$status" -eq 1 ] || die "search ends with $status"
+	grep -q '"GAP"' "$W/json" && ! grep -q 'TRUE_NONE' "$W/json" || die "the search over it says $(grep reasons "$W/json")"
+}
+
+# The links go while all else stays as it is.
+program_detached() {
+	local before after rows
+	world_with_canary
+	connect "$W/one" --count 200 "$NET4.1:443"
+	sleep 1.5
+	canary_missing false || die "the canary is missing from the start"
+	no_gap
+	before=$(utc_now)
+	rm "$PINS"/link_*
+	await_canary true
+	not_live
+	connect "$W/lost" --count 100 --from "$NET4.101" "$NET4.1:443"
+	after=$(utc_now)
+	alarm_gap "$(date -u -d "$before - 2 seconds" +%Y-%m-%dT%H:%M:%S.%NZ)"
+	not_none "$before" "$after"
+	grep -q 'error: the canary was not seen since 20' "$LOG" || die "the log does not say so"
+	search "$W/rows" --dst 0.0.0.0/0
+	same_rows "$W/one" "$W/rows" "before the alarm"
+
+	next_case AC-85_seen_again
+	daemon_end
+	daemon_start
+	await_canary false
+	connect "$W/two" --count 150 --from "$NET4.102" "$NET4.1:443"
+	sleep 2.5
+	search "$W/rows" --src "$NET4.102"
+	same_rows "$W/two" "$W/rows" "after it"
+	no_gap --from "$(utc_in -1)" --to "$(utc_in 5)"
+	rows=$(sekisho search --case TEST-1 --basis WARRANT --csv --dst 127.0.0.0/8 "${EVER[@]}" 2>/dev/null | wc -l)
+	[ "$rows" -eq 1 ] || die "a canary was stored"
+}
+
+# The programs that are attached write to another ring: all pins are there, and the programs are of this very build.
+ring_replaced() {
+	local link before
+	world_with_canary
+	before=$(utc_now)
+	for link in 1 2; do
+		bpftool link pin pinned "$PINS/link_set_state_$link" "$PINS/kept_$link" 2>/dev/null ||
+			python3 "$ROOT/tests/kernel/link_again.py" "$PINS/link_set_state_$link" "$PINS/kept_$link" ||
+			die "cannot pin a link again"
+	done
+	daemon_end
+	rm "$PINS"/link_* "$PINS/events" "$PINS/control" 
+	daemon_start
+	sleep 1.2
+	canary_missing false || die "the canary is missing before anything was done"
+	for link in 1 2; do
+		mv "$PINS/kept_$link" "$PINS/link_set_state_$link" || die "cannot exchange the links"
+	done
+	await_canary true
+	not_live
+	connect "$W/lost" --count 100 "$NET4.1:443"
+	alarm_gap "$before"
+}
+
+run_case AC-85_program_detached program_detached
+run_case_once AC-85_ring_replaced ring_replaced
+finish
