@@ -163,7 +163,8 @@ static int compare_gaps(const void *a, const void *b)
 /* What goes on is stated piece by piece: the answer says it as one. A piece that ends with a day, too. */
 static int is_piece(const struct gap *g)
 {
-	return g->reason == STORE_GAP_UNRESOLVED || g->reason == STORE_GAP_NOT_EVALUATED;
+	return g->reason == STORE_GAP_UNRESOLVED || g->reason == STORE_GAP_NOT_EVALUATED ||
+	       g->reason == STORE_GAP_CANARY;
 }
 
 static int continues(const struct gap *before, const struct gap *g)
