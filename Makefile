@@ -27,7 +27,7 @@ BPF_CFLAGS := -g -O2 -target bpf -D__TARGET_ARCH_$(ARCH) -std=gnu11 -Wall -Wextr
 
 LIB_SRC := $(sort $(wildcard user/base/*.c user/capture/*.c user/journal/*.c user/segment/*.c \
 	user/catalog/*.c user/seal/*.c user/ledger/*.c user/retention/*.c user/import/*.c user/query/*.c user/output/*.c \
-	user/control/*.c \
+	user/control/*.c user/warden/*.c \
 	user/recorder/*.c))
 VERB_SRC := $(sort $(wildcard user/cmd/verb_*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
