@@ -100,7 +100,7 @@ marked_before_reserve() {
 	cut -d, -f1-4 "$W/held" >"$W/list"
 	sleep 1.3 # counters become gaps once a second
 	gaps "$W/gaps"
-	lost_opens=$(lost 'ring full' web)
+	lost_opens=$(lost "$SHARE_FULL" web)
 	[ "$rows" -gt 0 ] && [ "$lost_opens" -gt 0 ] || die "recorded $rows, lost $lost_opens: the test proves nothing"
 	[ $((rows + lost_opens)) -eq 1600 ] || die "made 1600, recorded $rows, lost $lost_opens"
 	search "$W/rows" --tenant web
@@ -117,10 +117,10 @@ marked_before_reserve() {
 	[ -s "$W/second" ] || die "no tuple that was lost came again: the test proves nothing"
 }
 
-# What the kernel's counters say, all tenants and processors together; 1 is SEKISHO_LOSS_RING_FULL.
+# What the kernel's counters say, all tenants and processors together; 15 is SEKISHO_LOSS_SHARE.
 kernel_count() {
 	bpftool map dump pinned "$PINS/losses" -j 2>>"$LOG" | sed 's/"formatted"/\n&/g' |
-		grep -E '^"formatted":\{"key":\{"tenant":[0-9]+,"reason":1\}' | grep -oE '"count":[0-9]+' |
+		grep -E '^"formatted":\{"key":\{"tenant":[0-9]+,"reason":15\}' | grep -oE '"count":[0-9]+' |
 		awk -F: '{ n += $2 } END { print n + 0 }'
 }
 
@@ -144,7 +144,7 @@ counter_zeroed() {
 	gaps "$W/gaps"
 	search "$W/rows" --tenant web
 	[ "$(kernel_count)" -gt 0 ] || die "nothing was lost: the test proves nothing"
-	[ "$(lost 'ring full' web)" -eq "$(kernel_count)" ] || die "gaps say $(lost 'ring full' web), the kernel $(kernel_count)"
+	[ "$(lost "$SHARE_FULL" web)" -eq "$(kernel_count)" ] || die "gaps say $(lost "$SHARE_FULL" web), the kernel $(kernel_count)"
 	[ "$(lines "$W/list")" -eq $(($(lines "$W/rows") + $(kernel_count))) ] ||
 		die "made $(lines "$W/list"), recorded $(lines "$W/rows"), lost $(kernel_count)"
 	[ "$(wc -l <"$W/gaps")" -ge 2 ] || die "$(wc -l <"$W/gaps") gaps: the counter was read only once"

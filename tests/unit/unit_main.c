@@ -56,6 +56,7 @@
 	X(recovery)       \
 	X(retention)      \
 	X(ring)           \
+	X(shares)         \
 	X(room)           \
 	X(roster)         \
 	X(rung)           \

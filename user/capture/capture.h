@@ -13,6 +13,7 @@
 #include "base/selector.h"
 #include "base/problem.h"
 #include "ring.h"
+#include "shares.h"
 #include "schema/event.h"
 
 struct capture_options {
@@ -39,6 +40,7 @@ int capture_open(const struct capture_options *o, struct capture **ret_capture,
 void capture_close(struct capture *c); /* keeps the pins: the kernel goes on recording into the ring */
 
 struct ring *capture_ring(struct capture *c);
+struct shares *capture_shares(struct capture *c);
 int capture_ring_fd(const struct capture *c); /* for poll */
 uint64_t capture_ring_id(const struct capture *c);
 enum sekisho_rung capture_rung(const struct capture *c);
