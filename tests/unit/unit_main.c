@@ -77,6 +77,7 @@
 	X(store_dir)      \
 	X(syncer)         \
 	X(text)           \
+	X(time_space)     \
 	X(utc)            \
 	X(verify)         \
 	X(verify_consent) \

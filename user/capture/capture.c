@@ -15,6 +15,7 @@
 #include "capture_maps.h"
 #include "ladder.h"
 #include "pins.h"
+#include "time_space.h"
 
 struct capture {
 	char pin_dir[PIN_PATH_MAX];
@@ -106,10 +107,12 @@ int capture_open(const struct capture_options *o, struct capture **ret_capture,
 	struct pinned_ring pinned = {};
 	uint64_t ring_bytes = o->ring_bytes;
 	bool fresh;
-	int error;
+	int error = time_space_check(p);
 
-	if (!c)
-		return problem(p, -ENOMEM, "out of memory");
+	if (error || !c) {
+		free(c);
+		return error ? error : problem(p, -ENOMEM, "out of memory");
+	}
 	c->maps = (struct capture_maps){ -1, -1, -1, -1, -1, -1, -1, NULL };
 	c->armed = (struct armed)ARMED_NONE;
 	c->lock = -1;

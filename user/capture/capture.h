@@ -33,7 +33,7 @@ struct capture;
 
 /*
  * Loads, attaches and pins. -EPERM, -EOPNOTSUPP, ... and *p when no rung works (the text lists each
- * rung tried and why it failed). `ret_notes` (may be NULL) takes what was odd but not fatal.
+ * rung tried and why it failed). -EXDEV: not in this time namespace (time_space.h). `ret_notes` (may be NULL) takes what was odd but not fatal.
  */
 int capture_open(const struct capture_options *o, struct capture **ret_capture,
 		 struct problem *ret_notes, struct problem *p);
