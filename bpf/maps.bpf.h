@@ -12,7 +12,6 @@
 
 #define SEKISHO_SELECTORS_MAX 65536
 #define SEKISHO_PLACES_MAX 65536
-#define SEKISHO_TENANTS_MAX 16384
 
 /* Size is set before loading (ring_size of the configuration). */
 struct {
@@ -45,11 +44,20 @@ struct {
 	__type(value, struct sekisho_grant);
 } grants SEC(".maps");
 
+/* By the slot that the grant names: who has how much of the ring. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SEKISHO_TENANTS_MAX);
+	__type(key, __u32);
+	__type(value, struct sekisho_share);
+} shares SEC(".maps");
+
 /* Entries are made by the collector when a grant goes live: the program only counts. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 3 * SEKISHO_TENANTS_MAX + 3);
+	__uint(max_entries, 4 * SEKISHO_TENANTS_MAX + 4);
 	__type(key, struct sekisho_loss_key);
 	__type(value, struct sekisho_loss);
 } losses SEC(".maps");

@@ -48,6 +48,9 @@ enum store_gap_reason {
 	STORE_GAP_UNRESOLVED = 11, /* a selector of the tenant named nothing, or something not known yet */
 	STORE_GAP_NOT_EVALUATED = 12, /* the hook cannot tell which connections belong to a selector */
 	STORE_GAP_DISK_FULL = 10, /* no room on the disk, and then none in the ring; count is exact; total as RING_FULL */
+	/* 13 and 14 are kept for reconciliation and canary */
+	STORE_GAP_SHARE = 15, /* the tenant had its share of the ring, a quarter; count is exact */
+	STORE_GAP_DISK_SHARE = 16, /* no room on the disk, and then none in the tenant's share; total as SHARE */
 };
 
 #endif

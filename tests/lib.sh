@@ -468,6 +468,8 @@ no_gap() {
 	[ ! -s "$W/gaps" ] || die "a gap where there was none: $(head -n 1 "$W/gaps")"
 }
 
+# What a single tenant comes to before the ring is full.
+SHARE_FULL="tenant's share of the ring full"
 # lost REASON TENANT: the sum over a file that gaps() wrote ($W/gaps).
 lost() { awk -F'|' -v r="$1" -v t="$2" '$1 == r && $2 == t { n += $3 } END { print n + 0 }' "$W/gaps"; }
 

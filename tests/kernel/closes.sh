@@ -364,7 +364,7 @@ lost_closes() {
 		search "$W/rows" --tenant web
 		made=$((600 + count))
 		closed=$(cut -d, -f$CLOSE "$W/rows" | grep -c Z)
-		lost_opens=$(lost 'ring full' web)
+		lost_opens=$(lost "$SHARE_FULL" web)
 		[ "$made" -eq $(($(lines "$W/rows") + lost_opens)) ] ||
 			die "$sealed: made $made, recorded $(lines "$W/rows"), lost $lost_opens"
 		[ "$lost_opens" -gt 0 ] && [ "$(lost 'close time lost' web)" -gt 0 ] || die "nothing was lost: the test proves nothing"

@@ -51,7 +51,7 @@ balance() {
 }
 
 overflow_while_stopped() {
-	reason='ring full'
+	reason=$SHARE_FULL
 	two_tenants
 	recorded_again
 	daemon_freeze
@@ -75,7 +75,7 @@ overflow_while_stopped() {
 }
 
 overflow_while_dead() {
-	reason='ring full'
+	reason=$SHARE_FULL
 	two_tenants
 	daemon_end KILL
 	flood 3000
@@ -97,7 +97,7 @@ overflow_while_dead() {
 # A gap is the business of its window and its tenant.
 found_by_window() {
 	local before after
-	reason='ring full'
+	reason=$SHARE_FULL
 	two_tenants
 	recorded_again
 	before=$(utc_now)

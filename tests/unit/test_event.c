@@ -48,6 +48,12 @@ static void layouts(void)
 		{ MEMBER(sekisho_grant, until_boot_ns), 0, 8 },
 		{ MEMBER(sekisho_grant, consent), 8, 4 },
 		{ MEMBER(sekisho_grant, fields), 12, 4 },
+		{ MEMBER(sekisho_grant, slot), 16, 4 },
+		{ MEMBER(sekisho_grant, reserved), 20, 4 },
+		{ MEMBER(sekisho_share, produced), 0, 8 },
+		{ MEMBER(sekisho_share, consumed), 8, 8 },
+		{ MEMBER(sekisho_share, tenant), 16, 4 },
+		{ MEMBER(sekisho_share, reserved), 20, 4 },
 		{ MEMBER(sekisho_loss_key, tenant), 0, 4 },
 		{ MEMBER(sekisho_loss_key, reason), 4, 4 },
 		{ MEMBER(sekisho_loss, count), 0, 8 },
@@ -60,6 +66,7 @@ static void layouts(void)
 		{ MEMBER(sekisho_control, record_loopback), 28, 4 },
 		{ MEMBER(sekisho_control, wake_bytes), 32, 4 },
 		{ MEMBER(sekisho_control, place_kinds), 36, 4 },
+		{ MEMBER(sekisho_control, share_bytes), 40, 8 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
@@ -92,7 +99,8 @@ static void numbers_on_disk(void)
 		{ STORE_GAP_NOT_ARMED, 3 }, { STORE_GAP_STOPPED, 4 }, { STORE_GAP_MALFORMED, 5 },
 		{ STORE_GAP_HOOK_BUSY, 6 }, { STORE_GAP_DAMAGED, 7 },
 		{ STORE_GAP_PROGRAM_REPLACED, 8 }, { STORE_GAP_CLOSE_LOST, 9 }, { STORE_GAP_DISK_FULL, 10 },
-		{ STORE_GAP_UNRESOLVED, 11 }, { STORE_GAP_NOT_EVALUATED, 12 }, { FRAME_ROWS, 1 }, { FRAME_ANCHORS, 2 },
+		{ STORE_GAP_UNRESOLVED, 11 }, { STORE_GAP_NOT_EVALUATED, 12 },
+		{ STORE_GAP_SHARE, 15 }, { STORE_GAP_DISK_SHARE, 16 }, { FRAME_ROWS, 1 }, { FRAME_ANCHORS, 2 },
 		{ FRAME_GAPS, 3 }, { FRAME_TENANTS, 4 }, { SECTION_FLAG_RTT, 1 },
 		{ SECTION_FLAG_CUSTODY, 2 }, { SECTION_FLAG_GAPS, 4 }, { SECTION_FLAG_CLOSE, 8 },
 		{ SEKISHO_KIND_CLOSE, 3 }, { SEKISHO_FLAG_IMPORTED, 8 },
@@ -100,6 +108,7 @@ static void numbers_on_disk(void)
 		{ SEKISHO_LOSS_RING_FULL, STORE_GAP_RING_FULL },
 		{ SEKISHO_LOSS_ORPHANED, STORE_GAP_ORPHANED },
 		{ SEKISHO_LOSS_CLOSE, STORE_GAP_CLOSE_LOST },
+		{ SEKISHO_LOSS_SHARE, STORE_GAP_SHARE },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)

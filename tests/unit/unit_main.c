@@ -56,6 +56,7 @@
 	X(recovery)       \
 	X(retention)      \
 	X(ring)           \
+	X(shares)         \
 	X(room)           \
 	X(roster)         \
 	X(rung)           \
@@ -76,6 +77,7 @@
 	X(store_dir)      \
 	X(syncer)         \
 	X(text)           \
+	X(time_space)     \
 	X(utc)            \
 	X(verify)         \
 	X(verify_consent) \

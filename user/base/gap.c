@@ -39,6 +39,8 @@ const char *gap_reason_text(uint32_t reason)
 		[STORE_GAP_UNRESOLVED] = "selector unresolved",
 		[STORE_GAP_NOT_EVALUATED] = "selector not evaluated by this hook",
 		[STORE_GAP_DISK_FULL] = "disk full",
+		[STORE_GAP_SHARE] = "tenant's share of the ring full",
+		[STORE_GAP_DISK_SHARE] = "disk full",
 	};
 	static _Thread_local char other[24];
 

@@ -16,12 +16,14 @@
 #include "capture_maps.h"
 #include "ladder.h"
 #include "pins.h"
+#include "time_space.h"
 
 struct capture {
 	char pin_dir[PIN_PATH_MAX];
 	struct capture_maps maps;
 	struct sekisho_control *control; /* shared with the programs */
 	struct ring *ring;
+	struct shares *shares;
 	struct armed armed;
 	int lock; /* on the pin directory */
 	struct ask *ask; /* NULL: we have the rights */
@@ -70,6 +72,8 @@ static int open_maps(struct capture *c, uint64_t ring_bytes, struct problem *p)
 	if (!error)
 		error = dup_map(skeleton->maps.grants, &c->maps.grants);
 	if (!error)
+		error = dup_map(skeleton->maps.shares, &c->maps.shares);
+	if (!error)
 		error = dup_map(skeleton->maps.losses, &c->maps.losses);
 	if (!error)
 		error = dup_map(skeleton->maps.control, &c->maps.control);
@@ -90,6 +94,7 @@ static int init_control(struct capture *c, uint64_t ring_bytes)
 		return 0;
 	c->control->layout_version = SEKISHO_LAYOUT_VERSION;
 	c->control->wake_bytes = (uint32_t)(ring_bytes / 8);
+	c->control->share_bytes = shares_limit(ring_bytes, (unsigned int)libbpf_num_possible_cpus());
 	do {
 		if (getrandom(&id, sizeof(id), 0) != sizeof(id))
 			return -EIO;
@@ -105,11 +110,13 @@ int capture_open(const struct capture_options *o, struct capture **ret_capture,
 	struct pinned_ring pinned = {};
 	uint64_t ring_bytes = o->ring_bytes;
 	bool fresh;
-	int error;
+	int error = time_space_check(p);
 
-	if (!c)
-		return problem(p, -ENOMEM, "out of memory");
-	c->maps = (struct capture_maps){ -1, -1, -1, -1, -1, -1 };
+	if (error || !c) {
+		free(c);
+		return error ? error : problem(p, -ENOMEM, "out of memory");
+	}
+	c->maps = (struct capture_maps){ -1, -1, -1, -1, -1, -1, -1, NULL };
 	c->armed = (struct armed)ARMED_NONE;
 	c->lock = -1;
 	snprintf(c->pin_dir, sizeof(c->pin_dir), "%s", o->pin_dir);
@@ -128,6 +135,9 @@ int capture_open(const struct capture_options *o, struct capture **ret_capture,
 	if (!error)
 		error = ring_open(c->maps.events, &c->ring, p);
 	if (!error)
+		error = shares_open(c->maps.shares, &c->shares, p);
+	c->maps.of_ring = c->shares;
+	if (!error)
 		error = ladder_climb(c->pin_dir, o->hook, ring_size(c->ring), &c->armed, p);
 	if (error) {
 		if (fresh && c->lock >= 0)
@@ -144,6 +154,7 @@ void capture_close(struct capture *c)
 	if (!c)
 		return;
 	ring_close(c->ring);
+	shares_close(c->shares);
 	if (c->control)
 		munmap(c->control, sizeof(*c->control));
 	capture_maps_close(&c->maps);
@@ -172,6 +183,11 @@ void capture_set_continued(struct capture *c)
 struct ring *capture_ring(struct capture *c)
 {
 	return c->ring;
+}
+
+struct shares *capture_shares(struct capture *c)
+{
+	return c->shares;
 }
 
 int capture_ring_fd(const struct capture *c)

@@ -13,6 +13,7 @@
 #include "base/selector.h"
 #include "base/problem.h"
 #include "ring.h"
+#include "shares.h"
 #include "schema/event.h"
 
 struct capture_options {
@@ -33,7 +34,7 @@ struct capture;
 
 /*
  * Loads, attaches and pins. -EPERM, -EOPNOTSUPP, ... and *p when no rung works (the text lists each
- * rung tried and why it failed). `ret_notes` (may be NULL) takes what was odd but not fatal.
+ * rung tried and why it failed). -EXDEV: not in this time namespace (time_space.h). `ret_notes` (may be NULL) takes what was odd but not fatal.
  */
 int capture_open(const struct capture_options *o, struct capture **ret_capture,
 		 struct problem *ret_notes, struct problem *p);
@@ -46,6 +47,7 @@ struct ask *capture_ask(const struct capture *c); /* or NULL */
 void capture_set_continued(struct capture *c);
 
 struct ring *capture_ring(struct capture *c);
+struct shares *capture_shares(struct capture *c);
 int capture_ring_fd(const struct capture *c); /* for poll */
 uint64_t capture_ring_id(const struct capture *c);
 enum sekisho_rung capture_rung(const struct capture *c);

@@ -414,7 +414,7 @@ int node_disarm(struct conf *conf, struct problem *p)
 		return 0;
 	memcpy(pin_dir, conf->pin_dir, sizeof(pin_dir));
 	error = drain_for_disarm(conf, p);
-	if (error == -EBUSY)
+	if (error == -EBUSY || error == -EXDEV)
 		return error;
 	if (error)
 		log_error("%s; events that wait in the ring are lost", p->text);

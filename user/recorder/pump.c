@@ -173,6 +173,7 @@ static int begin(struct pump *pump, struct problem *p)
 	if (recovery_resume(&pump->stated, pump->ring))
 		log_warn("a journal claims ring position %llu, which was never written: ignoring it",
 			 (unsigned long long)pump->stated.ring_end);
+	(void)shares_recount(pump->shares, pump->ring);
 	if (pump->stated.last_anchor.boot_ns)
 		(void)anchors_add(&pump->anchors, &pump->stated.last_anchor);
 	error = begin_journal(pump, p);
@@ -211,6 +212,7 @@ int pump_open(const struct recorder_parts *parts, struct roster *roster, struct 
 	}
 	pump->parts = parts;
 	pump->ring = capture_ring(parts->capture);
+	pump->shares = capture_shares(parts->capture);
 	pump->room = (struct room){ .fd = parts->store->root, .limit = parts->limits.room };
 	pump->loss_changes = UINT64_MAX;
 	pump->roster = *roster;
@@ -270,17 +272,32 @@ static size_t read_batch(struct pump *pump, uint64_t *position)
 	int state = 1;
 
 	while (count < JOURNAL_FRAME_ROWS_MAX &&
-	       (state = ring_next(pump->ring, position, &data, &size)) > 0)
-		if (data && take_event(pump, data, size, &pump->rows[count]))
+	       (state = ring_next(pump->ring, position, &data, &size)) > 0) {
+		if (!data)
+			continue;
+		shares_read(pump->shares, data, size);
+		if (take_event(pump, data, size, &pump->rows[count]))
 			count++;
+	}
 	if (state < 0) {
 		/* Without a believable header the next record cannot be found: give up what waits. */
 		log_error("the ring holds a record that cannot be one: skipping to its end");
 		pump->malformed++;
 		pump->unstated_malformed++;
 		*position = ring_producer(pump->ring);
+		pump->recount = true;
 	}
 	return count;
+}
+
+/* The events up to here are written. */
+static void release(struct pump *pump, uint64_t position)
+{
+	ring_release(pump->ring, position);
+	shares_released(pump->shares);
+	if (pump->recount)
+		(void)shares_recount(pump->shares, pump->ring);
+	pump->recount = false;
 }
 
 static int append_batch(struct pump *pump, size_t count, uint64_t position)
@@ -334,9 +351,10 @@ int pump_drain(struct pump *pump, struct problem *p)
 		if (count)
 			error = append_batch(pump, count, position);
 		if (!error) {
-			ring_release(pump->ring, position);
+			release(pump, position);
 			continue;
 		}
+		shares_kept(pump->shares);
 		/* These events stay in the ring and will be counted when they are read again. */
 		pump->refused = refused;
 		pump->malformed = malformed;

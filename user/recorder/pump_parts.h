@@ -12,6 +12,8 @@
 struct pump {
 	const struct recorder_parts *parts;
 	struct ring *ring;
+	struct shares *shares; /* of the ring */
+	bool recount; /* them: records were skipped */
 	struct journal *journal;
 	struct roster roster;
 	struct places places; /* of the roster: cgroups and namespaces */
