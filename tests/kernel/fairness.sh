@@ -58,10 +58,10 @@ a_quarter() {
 	local share
 	share=$(share_of 64)
 	tenants 64K web
-	kill -STOP "$DAEMON"
+	daemon_freeze
 	connect "$W/web" --count 1000 --procs 1 --from "$NET4.100" "$NET4.1:443"
 	[ "$(held 1)" -eq $((share * EVENT_BYTES)) ] || die "the kernel counts $(held 1) bytes, expected $((share * EVENT_BYTES))"
-	kill -CONT "$DAEMON"
+	daemon_thaw
 	sleep 1.3 # counters become gaps once a second
 	gaps "$W/gaps"
 	tally web "$W/web"
@@ -77,7 +77,7 @@ a_quarter() {
 everybody() {
 	local name i=0 share=0 ring=0 names=(one two three four five six) targets=()
 	tenants 64K "${names[@]}"
-	kill -STOP "$DAEMON"
+	daemon_freeze
 	for name in "${names[@]}"; do
 		i=$((i + 1))
 		targets+=("$NET4.$i:443")
@@ -86,7 +86,7 @@ everybody() {
 	connect "$W/list" --count 400 --procs 1 --from "$NET4.100" "${targets[0]}"
 	connect "$W/more" --count 1800 --from "$NET4.100,$NET4.101" "${targets[@]}"
 	cat "$W/more" >>"$W/list"
-	kill -CONT "$DAEMON"
+	daemon_thaw
 	sleep 1.3
 	for state in live sealed; do
 		[ "$state" = live ] || seal
@@ -116,9 +116,9 @@ neighbours() {
 		pids+=("$LOAD")
 	done
 	for i in 1 2 3; do
-		kill -STOP "$DAEMON"
+		daemon_freeze
 		sleep "0.$((5 * away))"
-		kill -CONT "$DAEMON"
+		daemon_thaw
 		sleep 0.3
 	done
 	for LOAD in "${pids[@]}"; do
@@ -159,10 +159,10 @@ recounted() {
 		daemon_spawn
 		wait_until "$LIVE_SECONDS" daemon_up && daemon_live || die "not live: $(tail -n 1 "$LOG")"
 		[ "$(held 1)" -eq 0 ] || die "after $wrong the kernel counts $(held 1) bytes of an empty ring"
-		kill -STOP "$DAEMON"
+		daemon_freeze
 		connect "$W/fill" --count $((share + 30)) --procs 1 --from "$NET4.102" "$NET4.1:443"
 		[ "$(held 1)" -eq $((share * EVENT_BYTES)) ] || die "after $wrong the kernel counts $(held 1) bytes of a full share"
-		kill -CONT "$DAEMON"
+		daemon_thaw
 		search "$W/rows" --src "$NET4.102"
 		cat "$W/fill" >>"$W/filled"
 		daemon_end KILL
