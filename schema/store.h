@@ -51,6 +51,7 @@ enum store_gap_reason {
 	/* 13 and 14 are kept for reconciliation and canary */
 	STORE_GAP_SHARE = 15, /* the tenant had its share of the ring, a quarter; count is exact */
 	STORE_GAP_DISK_SHARE = 16, /* no room on the disk, and then none in the tenant's share; total as SHARE */
+	STORE_GAP_CLOCK_SET = 17, /* the clock was set; nothing was lost, times may be off by as much */
 };
 
 #endif

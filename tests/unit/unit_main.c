@@ -25,6 +25,7 @@
 	X(cases)          \
 	X(catalog)        \
 	X(catalog_add)    \
+	X(chrony)         \
 	X(clock_piece)    \
 	X(cmdline)        \
 	X(conf)           \

@@ -238,6 +238,19 @@ static void print_head_command(const struct conf *c, char *out, size_t size)
 	snprintf(out, size, "%s", c->head_command);
 }
 
+static int set_chrony(struct conf *c, const char *value)
+{
+	if (strcmp(value, "auto") != 0 && strcmp(value, "no") != 0)
+		return -EINVAL;
+	c->ask_chrony = strcmp(value, "auto") == 0;
+	return 0;
+}
+
+static void print_chrony(const struct conf *c, char *out, size_t size)
+{
+	snprintf(out, size, "%s", c->ask_chrony ? "auto" : "no");
+}
+
 static const struct key keys[] = {
 	{ "state_dir", "an absolute path of less than 200 bytes", set_state_dir, print_state_dir },
 	{ "run_dir", "an absolute path of less than 200 bytes", set_run_dir, print_run_dir },
@@ -250,6 +263,7 @@ static const struct key keys[] = {
 	{ "rotate_size", "1M to 1G", set_rotate_size, print_rotate_size },
 	{ "heartbeat", "5s to 10m", set_heartbeat, print_heartbeat },
 	{ "min_free", "auto, a size up to 1T or 1% to 50%", set_min_free, print_min_free },
+	{ "chrony", "auto or no", set_chrony, print_chrony },
 	{ "approval_rows", "0 to 1000000000", set_approval_rows, print_approval_rows },
 	{ "approval_window", "1s to 366d", set_approval_window, print_approval_window },
 	{ "timezone", "a zone name such as Asia/Tokyo", set_timezone, print_timezone },
@@ -270,6 +284,7 @@ void conf_defaults(struct conf *ret_conf)
 	ret_conf->heartbeat_ns = 120 * (uint64_t)NS_PER_SEC;
 	ret_conf->min_free_bytes = MIN_FREE_BYTES;
 	ret_conf->min_free_percent = MIN_FREE_PERCENT;
+	ret_conf->ask_chrony = true;
 	ret_conf->approval_rows = 1000;
 	ret_conf->approval_window_ns = (uint64_t)NS_PER_DAY;
 }

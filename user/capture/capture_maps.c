@@ -201,6 +201,10 @@ int capture_maps_places(const struct capture_maps *m, struct capture_place **ret
 	return 0;
 }
 
+/*
+ * Counters are never taken back, so those of former tenants may fill the map: whoever has none is counted
+ * with the node (count_loss()), which makes a gap of everybody.
+ */
 static int add_counter(const struct capture_maps *m, uint32_t tenant, uint32_t reason)
 {
 	struct sekisho_loss_key key = { .tenant = tenant, .reason = reason };
@@ -209,7 +213,7 @@ static int add_counter(const struct capture_maps *m, uint32_t tenant, uint32_t r
 
 	if (!zero)
 		return -ENOMEM;
-	if (bpf_map_update_elem(m->losses, &key, zero, BPF_NOEXIST) && errno != EEXIST)
+	if (bpf_map_update_elem(m->losses, &key, zero, BPF_NOEXIST) && errno != EEXIST && errno != E2BIG)
 		error = -errno;
 	free(zero);
 	return error;

@@ -171,6 +171,8 @@ static void show(const json_t *s)
 		       (double)number(clock, "max_error_ns") / 1e6);
 	else
 		printf("Clock:     NOT SYNCHRONISED\n");
+	if (json_is_integer(json_object_get(clock, "chrony_error_ns")))
+		printf("           chronyd says at most %.3f ms\n", (double)number(clock, "chrony_error_ns") / 1e6);
 	printf("Loopback:  %s\n", json_is_true(json_object_get(s, "record_loopback")) ?
 					  "recorded" : "not recorded");
 	printf("Tenants:   %zu configured\n", json_array_size(tenants));

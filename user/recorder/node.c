@@ -70,6 +70,8 @@ static int start_threads(struct node *n, int64_t unarmed_from_ns, struct problem
 	int error = syncer_start(n->conf.sync_interval_ns, &n->syncer, p);
 
 	if (!error)
+		error = clock_watch_start(n->conf.ask_chrony, &n->clock, p);
+	if (!error)
 		error = sealer_start(&n->store, &n->sealer, p);
 	if (!error)
 		error = make_roster(n, &n->conf, &consents, &roster, p);
@@ -77,12 +79,14 @@ static int start_threads(struct node *n, int64_t unarmed_from_ns, struct problem
 		return error;
 	parts.syncer = n->syncer;
 	parts.sealer = n->sealer;
+	parts.clock = n->clock;
 	return recorder_start(&parts, &roster, &consents, &n->recorder, p);
 }
 
 static void destroy(struct node *n)
 {
 	recorder_stop(n->recorder);
+	clock_watch_stop(n->clock);
 	sealer_stop(n->sealer);
 	syncer_stop(n->syncer);
 	head_sender_stop(n->heads); /* behind all who write ledgers */
@@ -219,6 +223,7 @@ static int apply(struct node *n, struct conf *conf, struct problem *p)
 	}
 	if (!error) {
 		syncer_set_interval(n->syncer, conf->sync_interval_ns);
+		clock_watch_set(n->clock, conf->ask_chrony);
 		head_sender_set_command(n->heads, conf->head_command);
 		error = recorder_set_roster(n->recorder, &roster, &for_recorder, &limits, p);
 		consents_done(&n->consents);

@@ -16,6 +16,7 @@ struct node {
 	struct capture *capture; /* the ground's */
 	struct syncer *syncer;
 	struct sealer *sealer;
+	struct clock_watch *clock;
 	struct recorder *recorder;
 	struct head_sender *heads; /* NULL: no thread for it */
 	pthread_mutex_t lock; /* one change at a time; guards conf and consents */

@@ -39,6 +39,15 @@ struct pump {
 /* 0, or a negative errno, said once. */
 int pump_add_gap(struct pump *pump, const struct gap *g);
 
+/* What a write of `what` came to, said once when it changes; returns `error`. */
+int pump_note_write(struct pump *pump, int error, const char *what);
+int pump_apply_roster(struct pump *pump, struct problem *p);
+
+/* pump_clock.c */
+const struct anchor *pump_newest_anchor(const struct pump *pump); /* NULL: there is none yet */
+/* One that the journal has now; if the clock was set since the last one, that is stated. */
+void pump_note_anchor(struct pump *pump, const struct anchor *a);
+
 /* pump_loss.c */
 bool pump_has_room(struct pump *pump); /* on the disk; says once when that changes */
 int pump_no_room(const struct pump *pump, struct problem *p); /* -ENOSPC */
