@@ -21,9 +21,9 @@
 #include "base/log.h"
 #include "base/output.h"
 #include "base/utc.h"
-#include "control/server.h"
 #include "control/service.h"
 #include "recorder/node.h"
+#include "registrar_child.h"
 #include "version.h"
 
 struct options {
@@ -130,26 +130,32 @@ static int run(const char *conf_path, struct conf *conf, int ready)
 {
 	int signals = block_signals(), error;
 	char run_dir[CONF_PATH_MAX];
-	struct server *server;
+	struct registrar_child registrar;
 	struct problem p;
 	struct node *node;
 
 	memcpy(run_dir, conf->run_dir, sizeof(run_dir));
+	error = registrar_child_fork(conf_path, run_dir, &registrar, &p);
+	if (error) {
+		log_error("%s", p.text);
+		return EXIT_NO;
+	}
 	error = node_start(conf_path, conf, SEKISHO_VERSION, &node, &p);
 	if (!error) {
-		error = server_start(run_dir, service_answer, node, &server, &p);
+		error = registrar_child_begin(&registrar, service_answer, node, &p);
 		if (error)
 			node_abort(node);
 	}
 	if (error) {
 		log_error("%s", p.text);
+		registrar_child_end(&registrar);
 		return exit_status_of(error);
 	}
 	if (ready >= 0)
 		leave_terminal(ready);
 	run_until_stopped(node, signals);
 	log_info("stopping; the kernel goes on recording into the ring until the heartbeat runs out");
-	server_stop(server);
+	registrar_child_end(&registrar);
 	node_stop(node);
 	return EXIT_YES;
 }
