@@ -27,7 +27,7 @@ BPF_CFLAGS := -g -O2 -target bpf -D__TARGET_ARCH_$(ARCH) -std=gnu11 -Wall -Wextr
 
 LIB_SRC := $(sort $(wildcard user/base/*.c user/capture/*.c user/journal/*.c user/segment/*.c \
 	user/catalog/*.c user/seal/*.c user/ledger/*.c user/retention/*.c user/import/*.c user/query/*.c user/output/*.c \
-	user/control/*.c \
+	user/control/*.c user/warden/*.c \
 	user/recorder/*.c))
 VERB_SRC := $(sort $(wildcard user/cmd/verb_*.c) user/cmd/command.c user/cmd/verbs.c user/cmd/verbs_served.c user/cmd/ask_daemon.c)
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
@@ -42,7 +42,7 @@ FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(filter-out %_mutate.c,$(FUZZ_SRC)))
 LIB := $(B)/libsekisho.a
 obj = $(patsubst %.c,$(B)/%.o,$(1))
-ALL_SRC := $(LIB_SRC) $(VERB_SRC) user/cmd/sekisho.c user/cmd/sekishod.c user/cmd/registrar_child.c $(UNIT_SRC) $(CONNS_SRC) \
+ALL_SRC := $(LIB_SRC) $(VERB_SRC) user/cmd/sekisho.c user/cmd/sekishod.c $(UNIT_SRC) $(CONNS_SRC) \
 	$(PROOF_SRC) $(SEAL_MEMORY_SRC) $(BENCH_SRC) tests/bench/catalog_probe.c \
 	$(METER_SRC) $(FORGE_SRC) $(URING_SRC) \
 	$(FUZZ_SRC) tests/fuzz/fuzz.c tests/fuzz/replay.c tests/spec/random_store.c \
@@ -152,7 +152,7 @@ $(LIB): $(call obj,$(LIB_SRC))
 	$(SAY) AR $@
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(B)/sekishod: $(call obj,user/cmd/sekishod.c user/cmd/registrar_child.c) $(call obj,$(VERB_SRC)) $(LIB)
+$(B)/sekishod: $(B)/user/cmd/sekishod.o $(call obj,$(VERB_SRC)) $(LIB)
 $(B)/sekisho: $(B)/user/cmd/sekisho.o $(call obj,$(VERB_SRC)) $(LIB)
 $(B)/unit: $(call obj,$(UNIT_SRC)) $(LIB)
 $(B)/unit: LIBS += -lcunit -lm

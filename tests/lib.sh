@@ -313,6 +313,18 @@ daemon_start() {
 		die "sekishod is not live within $LIVE_SECONDS s: $(tail -n 1 "$LOG")"
 }
 
+# child recorder|registrar: the number of that process of the daemon's.
+child() {
+	local pid
+	for pid in $(cat "/proc/$DAEMON/task/$DAEMON/children" 2>/dev/null || pgrep -P "$DAEMON"); do
+		tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q "^sekishod: $1" && echo "$pid" && return
+	done
+	return 1
+}
+# All three, as if the machine had no time for them.
+daemon_freeze() { kill -STOP "$DAEMON" "$(child recorder)" "$(child registrar)"; }
+daemon_thaw() { kill -CONT "$DAEMON" "$(child recorder)" "$(child registrar)"; }
+
 # daemon_end [SIGNAL [early]]: ends it and leaves its exit status in STATUS. A start that has not come to
 # blocking signals yet ends by SIGTERM itself: early allows that.
 daemon_end() {

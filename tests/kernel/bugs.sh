@@ -91,9 +91,9 @@ marked_before_reserve() {
 	read -r said <"$ready"
 	[[ $said = ready* ]] || die "conns obey: $(tail -n 1 "$LOG")"
 	client sysctl -qw net.ipv4.ip_local_port_range='20000 23199'
-	kill -STOP "$DAEMON"
+	daemon_freeze
 	hold_many 1600 "$NET4.1:443"
-	kill -CONT "$DAEMON"
+	daemon_thaw
 	search "$W/rows" --tenant web
 	rows=$(lines "$W/rows")
 	hold_many_end
@@ -131,9 +131,9 @@ counter_zeroed() {
 	serve "$NET4.1:443"
 	load "$W/list" --count 10000000 --rate 12000 --from "$NET4.100,$NET4.101" "$NET4.1:443"
 	for i in {1..12}; do
-		kill -STOP "$DAEMON"
+		daemon_freeze
 		sleep 0.15
-		kill -CONT "$DAEMON"
+		daemon_thaw
 		sleep 0.15
 		now=$(kernel_count)
 		[ "$now" -ge "$before" ] || die "the kernel's counter went from $before back to $now"

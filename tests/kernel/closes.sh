@@ -353,10 +353,10 @@ lost_closes() {
 	search "$W/rows" --tenant web
 	[ "$(lines "$W/rows")" -eq 600 ] || die "$(lines "$W/rows") of 600 connections recorded"
 	serve '[::]:444'
-	kill -STOP "$DAEMON"
+	daemon_freeze
 	connect "$W/flood" --count "$count" --from "$NET4.101" "$NET4.1:444"
 	hold_end held
-	kill -CONT "$DAEMON"
+	daemon_thaw
 	sleep 1.3 # counters become gaps once a second
 	for sealed in live sealed; do
 		[ "$sealed" = live ] || seal

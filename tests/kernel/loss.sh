@@ -54,9 +54,9 @@ overflow_while_stopped() {
 	reason='ring full'
 	two_tenants
 	recorded_again
-	kill -STOP "$DAEMON"
+	daemon_freeze
 	flood 3000
-	kill -CONT "$DAEMON"
+	daemon_thaw
 	balance "stopped once"
 	recorded_again
 	[ "$(status_value recorder lost)" -eq $(($(lost "$reason" web) + $(lost "$reason" other))) ] ||
@@ -64,9 +64,9 @@ overflow_while_stopped() {
 	seal
 	balance "sealed"
 	! kernel_only || return 0
-	kill -STOP "$DAEMON"
+	daemon_freeze
 	flood 3000
-	kill -CONT "$DAEMON"
+	daemon_thaw
 	balance "stopped twice"
 	recorded_again
 	seal
@@ -102,9 +102,9 @@ found_by_window() {
 	recorded_again
 	before=$(utc_now)
 	sleep 0.1
-	kill -STOP "$DAEMON"
+	daemon_freeze
 	connect "$W/web" --count 2000 "$NET4.1:443"
-	kill -CONT "$DAEMON"
+	daemon_thaw
 	sleep 2.2
 	after=$(utc_now)
 	gaps "$W/gaps" --from "$before" --to "$after" --tenant web

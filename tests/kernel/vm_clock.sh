@@ -15,12 +15,12 @@ step_forward() {
 	simple_world
 	serve "$NET4.1:443"
 	connect "$W/one" --count 50 --from "$NET4.100" "$NET4.1:443"
-	kill -STOP "$DAEMON"
+	daemon_freeze
 	connect "$W/more" --count 50 --from "$NET4.100" "$NET4.1:443"
 	cat "$W/more" >>"$W/one"
 	before=$(utc_now)
 	set_clock 100
-	kill -CONT "$DAEMON"
+	daemon_thaw
 	connect "$W/two" --count 50 --from "$NET4.101" "$NET4.1:443"
 	search "$W/rows" --src "$NET4.100"
 	same_rows "$W/one" "$W/rows" "before the step"

@@ -53,11 +53,11 @@ static size_t open_descriptors(void)
 	return n - 3; /* ".", ".." and its own */
 }
 
-static int run(void *ctx, struct peer *peer, const struct control_request *r, const int *files)
+static int run(const struct serve *s, const struct peer *peer, const struct control_request *r, const int *files)
 {
 	char byte;
 
-	(void)ctx;
+	(void)s;
 	if (strcmp(r->argv[0], "who") == 0)
 		printf("%u %s %d\n", peer->uid, r->argc > 1 ? r->argv[1] : "-", peer->by_socket);
 	else if (strcmp(r->argv[0], "cat") == 0)
@@ -91,8 +91,8 @@ static int run(void *ctx, struct peer *peer, const struct control_request *r, co
 
 struct daemon {
 	pid_t pid;
-	int link[2];
-	struct link *recorder;
+	int link[2], orders[2];
+	struct link_server *recorder;
 };
 
 static json_t *recorder(void *ctx, const json_t *request)
@@ -107,18 +107,21 @@ static void start(struct daemon *d, struct registrar r)
 	struct problem p = { "" };
 
 	(void)run_dir(); /* both use this process's */
-	REQUIRE(link_make(d->link) == 0);
+	REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, d->link) == 0);
+	REQUIRE(pipe2(d->orders, O_CLOEXEC) == 0);
 	d->pid = fork();
 	REQUIRE(d->pid >= 0);
 	if (d->pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(d->link[1]);
+		close(d->orders[1]);
 		r.serve.run = run;
 		r.serve.link_fd = d->link[0];
-		r.listen_fd = registrar_listen(run_dir(), &p);
-		_exit(r.listen_fd < 0 || registrar_run(&r, &p) ? 1 : 0);
+		r.orders_fd = d->orders[0];
+		_exit(registrar_listen(run_dir(), &r.listen_fd, &p) || registrar_run(&r, &p) ? 1 : 0);
 	}
-	REQUIRE(link_serve(d->link[1], recorder, NULL, &d->recorder, &p) == 0);
+	close(d->orders[0]);
+	REQUIRE(link_server_start(d->link[1], recorder, NULL, &d->recorder, &p) == 0);
 	for (int i = 0; i < 500; i++) {
 		json_t *answer;
 
@@ -135,12 +138,12 @@ static void stop(struct daemon *d)
 {
 	int status;
 
-	CHECK_INT(kill(d->pid, SIGTERM), 0);
+	close(d->orders[1]);
 	CHECK(waitpid(d->pid, &status, 0) == d->pid);
 	CHECK_INT(status, 0);
-	link_stop(d->recorder);
+	link_server_stop(d->recorder);
 	close(d->link[0]);
-	close(d->link[1]);
+	registrar_unlisten(run_dir());
 }
 
 /* --- Clients --- */
@@ -516,14 +519,15 @@ static void where_it_cannot_listen(void)
 {
 	struct problem p;
 	char path[300], want[400];
+	int fd = -1;
 
 	write_file(unit_temp_dir(), "file", "", 0);
 	snprintf(path, sizeof(path), "%s/file", unit_temp_path());
 	snprintf(want, sizeof(want), "cannot listen on %s/control.sock: Not a directory", path);
-	CHECK_INT(registrar_listen(path, &p), -ENOTDIR);
+	CHECK_INT(registrar_listen(path, &fd, &p), -ENOTDIR);
 	CHECK_STR(p.text, want);
 	snprintf(path, sizeof(path), "%s/%0100d", unit_temp_path(), 0);
-	CHECK_INT(registrar_listen(path, &p), -ENAMETOOLONG);
+	CHECK_INT(registrar_listen(path, &fd, &p), -ENAMETOOLONG);
 }
 
 UNIT_SUITE(registrar, TEST(requests_are_answered), TEST(without_a_daemon_the_client_says_so), TEST(a_dead_socket_is_replaced),

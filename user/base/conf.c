@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Reading, checking and printing the configuration. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "array.h"
 #include "conf.h"
 #include "conf_shared.h"
@@ -488,11 +490,10 @@ static int read_file(struct reader *r, FILE *file)
 	return error ? error : end_section(r);
 }
 
-int conf_load(const char *path, struct conf *ret_conf, struct problem *p)
+static int load(FILE *file, const char *path, struct conf *ret_conf, struct problem *p)
 {
 	struct conf c;
 	struct reader r = { .conf = &c, .path = path, .p = p };
-	FILE *file = fopen(path, "re");
 	int error;
 
 	if (!file)
@@ -506,6 +507,21 @@ int conf_load(const char *path, struct conf *ret_conf, struct problem *p)
 	}
 	*ret_conf = c;
 	return 0;
+}
+
+int conf_load(const char *path, struct conf *ret_conf, struct problem *p)
+{
+	return load(fopen(path, "re"), path, ret_conf, p);
+}
+
+int conf_load_open(int fd, const char *path, struct conf *ret_conf, struct problem *p)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	FILE *file = copy < 0 || lseek(copy, 0, SEEK_SET) < 0 ? NULL : fdopen(copy, "r");
+
+	if (!file && copy >= 0)
+		close(copy);
+	return load(file, path, ret_conf, p);
 }
 
 void conf_done(struct conf *c)

@@ -58,6 +58,8 @@ struct conf {
 void conf_defaults(struct conf *ret_conf);
 /* 0, or negative errno and *p ("file:line: ..."). Undo with conf_done(). */
 int conf_load(const char *path, struct conf *ret_conf, struct problem *p);
+/* The same from a file that somebody else opened (borrowed; read from its start); `path` is for messages. */
+int conf_load_open(int fd, const char *path, struct conf *ret_conf, struct problem *p);
 void conf_done(struct conf *c);
 const struct conf_tenant *conf_find_tenant(const struct conf *c, const char *id);
 

@@ -11,6 +11,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 #include "accept.skel.h"
+#include "ask.h"
 #include "capture.h"
 #include "capture_maps.h"
 #include "ladder.h"
@@ -23,6 +24,8 @@ struct capture {
 	struct ring *ring;
 	struct armed armed;
 	int lock; /* on the pin directory */
+	struct ask *ask; /* NULL: we have the rights */
+	bool was_armed; /* when the warden told last */
 };
 
 static int map_control(struct capture *c)
@@ -150,6 +153,22 @@ void capture_close(struct capture *c)
 	free(c);
 }
 
+void capture_set_ask(struct capture *c, struct ask *ask)
+{
+	c->ask = ask;
+	c->was_armed = true;
+}
+
+struct ask *capture_ask(const struct capture *c)
+{
+	return c->ask;
+}
+
+void capture_set_continued(struct capture *c)
+{
+	c->armed.start = CAPTURE_CONTINUED;
+}
+
 struct ring *capture_ring(struct capture *c)
 {
 	return c->ring;
@@ -175,9 +194,19 @@ enum capture_start capture_how_started(const struct capture *c)
 	return c->armed.start;
 }
 
-bool capture_armed(const struct capture *c)
+/* The pins are root's. A warden that does not answer leaves what it said last. */
+bool capture_armed(struct capture *c)
 {
-	return ladder_still_armed(c->pin_dir, &c->armed);
+	struct ask_message m = { .kind = ASK_ARMED };
+	struct problem ignored;
+	int armed;
+
+	if (!c->ask)
+		return ladder_still_armed(c->pin_dir, &c->armed);
+	armed = ask_call(c->ask, &m, ASK_TIMEOUT_MS, NULL, &ignored);
+	if (armed >= 0)
+		c->was_armed = armed;
+	return c->was_armed;
 }
 
 static uint32_t kinds_of(const struct capture_place *places, size_t count)
@@ -277,10 +306,9 @@ bool capture_has_grants(const struct capture *c)
 	return bpf_map_get_next_key(c->maps.grants, NULL, &tenant) == 0;
 }
 
-void capture_end_grants(const char *pin_dir)
+void capture_end_grants(struct capture *c)
 {
-	ladder_quiet_libbpf();
-	pins_end_grants(pin_dir);
+	pins_end_grants(c->maps.grants);
 }
 
 bool capture_is_pinned(const char *pin_dir)

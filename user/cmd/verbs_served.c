@@ -28,17 +28,13 @@ static int run(struct command *c, struct served *served)
 	return verb->run(c, r->argc, (char **)r->argv);
 }
 
-int verbs_serve(void *ctx, struct peer *peer, const struct control_request *request, const int *files)
+int verbs_serve(const struct serve *s, const struct peer *peer, const struct control_request *request, const int *files)
 {
-	const struct verbs_served *v = ctx;
-	struct served served = { .request = request, .files = files, .link_fd = v->link_fd };
-	struct command c = { .conf_path = v->conf_path, .who = *peer, .served = &served };
+	struct served served = { .request = request, .files = files, .link_fd = s->link_fd };
+	struct command c = { .conf_path = s->conf_path, .conf = *s->conf, .who = *peer, .served = &served };
 	struct problem p;
-	int status;
 
-	if (v->load_conf(v->ctx, &c.conf, &p) || utc_set_local_zone(c.conf.timezone, &p))
+	if (utc_set_local_zone(c.conf.timezone, &p))
 		return command_fail(EXIT_NO, &p);
-	status = run(&c, &served);
-	conf_done(&c.conf);
-	return status;
+	return run(&c, &served);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The way from the registrar to the recorder: a pair of sockets that is made before the processes part. Each call
- * brings a socket of its own, so that any number of processes may call at once; on it one request and one answer
- * (wire.h) pass. The recorder trusts what comes here: who the peer was is said in the request.
+ * From the registrar, and the processes it forks, to the recorder: requests in wire.h's form, each over a socket pair of
+ * its own, one end of which is passed over the link. So any number may ask at once, and whoever asks learns that
+ * the recorder died from the end of its own pair. The recorder says that it has taken a request before it works on it.
+ *
+ * The recorder trusts the other side: it says in the request for whom it asks (wire.h).
  */
 #ifndef SEKISHO_LINK_H
 #define SEKISHO_LINK_H
@@ -10,23 +12,21 @@
 #include <jansson.h>
 #include "base/problem.h"
 
-/* fds[0] is called on, fds[1] is served. 0 or negative errno. */
-int link_make(int ret_fds[static 2]);
-
 /*
- * Sends a request (takes the reference) and waits for the answer, which the caller owns. -EPIPE: the recorder ended;
- * -ETIMEDOUT: no answer within timeout_ms; other negative errno; and *p. Safe in any process that has link_fd.
+ * Sends a request (takes the reference) and waits for the answer, which the caller owns: up to 5 s
+ * until the recorder has taken it, without a limit while it works on it. -ETIMEDOUT, -EPIPE (it died) and *p.
  */
-int link_call(int link_fd, json_t *request, unsigned int timeout_ms, json_t **ret_answer, struct problem *p);
-
-struct link;
+int link_call(int link_fd, json_t *request, json_t **ret_answer, struct problem *p);
 
 /* Answers a request (borrowed) with a new object. Called from several threads. */
 typedef json_t *link_handler(void *ctx, const json_t *request);
 
-/* Serves link_fd (the caller's, open until link_stop()) with a thread per call, few at a time. */
-int link_serve(int link_fd, link_handler *handler, void *ctx, struct link **ret_link, struct problem *p);
-/* Takes no more calls and waits for the answers under way. */
-void link_stop(struct link *l);
+struct link_server;
+
+/* The recorder's side: a thread, and one for each request; link_fd becomes its own. */
+int link_server_start(int link_fd, link_handler *handler, void *ctx, struct link_server **ret_server,
+		      struct problem *p);
+/* Takes no more and waits for the answers under way. Accepts NULL. */
+void link_server_stop(struct link_server *s);
 
 #endif

@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include "base/exit_status.h"
 #include "base/fs.h"
+#include "base/orders.h"
 #include "base/utc.h"
 #include "quota.h"
 #include "registrar.h"
@@ -41,8 +42,7 @@ struct state {
 	struct child children[CONNECTIONS_MAX + KEPT_FOR_ROOT];
 	size_t count;
 	struct quota quota;
-	int signals;
-	sigset_t old_mask;
+	int signals; /* SIGCHLD */
 };
 
 static unsigned int or_default(unsigned int value, unsigned int otherwise)
@@ -52,7 +52,7 @@ static unsigned int or_default(unsigned int value, unsigned int otherwise)
 
 /* --- The socket --- */
 
-int registrar_listen(const char *run_dir, struct problem *p)
+int registrar_listen(const char *run_dir, int *ret_fd, struct problem *p)
 {
 	struct sockaddr_un address;
 	int error = message_address(run_dir, &address), dir = error ? error : fs_open_dir(AT_FDCWD, run_dir, 1), fd = -1;
@@ -72,11 +72,21 @@ int registrar_listen(const char *run_dir, struct problem *p)
 		    listen(fd, BACKLOG) < 0)
 			error = -errno;
 	}
-	if (!error)
-		return fd;
+	if (!error) {
+		*ret_fd = fd;
+		return 0;
+	}
 	if (fd >= 0)
 		close(fd);
 	return problem(p, error, "cannot listen on %s/" CONTROL_SOCKET ": %s", run_dir, strerror(-error));
+}
+
+void registrar_unlisten(const char *run_dir)
+{
+	struct sockaddr_un address;
+
+	if (message_address(run_dir, &address) == 0)
+		(void)unlink(address.sun_path);
 }
 
 /* --- One more connection --- */
@@ -110,12 +120,15 @@ static const char *refusal(struct state *s, uid_t uid)
 /* A process of its own has its connection, and none of the others. */
 static void become_child(struct state *s, int connection)
 {
+	sigset_t none;
+
 	for (size_t i = 0; i < s->count; i++)
 		close(s->children[i].connection);
 	close(s->r->listen_fd);
+	close(s->r->orders_fd);
 	close(s->signals);
-	sigprocmask(SIG_SETMASK, &s->old_mask, NULL);
-	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	serve_connection(&s->r->serve, connection);
 }
 
@@ -134,6 +147,8 @@ static void take(struct state *s)
 		return;
 	}
 	refused = refusal(s, peer.uid);
+	if (!refused && s->r->refresh)
+		s->r->refresh(s->r->ctx);
 	pid = refused ? 0 : fork();
 	if (!refused && pid == 0)
 		become_child(s, fd);
@@ -201,46 +216,56 @@ static void end_stalled(struct state *s)
 	}
 }
 
-/* Whether a signal says that this is the end. */
-static bool read_signals(struct state *s)
+static void end_of_clients(struct state *s, const struct pollfd *fds, size_t count)
 {
-	struct signalfd_siginfo info;
-	bool end = false;
-
-	while (read(s->signals, &info, sizeof(info)) == sizeof(info))
-		end |= info.ssi_signo != SIGCHLD;
-	reap(s);
-	return end;
+	for (size_t i = 0; i < count; i++)
+		if (fds[i].fd >= 0 && fds[i].revents) {
+			s->children[i].gone = true;
+			(void)kill(s->children[i].pid, SIGKILL);
+		}
 }
+
+/* Whether it was ordered to stop. */
+static bool take_order(const struct state *s)
+{
+	char order = 0;
+
+	return read(s->r->orders_fd, &order, 1) != 1 || order == ORDER_STOP;
+}
+
+enum { AT_SIGNALS, AT_LISTEN, AT_ORDERS, AT_CHILDREN };
 
 static void loop(struct state *s)
 {
-	struct pollfd fds[2 + CONNECTIONS_MAX + KEPT_FOR_ROOT];
+	struct pollfd fds[AT_CHILDREN + CONNECTIONS_MAX + KEPT_FOR_ROOT];
+	struct signalfd_siginfo info;
 	int64_t looked = boot_now_ns();
 
 	for (;;) {
 		size_t count = s->count;
 
-		fds[0] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
-		fds[1] = (struct pollfd){ .fd = s->r->listen_fd, .events = POLLIN };
+		fds[AT_SIGNALS] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
+		fds[AT_LISTEN] = (struct pollfd){ .fd = s->r->listen_fd, .events = POLLIN };
+		fds[AT_ORDERS] = (struct pollfd){ .fd = s->r->orders_fd, .events = POLLIN };
 		for (size_t i = 0; i < count; i++) /* the client has nothing more to say but its end */
-			fds[2 + i] = (struct pollfd){ .fd = s->children[i].gone ? -1 : s->children[i].connection,
-						      .events = POLLRDHUP };
-		if (poll(fds, 2 + count, count ? LOOK_MS : -1) < 0 && errno != EINTR)
-			return;
-		for (size_t i = 0; i < count; i++)
-			if (fds[2 + i].fd >= 0 && fds[2 + i].revents) {
-				s->children[i].gone = true;
-				(void)kill(s->children[i].pid, SIGKILL);
-			}
+			fds[AT_CHILDREN + i] = (struct pollfd){ .fd = s->children[i].gone ? -1 : s->children[i].connection,
+								.events = POLLRDHUP };
+		if (poll(fds, AT_CHILDREN + count, count ? LOOK_MS : -1) < 0)
+			continue;
+		end_of_clients(s, fds + AT_CHILDREN, count);
 		if (boot_now_ns() - looked >= LOOK_MS * INT64_C(1000000)) {
 			end_stalled(s);
 			looked = boot_now_ns();
 		}
-		if (fds[1].revents)
-			take(s);
-		if (fds[0].revents && read_signals(s))
+		if (fds[AT_ORDERS].revents && take_order(s))
 			return;
+		if (fds[AT_LISTEN].revents)
+			take(s);
+		if (fds[AT_SIGNALS].revents) {
+			while (read(s->signals, &info, sizeof(info)) == sizeof(info))
+				;
+			reap(s);
+		}
 	}
 }
 
@@ -252,16 +277,11 @@ int registrar_run(const struct registrar *r, struct problem *p)
 	quota_init(&s.quota, or_default(r->rate_per_second, RATE_PER_SECOND), or_default(r->rate_burst, RATE_BURST));
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigprocmask(SIG_BLOCK, &set, &s.old_mask);
-	/* Children may be told to end, too. */
-	sigdelset(&s.old_mask, SIGTERM);
-	sigdelset(&s.old_mask, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
 	s.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (s.signals < 0)
 		return problem(p, -errno, "cannot wait for signals: %s", strerror(errno));
-	signal(SIGPIPE, SIG_IGN);
 	loop(&s);
 	for (size_t i = 0; i < s.count; i++) {
 		(void)kill(s.children[i].pid, SIGKILL);

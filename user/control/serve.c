@@ -123,15 +123,10 @@ __attribute__((noreturn)) static void run_verb(const struct serve *s, int connec
 		answer(connection, EXIT_NO, &p);
 	}
 	set_language(request.language);
+	log_to(-1); /* to the client, not to the daemon's log */
 	log_init("sekisho", false);
-	status = output_finish(s->run(s->ctx, peer, &request, d->fds + STANDARD));
+	status = output_finish(s->run(s, peer, &request, d->fds + STANDARD));
 	_exit(status);
-}
-
-unsigned int serve_patience_ms(const char *verb)
-{
-	/* Sealing takes as long as there is to seal. */
-	return verb && strcmp(verb, "seal") == 0 ? 600000 : 30000;
 }
 
 /* The recorder is asked in the peer's name, which is root's. */
@@ -153,8 +148,7 @@ __attribute__((noreturn)) static void ask_recorder(const struct serve *s, int co
 	}
 	json_object_set_new(request, "uid", json_integer(peer->uid));
 	json_object_set_new(request, "user", peer_user(peer) ? json_string(peer_user(peer)) : json_null());
-	if (link_call(s->link_fd, request,
-		      serve_patience_ms(json_string_value(json_object_get(request, "verb"))), &reply, &p))
+	if (link_call(s->link_fd, request, &reply, &p))
 		answer(connection, EXIT_NO, &p);
 	text = json_dumps(reply, JSON_COMPACT | JSON_PRESERVE_ORDER);
 	if (text)

@@ -3,17 +3,23 @@
 #ifndef SEKISHO_SERVE_H
 #define SEKISHO_SERVE_H
 
-#include <jansson.h>
+#include "base/conf.h"
 #include "message.h"
 #include "peer.h"
 
+struct serve;
+
+/*
+ * Runs a verb for the peer: standard input, output and error are the client's, files[i] is what argv[file_args[i]]
+ * names. An exit status of the command.
+ */
+typedef int serve_fn(const struct serve *s, const struct peer *peer, const struct control_request *request,
+		     const int *files);
+
 struct serve {
-	/*
-	 * Runs a verb for the peer: standard input, output and error are the client's, files[i] is what argv[file_args[i]]
-	 * names. An exit status of the command.
-	 */
-	int (*run)(void *ctx, struct peer *peer, const struct control_request *request, const int *files);
-	void *ctx;
+	serve_fn *run;
+	const struct conf *conf; /* in force */
+	const char *conf_path; /* for messages */
 	int link_fd; /* to the recorder (link.h) */
 	unsigned int request_ms; /* how long a request may take to arrive; 0: the default */
 	uint64_t memory_max; /* bytes; 0: the default */
@@ -25,8 +31,5 @@ struct serve {
  */
 #define SERVE_ANSWERED 255
 __attribute__((noreturn)) void serve_connection(const struct serve *s, int connection);
-
-/* How long the recorder has for a request of the verb, in ms. */
-unsigned int serve_patience_ms(const char *verb);
 
 #endif

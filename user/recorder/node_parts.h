@@ -11,9 +11,9 @@
 
 struct node {
 	char *conf_path;
-	struct store_dir store;
-	int lock_fd;
-	struct capture *capture;
+	struct ground *ground;
+	struct store_dir store; /* the ground's */
+	struct capture *capture; /* the ground's */
 	struct syncer *syncer;
 	struct sealer *sealer;
 	struct recorder *recorder;
