@@ -21,7 +21,7 @@ SAN_FLAGS := $(if $(SAN)$(FUZZ),-fsanitize=address$(,)undefined -fno-sanitize-re
 CPPFLAGS := -D_GNU_SOURCE -I. -Iuser -isystem build/bpf
 CFLAGS := -std=gnu11 -O2 -g -fstack-protector-strong $(WARN) $(SAN_FLAGS)
 LDFLAGS := $(SAN_FLAGS) -Wl,-z,relro,-z,now
-LIBS := -lbpf -lelf -lz -ldeflate -lzstd -ljansson -lsodium -lnettle -lpthread
+LIBS := -lbpf -lseccomp -lelf -lz -ldeflate -lzstd -ljansson -lsodium -lnettle -lpthread
 BPF_CFLAGS := -g -O2 -target bpf -D__TARGET_ARCH_$(ARCH) -std=gnu11 -Wall -Wextra -Werror \
 	-Wno-unused-parameter -I. $(if $(MULTIARCH),-idirafter /usr/include/$(MULTIARCH))
 

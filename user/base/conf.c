@@ -57,6 +57,21 @@ static int set_pin_dir(struct conf *c, const char *value)
 	return name && strchr(name, '.') ? -EINVAL : set_path(c->pin_dir, value);
 }
 
+static int set_user(struct conf *c, const char *value)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+
+	if (!*value || *value == '-' || strlen(value) >= CONF_USER_MAX || strspn(value, allowed) != strlen(value))
+		return -EINVAL;
+	strcpy(c->user, value);
+	return 0;
+}
+
+static void print_user(const struct conf *c, char *out, size_t size)
+{
+	snprintf(out, size, "%s", c->user);
+}
+
 static void print_pin_dir(const struct conf *c, char *out, size_t size)
 {
 	snprintf(out, size, "%s", c->pin_dir);
@@ -267,6 +282,7 @@ static const struct key keys[] = {
 	{ "state_dir", "an absolute path of less than 200 bytes", set_state_dir, print_state_dir },
 	{ "run_dir", "an absolute path of less than 200 bytes", set_run_dir, print_run_dir },
 	{ "pin_dir", "an absolute path of less than 200 bytes on a BPF file system, its name without a dot", set_pin_dir, print_pin_dir },
+	{ "user", "the name or number of a user", set_user, print_user },
 	{ "hook", "auto, set_state, fexit or kretprobe", set_hook, print_hook },
 	{ "record_loopback", "yes or no", set_record_loopback, print_record_loopback },
 	{ "ring_size", "a power of two from 64K to 1G", set_ring_size, print_ring_size },
@@ -292,6 +308,7 @@ void conf_defaults(struct conf *ret_conf)
 	strcpy(ret_conf->state_dir, "/var/lib/sekisho");
 	strcpy(ret_conf->run_dir, "/run/sekisho");
 	strcpy(ret_conf->pin_dir, "/sys/fs/bpf/sekisho");
+	strcpy(ret_conf->user, "sekisho");
 	strcpy(ret_conf->timezone, "Asia/Tokyo");
 	ret_conf->sync_interval_ns = (uint64_t)NS_PER_SEC;
 	ret_conf->rotate_interval_ns = 6 * 3600 * (uint64_t)NS_PER_SEC;

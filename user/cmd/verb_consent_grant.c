@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/owner.h"
 #include "base/utc.h"
 #include "capture/resolve.h"
 #include "verb_consent.h"
@@ -224,7 +225,7 @@ int verb_consent_grant(struct consent_call *call)
 	error = fill_grant(call, &t, hex, &p);
 	/* The first consent may come before the first start: the store is made here. */
 	if (!error)
-		error = store_open(call->c->conf.state_dir, 1, &store, &p);
+		error = owner_open_store(&call->c->conf, &store, &p);
 	if (error)
 		return fail(error, &p);
 	status = run_act(call, &store, consent_grant);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/owner.h"
 #include "base/utc.h"
 #include "command.h"
 #include "import/import.h"
@@ -259,7 +260,7 @@ int verb_import(struct command *c, int argc, char **argv)
 		problem(&p, -errno, "cannot open %s: %s", o.csv, strerror(errno));
 		return command_fail(EXIT_USAGE, &p);
 	}
-	if (store_open(c->store_path ? c->store_path : c->conf.state_dir, 1, &store, &p)) {
+	if (c->store_path ? store_open(c->store_path, 1, &store, &p) : owner_open_store(&c->conf, &store, &p)) {
 		status = command_fail(EXIT_NO, &p);
 	} else {
 		status = import_into(c, &store, &o, fd);

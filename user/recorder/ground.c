@@ -12,8 +12,12 @@
 
 static int open_store(struct ground *g, const struct conf *conf, struct problem *p)
 {
-	int error = store_open(conf->state_dir, 1, &g->store, p);
+	int error = owner_find(conf, &g->owner, p);
 
+	if (!error)
+		error = owner_open_store(conf, &g->store, p);
+	if (!error && geteuid() == 0)
+		error = owner_check_store(conf, &g->owner, &g->store, p);
 	if (error)
 		return error;
 	g->lock_fd = fs_lock(g->store.root, "lock", LOCK_WAIT_MS);

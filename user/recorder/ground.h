@@ -6,11 +6,13 @@
 #define SEKISHO_GROUND_H
 
 #include "base/conf.h"
+#include "base/owner.h"
 #include "base/problem.h"
 #include "base/store_dir.h"
 #include "capture/capture.h"
 
 struct ground {
+	struct owner owner; /* whose the store is, and who records */
 	struct store_dir store;
 	int lock_fd; /* of the state directory; all processes that have it hold the lock */
 	struct capture *capture;
@@ -19,7 +21,8 @@ struct ground {
 
 /*
  * Takes the state directory's lock (waiting up to 2 s) and arms the kernel: nothing is recorded before a recorder sets
- * tenants and the heartbeat. -EBUSY: another sekishod has the lock; others as capture_open().
+ * tenants and the heartbeat. -EBUSY: another sekishod has the lock; -EPERM: part of the store is
+ * not its owner's; others as capture_open().
  */
 int ground_open(const struct conf *conf, struct ground *ret_ground, struct problem *p);
 void ground_close(struct ground *g); /* the pins stay */

@@ -187,6 +187,10 @@ static void keep_fixed(const struct conf *old, struct conf *new)
 		{ "pin_dir", new->pin_dir, old->pin_dir },
 	};
 
+	if (strcmp(new->user, old->user) != 0) {
+		log_warn("user changed: ignoring it until sekishod is restarted");
+		strcpy(new->user, old->user);
+	}
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
 		if (strcmp(paths[i].new, paths[i].old) != 0) {
 			log_warn("%s changed: ignoring it until sekishod is restarted",

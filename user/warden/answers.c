@@ -71,6 +71,7 @@ static int configuration(struct warden *w, struct ask_message *m, int *ret_fd)
 	memcpy(conf.run_dir, w->conf.run_dir, sizeof(conf.run_dir));
 	memcpy(conf.pin_dir, w->conf.pin_dir, sizeof(conf.pin_dir));
 	memcpy(conf.state_dir, w->conf.state_dir, sizeof(conf.state_dir));
+	memcpy(conf.user, w->conf.user, sizeof(conf.user));
 	conf.hook = w->conf.hook;
 	conf.ring_size = w->conf.ring_size;
 	conf_done(&w->conf);
@@ -82,21 +83,23 @@ static int configuration(struct warden *w, struct ask_message *m, int *ret_fd)
 static int heads(struct warden *w, struct ask_message *m, int *ret_fd)
 {
 	m->text[sizeof(m->text) - 1] = '\0';
-	return courier_start(w->conf.head_command, m->text, ret_fd);
+	return courier_start(&w->ground.owner, w->conf.head_command, m->text, ret_fd);
 }
 
-static void name_process(struct ask_process *process, const char *name, pid_t pid, uint32_t restarts)
+static void name_process(struct ask_process *process, const char *name, pid_t pid, uid_t uid,
+			 uint32_t restarts)
 {
-	*process = (struct ask_process){ .pid = pid, .restarts = restarts };
+	*process = (struct ask_process){ .pid = pid, .uid = uid, .restarts = restarts };
 	snprintf(process->name, sizeof(process->name), "%s", name);
 }
 
 static int processes(struct warden *w, struct ask_message *m, int *ret_fd)
 {
 	(void)ret_fd;
-	name_process(&m->processes[0], "warden", getpid(), 0);
+	name_process(&m->processes[0], "warden", getpid(), geteuid(), 0);
 	for (int i = 0; i < CHILDREN; i++)
-		name_process(&m->processes[1 + i], child_text(i), w->children[i].pid, w->children[i].restarts);
+		name_process(&m->processes[1 + i], child_text(i), w->children[i].pid, w->ground.owner.uid,
+			     w->children[i].restarts);
 	m->count = 1 + CHILDREN;
 	return 0;
 }

@@ -11,14 +11,16 @@
 #include "base/log.h"
 #include "base/orders.h"
 #include "base/process_title.h"
+#include "base/sandbox.h"
 #include "warden_parts.h"
 
 static const struct {
 	const char *text, *title;
+	enum sandbox_role role;
 	int (*work)(struct warden *w, const struct child_ends *ends);
 } table[CHILDREN] = {
-	[CHILD_RECORDER] = { "recorder", "sekishod: recorder", recorder_process },
-	[CHILD_REGISTRAR] = { "registrar", "sekishod: registrar", registrar_process },
+	[CHILD_RECORDER] = { "recorder", "sekishod: recorder", SANDBOX_RECORDER, recorder_process },
+	[CHILD_REGISTRAR] = { "registrar", "sekishod: registrar", SANDBOX_REGISTRAR, registrar_process },
 };
 
 const char *child_text(enum child_name name)
@@ -47,11 +49,25 @@ static void close_others(struct warden *w, enum child_name name)
 		close_if(&w->listen_fd);
 }
 
+/* Gives up all rights. It ends with its parent; a change of user would forget that (prctl(2)). */
+static int enter(struct warden *w, enum child_name name, pid_t parent, struct problem *p)
+{
+	const struct sandbox_place place = { .owner = w->ground.owner, .state_dir = w->ground.store.root };
+	struct problem notes;
+	int error = sandbox_enter(table[name].role, &place, &notes, p);
+
+	if (notes.text[0])
+		log_warn("%s: %s", table[name].text, notes.text);
+	if (!error && (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent))
+		_exit(EXIT_FAILURE);
+	return error;
+}
+
 /* It stops when it is told to, or with us: not by a signal that was meant for the warden's whole group. */
 static void run(struct warden *w, enum child_name name, pid_t parent, const struct child_ends *ends)
 {
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
-		_exit(EXIT_FAILURE);
+	struct problem p;
+
 	close_others(w, name);
 	log_to(w->log[1]);
 	if (w->options->ready >= 0) {
@@ -59,6 +75,10 @@ static void run(struct warden *w, enum child_name name, pid_t parent, const stru
 		(void)dup2(STDOUT_FILENO, STDERR_FILENO); /* /dev/null */
 	}
 	process_title(table[name].title);
+	if (enter(w, name, parent, &p)) {
+		log_error("%s", p.text);
+		_exit(EXIT_FAILURE);
+	}
 	_exit(table[name].work(w, ends));
 }
 

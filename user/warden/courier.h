@@ -3,8 +3,10 @@
 #ifndef SEKISHO_COURIER_H
 #define SEKISHO_COURIER_H
 
-/* Starts head_command with `heads` as its input. *ret_fd gives one struct head_outcome when it has ended. 0 or negative
+#include "base/owner.h"
+
+/* Starts head_command with `heads` as its input, as that user and without capabilities. *ret_fd gives one struct head_outcome when it has ended. 0 or negative
  * errno. */
-int courier_start(const char *command, const char *heads, int *ret_fd);
+int courier_start(const struct owner *owner, const char *command, const char *heads, int *ret_fd);
 
 #endif

@@ -12,6 +12,7 @@
 #include "answers.h"
 #include "base/log.h"
 #include "base/orders.h"
+#include "base/sandbox.h"
 #include "base/utc.h"
 #include "control/registrar.h"
 #include "recorder/node.h"
@@ -173,6 +174,20 @@ static int await_ready(struct warden *w, enum child_name name)
 	return w->children[name].ready ? 0 : w->error ? w->error : -ECANCELED;
 }
 
+/* What arming the kernel took is not needed any more. */
+static int keep_few_rights(struct warden *w)
+{
+	const struct sandbox_place place = { .owner = w->ground.owner, .state_dir = w->ground.store.root };
+	struct problem notes;
+	int error = sandbox_enter(SANDBOX_WARDEN, &place, &notes, &w->why);
+
+	if (notes.text[0])
+		log_warn("warden: %s", notes.text);
+	if (error)
+		give_up(w, error);
+	return error;
+}
+
 static int begin(struct warden *w, struct problem *p)
 {
 	int error = child_start(w, CHILD_RECORDER, p);
@@ -186,7 +201,9 @@ static int begin(struct warden *w, struct problem *p)
 	}
 	if (!error)
 		error = child_start(w, CHILD_REGISTRAR, &w->why);
-	return error ? error : await_ready(w, CHILD_REGISTRAR);
+	if (!error)
+		error = await_ready(w, CHILD_REGISTRAR);
+	return error ? error : keep_few_rights(w);
 }
 
 static int open_channels(struct warden *w, struct problem *p)
