@@ -29,7 +29,7 @@ LIB_SRC := $(sort $(wildcard user/base/*.c user/capture/*.c user/journal/*.c use
 	user/catalog/*.c user/seal/*.c user/ledger/*.c user/retention/*.c user/import/*.c user/query/*.c user/output/*.c \
 	user/control/*.c user/warden/*.c \
 	user/recorder/*.c))
-VERB_SRC := $(sort $(wildcard user/cmd/verb_*.c))
+VERB_SRC := $(sort $(wildcard user/cmd/verb_*.c) user/cmd/command.c user/cmd/verbs.c user/cmd/verbs_served.c user/cmd/ask_daemon.c)
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 PROOF_SRC := $(filter-out tests/proof/fault.c tests/proof/stall.c tests/proof/seal_memory.c,$(sort $(wildcard tests/proof/*.c))) tests/unit/fixture.c tests/unit/forge.c
 CONNS_SRC := $(sort $(wildcard tests/kernel/*.c))
@@ -152,7 +152,7 @@ $(LIB): $(call obj,$(LIB_SRC))
 	$(SAY) AR $@
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(B)/sekishod: $(B)/user/cmd/sekishod.o $(LIB)
+$(B)/sekishod: $(B)/user/cmd/sekishod.o $(call obj,$(VERB_SRC)) $(LIB)
 $(B)/sekisho: $(B)/user/cmd/sekisho.o $(call obj,$(VERB_SRC)) $(LIB)
 $(B)/unit: $(call obj,$(UNIT_SRC)) $(LIB)
 $(B)/unit: LIBS += -lcunit -lm

@@ -40,6 +40,10 @@ heartbeat = 2m
 min_free = auto
 approval_rows = 1000
 approval_window = 1d
+group_admin = sekisho-admin
+group_desk = sekisho-desk
+group_audit = sekisho-audit
+group_panel = sekisho-panel
 timezone = UTC
 head_command = 
 
@@ -75,6 +79,10 @@ heartbeat = 2m
 min_free = auto
 approval_rows = 1000
 approval_window = 1d
+group_admin = sekisho-admin
+group_desk = sekisho-desk
+group_audit = sekisho-audit
+group_panel = sekisho-panel
 timezone = Asia/Tokyo
 head_command = '
 

@@ -46,6 +46,7 @@
 	X(journal_reader) \
 	X(head_sender)    \
 	X(ledger)         \
+	X(link)           \
 	X(parse)          \
 	X(places)         \
 	X(plan)           \
@@ -67,13 +68,16 @@
 	X(sealer)         \
 	X(search)         \
 	X(merkle)         \
+	X(message)        \
+	X(quota)          \
+	X(registrar)      \
+	X(roles)          \
 	X(coding)         \
 	X(segment)        \
 	X(section_size)   \
 	X(segment_batch)  \
 	X(segment_reader) \
 	X(selector)       \
-	X(server)         \
 	X(spool)          \
 	X(store_dir)      \
 	X(syncer)         \

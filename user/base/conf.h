@@ -2,7 +2,7 @@
 /*
  * The configuration file: `key = value` lines, then `[tenant ID]` sections with
  * the tenant's selectors: `address = ADDR[/LEN][:PORT]`, `cgroup = /PATH`,
- * `netns = /PATH`, `interface = NAME`. '#' starts a comment line. Anything
+ * `netns = /PATH`, `interface = NAME`, and its own user: `owner = USER`. '#' starts a comment line. Anything
  * unknown, given twice or contradictory is an error with file and line.
  */
 #ifndef SEKISHO_CONF_H
@@ -22,9 +22,11 @@
 #define CONF_DEFAULT_FILE "/etc/sekisho/sekisho.conf"
 #define CONF_SELECTORS_MAX 16384
 #define CONF_SHARED_MAX 4096
+#define CONF_NAME_MAX 64
 
 struct conf_tenant {
 	char id[TENANT_ID_MAX + 1];
+	char owner[CONF_NAME_MAX + 1]; /* user name or number; "": none */
 	struct selector *selectors;
 	size_t selector_count, selector_capacity;
 	unsigned int line;
@@ -48,6 +50,9 @@ struct conf {
 	uint64_t min_free_bytes;
 	uint64_t min_free_percent;
 	uint64_t approval_rows, approval_window_ns; /* a search that shows more needs a second person */
+	/* Groups of the roles (control/roles.h): names or numbers. */
+	char group_admin[CONF_NAME_MAX + 1], group_desk[CONF_NAME_MAX + 1], group_audit[CONF_NAME_MAX + 1],
+		group_panel[CONF_NAME_MAX + 1];
 	struct conf_tenant *tenants;
 	size_t tenant_count, tenant_capacity;
 };

@@ -202,7 +202,7 @@ bool fs_is_plain_name(const char *name)
 	       strcmp(name, "..") != 0;
 }
 
-static int map_open_file(int fd, size_t max, struct mapped_file *ret_file)
+int fs_map_fd(int fd, size_t max, struct mapped_file *ret_file)
 {
 	struct mapped_file f = { 0 };
 	struct stat st;
@@ -233,7 +233,7 @@ int fs_map(int dir_fd, const char *name, size_t max, struct mapped_file *ret_fil
 
 	if (fd < 0)
 		return -errno;
-	r = map_open_file(fd, max, ret_file);
+	r = fs_map_fd(fd, max, ret_file);
 	close(fd);
 	return r;
 }

@@ -63,6 +63,8 @@ struct mapped_file {
 	size_t size;
 };
 int fs_map(int dir_fd, const char *name, size_t max, struct mapped_file *ret_file);
+/* The same of an open file, which stays the caller's. */
+int fs_map_fd(int fd, size_t max, struct mapped_file *ret_file);
 void fs_unmap(struct mapped_file *f);
 
 /*

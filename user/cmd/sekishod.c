@@ -21,6 +21,7 @@
 #include "base/process_title.h"
 #include "base/utc.h"
 #include "recorder/node.h"
+#include "verbs_served.h"
 #include "version.h"
 #include "warden/warden.h"
 
@@ -68,6 +69,7 @@ static int run(const char *conf_path, struct conf *conf, int ready)
 	const struct warden_options options = {
 		.conf_path = conf_path,
 		.version = SEKISHO_VERSION,
+		.run_verb = verbs_serve,
 		.ready = ready,
 	};
 	struct problem p;

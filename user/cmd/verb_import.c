@@ -10,7 +10,6 @@
 #include "base/owner.h"
 #include "base/utc.h"
 #include "command.h"
-#include "control/client.h"
 #include "import/import.h"
 
 struct import_verb_options {
@@ -174,7 +173,7 @@ static const char *wake_daemon(const struct command *c)
 
 	if (c->store_path)
 		return "not yet: the store is in use, its sekishod seals with its next run";
-	error = client_call(c->conf.run_dir, json_pack("{s:s}", "verb", "seal"), &answer, &p);
+	error = command_ask(c, json_pack("{s:s}", "verb", "seal"), &answer, &p);
 	if (error)
 		return "not yet: the store is in use, sekishod seals with its next run";
 	error = json_integer_value(json_object_get(answer, "status")) != EXIT_YES;

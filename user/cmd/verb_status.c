@@ -7,7 +7,6 @@
 #include "base/utc.h"
 #include "capture/capture.h"
 #include "command.h"
-#include "control/client.h"
 
 struct status_options {
 	unsigned int json, help;
@@ -212,7 +211,7 @@ int verb_status(struct command *c, int argc, char **argv)
 		log_error("status is about a running sekishod (-c FILE), not --store");
 		return EXIT_USAGE;
 	}
-	error = client_call(c->conf.run_dir, json_pack("{s:s}", "verb", "status"), &answer, &p);
+	error = command_ask(c, json_pack("{s:s}", "verb", "status"), &answer, &p);
 	if (error == -ECONNREFUSED)
 		return no_daemon(c, &p);
 	if (error)

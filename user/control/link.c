@@ -68,7 +68,6 @@ int link_call(int link_fd, json_t *request, json_t **ret_answer, struct problem 
 		json_decref(request);
 		return problem(p, -errno, "cannot ask sekishod's recorder: %s", strerror(errno));
 	}
-	json_object_set_new(request, "sekisho", json_integer(WIRE_VERSION));
 	error = ask(link_fd, ends, request, ret_answer, p);
 	json_decref(request);
 	close(ends[0]);

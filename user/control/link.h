@@ -4,7 +4,7 @@
  * its own, one end of which is passed over the link. So any number may ask at once, and whoever asks learns that
  * the recorder died from the end of its own pair. The recorder says that it has taken a request before it works on it.
  *
- * The recorder trusts the other side: it puts the uid of whoever asks into the request as "uid".
+ * The recorder trusts the other side: it says in the request for whom it asks (wire.h).
  */
 #ifndef SEKISHO_LINK_H
 #define SEKISHO_LINK_H
@@ -13,13 +13,13 @@
 #include "base/problem.h"
 
 /*
- * Sends a request (takes the reference; "sekisho" is added) and waits for the answer, which the caller owns: up to 5 s
+ * Sends a request (takes the reference) and waits for the answer, which the caller owns: up to 5 s
  * until the recorder has taken it, without a limit while it works on it. -ETIMEDOUT, -EPIPE (it died) and *p.
  */
 int link_call(int link_fd, json_t *request, json_t **ret_answer, struct problem *p);
 
 /* Answers a request (borrowed) with a new object. Called from several threads. */
-typedef json_t *link_handler(void *ctx, const json_t *request, unsigned int uid);
+typedef json_t *link_handler(void *ctx, const json_t *request);
 
 struct link_server;
 

@@ -14,7 +14,7 @@
 #include "link.h"
 #include "wire.h"
 
-#define REQUESTS_MAX 32 /* the registrar has fewer connections */
+#define REQUESTS_MAX 48 /* the registrar has fewer connections */
 #define PEER_TIMEOUT_SECONDS 5
 
 struct link_server {
@@ -42,8 +42,7 @@ static void answer(const struct request *r)
 	(void)setsockopt(r->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	request = wire_read(r->fd, &ignored);
 	if (request && send(r->fd, "", 1, MSG_NOSIGNAL) == 1)
-		(void)wire_write(r->fd, r->server->handler(r->server->ctx, request,
-				 (unsigned int)json_integer_value(json_object_get(request, "uid"))));
+		(void)wire_write(r->fd, r->server->handler(r->server->ctx, request));
 	json_decref(request);
 }
 

@@ -9,10 +9,12 @@
 
 #include "base/conf.h"
 #include "base/problem.h"
+#include "control/serve.h"
 
 struct warden_options {
 	const char *conf_path; /* absolute: SIGHUP reads it again */
 	const char *version;
+	serve_fn *run_verb; /* what the registrar does for the peers of the control socket */
 	int ready; /* a descriptor that gets one byte when recording has begun, and is closed; or -1 */
 };
 
