@@ -21,15 +21,15 @@ SAN_FLAGS := $(if $(SAN)$(FUZZ),-fsanitize=address$(,)undefined -fno-sanitize-re
 CPPFLAGS := -D_GNU_SOURCE -I. -Iuser -isystem build/bpf
 CFLAGS := -std=gnu11 -O2 -g -fstack-protector-strong $(WARN) $(SAN_FLAGS)
 LDFLAGS := $(SAN_FLAGS) -Wl,-z,relro,-z,now
-LIBS := -lbpf -lelf -lz -ldeflate -lzstd -ljansson -lsodium -lnettle -lpthread
+LIBS := -lbpf -lseccomp -lelf -lz -ldeflate -lzstd -ljansson -lsodium -lnettle -lpthread
 BPF_CFLAGS := -g -O2 -target bpf -D__TARGET_ARCH_$(ARCH) -std=gnu11 -Wall -Wextra -Werror \
 	-Wno-unused-parameter -I. $(if $(MULTIARCH),-idirafter /usr/include/$(MULTIARCH))
 
 LIB_SRC := $(sort $(wildcard user/base/*.c user/capture/*.c user/journal/*.c user/segment/*.c \
 	user/catalog/*.c user/seal/*.c user/ledger/*.c user/retention/*.c user/import/*.c user/query/*.c user/output/*.c \
-	user/control/*.c \
+	user/control/*.c user/warden/*.c \
 	user/recorder/*.c))
-VERB_SRC := $(sort $(wildcard user/cmd/verb_*.c))
+VERB_SRC := $(sort $(wildcard user/cmd/verb_*.c) user/cmd/command.c user/cmd/verbs.c user/cmd/verbs_served.c user/cmd/ask_daemon.c)
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 PROOF_SRC := $(filter-out tests/proof/fault.c tests/proof/stall.c tests/proof/seal_memory.c,$(sort $(wildcard tests/proof/*.c))) tests/unit/fixture.c tests/unit/forge.c
 CONNS_SRC := $(sort $(wildcard tests/kernel/*.c))
@@ -152,7 +152,7 @@ $(LIB): $(call obj,$(LIB_SRC))
 	$(SAY) AR $@
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(B)/sekishod: $(B)/user/cmd/sekishod.o $(LIB)
+$(B)/sekishod: $(B)/user/cmd/sekishod.o $(call obj,$(VERB_SRC)) $(LIB)
 $(B)/sekisho: $(B)/user/cmd/sekisho.o $(call obj,$(VERB_SRC)) $(LIB)
 $(B)/unit: $(call obj,$(UNIT_SRC)) $(LIB)
 $(B)/unit: LIBS += -lcunit -lm

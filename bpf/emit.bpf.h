@@ -3,6 +3,7 @@
 #ifndef SEKISHO_EMIT_BPF_H
 #define SEKISHO_EMIT_BPF_H
 
+#include "share.bpf.h"
 #include "tenant.bpf.h"
 
 static __always_inline void count_loss(struct sekisho_control *ctl, __u32 tenant, __u32 reason,
@@ -82,6 +83,7 @@ static __always_inline void mark(const struct sock *sk, __u32 flags, const struc
 static __always_inline enum sekisho_outcome record(const struct sock *sk, bool typed, __u8 kind)
 {
 	struct sekisho_event *event;
+	struct sekisho_share *share;
 	struct covered c = {};
 	__u32 flags;
 
@@ -94,6 +96,11 @@ static __always_inline enum sekisho_outcome record(const struct sock *sk, bool t
 		count_loss(c.ctl, c.tenant, SEKISHO_LOSS_ORPHANED, c.now);
 		return SEKISHO_OUTCOME_LOST;
 	}
+	share = share_of(c.grant);
+	if (share_is_full(share, c.ctl, sizeof(*event))) {
+		count_loss(c.ctl, c.tenant, SEKISHO_LOSS_SHARE, c.now);
+		return SEKISHO_OUTCOME_LOST;
+	}
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event) {
 		count_loss(c.ctl, c.tenant, SEKISHO_LOSS_RING_FULL, c.now);
@@ -103,6 +110,7 @@ static __always_inline enum sekisho_outcome record(const struct sock *sk, bool t
 	fill(event, sk, typed, kind, flags, &c);
 	if (c.grant->fields & SEKISHO_FIELD_RTT)
 		event->rtt_us = handshake_rtt_us(sk, typed);
+	share_take(share, sizeof(*event));
 	bpf_ringbuf_submit(event, wake_flags(c.ctl));
 	if (typed && c.grant->fields & SEKISHO_FIELD_CLOSE)
 		mark(sk, flags, &c);
@@ -119,6 +127,7 @@ static __always_inline void record_close(const struct sock *sk)
 {
 	struct sekisho_recorded *m = bpf_sk_storage_get(&recorded, (void *)sk, NULL, 0), was;
 	struct sekisho_close_event *close = NULL;
+	struct sekisho_share *share;
 	struct covered c = {};
 
 	if (!m || !m->opened_boot_ns)
@@ -129,7 +138,8 @@ static __always_inline void record_close(const struct sock *sk)
 	    !(c.grant->fields & SEKISHO_FIELD_CLOSE) ||
 	    (was.flags & SEKISHO_FLAG_LOOPBACK && !c.ctl->record_loopback))
 		return;
-	if (c.now < c.ctl->heartbeat_until_boot_ns)
+	share = share_of(c.grant);
+	if (c.now < c.ctl->heartbeat_until_boot_ns && !share_is_full(share, c.ctl, sizeof(*close)))
 		close = bpf_ringbuf_reserve(&events, sizeof(*close), 0);
 	if (!close) {
 		count_loss(c.ctl, c.tenant, SEKISHO_LOSS_CLOSE, c.now);
@@ -138,6 +148,7 @@ static __always_inline void record_close(const struct sock *sk)
 	__builtin_memset(close, 0, sizeof(*close));
 	fill(&close->event, sk, true, SEKISHO_KIND_CLOSE, was.flags, &c);
 	close->opened_boot_ns = was.opened_boot_ns;
+	share_take(share, sizeof(*close));
 	bpf_ringbuf_submit(close, wake_flags(c.ctl));
 }
 

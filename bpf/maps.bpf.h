@@ -12,7 +12,6 @@
 
 #define SEKISHO_SELECTORS_MAX 65536
 #define SEKISHO_PLACES_MAX 65536
-#define SEKISHO_TENANTS_MAX 16384
 #define SEKISHO_NETNS_MAX 16384
 
 /* Size is set before loading (ring_size of the configuration). */
@@ -45,6 +44,15 @@ struct {
 	__type(key, __u32);
 	__type(value, struct sekisho_grant);
 } grants SEC(".maps");
+
+/* By the slot that the grant names: who has how much of the ring. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SEKISHO_TENANTS_MAX);
+	__type(key, __u32);
+	__type(value, struct sekisho_share);
+} shares SEC(".maps");
 
 /* Entries are made by the collector when a grant goes live: the program only counts. */
 struct {

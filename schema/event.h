@@ -111,16 +111,33 @@ enum sekisho_field {
 	SEKISHO_FIELD_CLOSE = 1 << 1, /* "t_close": when the connection ended */
 };
 
+/* Live grants that the kernel takes, and slots of "shares". */
+#define SEKISHO_TENANTS_MAX 16384
+
 /* A live consent; a tenant without an entry here is never recorded. */
 struct sekisho_grant {
 	__u64 until_boot_ns; /* first instant that is no longer covered */
 	__u32 consent;
 	__u32 fields; /* enum sekisho_field: optional fields that the grant includes */
+	__u32 slot; /* of the tenant in "shares"; from SEKISHO_TENANTS_MAX on: none */
+	__u32 reserved;
+};
+
+/*
+ * What a tenant has in the ring: produced - consumed, in bytes with the kernel's headers. One element of
+ * array "shares", mapped into the collector's memory.
+ */
+struct sekisho_share {
+	__u64 produced; /* raised by the programs, behind the reserve and before the submit */
+	__u64 consumed; /* set by the collector when the ring is released */
+	__u32 tenant; /* whose it is, for the collector alone; 0 = nobody's */
+	__u32 reserved;
 };
 
 enum sekisho_loss_reason {
 	SEKISHO_LOSS_RING_FULL = 1, /* no space in the ring */
 	SEKISHO_LOSS_ORPHANED = 2, /* heartbeat expired: no collector is responsible */
+	SEKISHO_LOSS_SHARE = 15, /* the tenant has its share of the ring; as STORE_GAP_SHARE */
 	/* Of a recorded connection the end: no space, no collector, or the socket could not be marked. */
 	SEKISHO_LOSS_CLOSE = 9, /* as STORE_GAP_CLOSE_LOST */
 	/* Counted by the collector: the kernel's own counter has them, and the hook did not see them. */
@@ -174,6 +191,7 @@ struct sekisho_control {
 	__u32 record_loopback; /* 0 or 1 */
 	__u32 wake_bytes; /* wake the collector when this much waits in the ring */
 	__u32 place_kinds; /* 1 << enum sekisho_place_kind: what "places" has; the rest is not looked up */
+	__u64 share_bytes; /* of the ring that one tenant may have */
 	__u64 canary_netns; /* cookie of the namespace whose connections are canaries; 0 = none */
 	__u64 canaries; /* how many of the events in the ring have been those */
 };
@@ -188,10 +206,11 @@ SEKISHO_ASSERT(sizeof(struct sekisho_close_event) == 80, "close event layout");
 SEKISHO_ASSERT(sizeof(struct sekisho_recorded) == 16, "mark layout");
 SEKISHO_ASSERT(sizeof(struct sekisho_selector_key) == 24, "selector key layout");
 SEKISHO_ASSERT(sizeof(struct sekisho_place_key) == 16, "place key layout");
-SEKISHO_ASSERT(sizeof(struct sekisho_grant) == 16, "grant layout");
+SEKISHO_ASSERT(sizeof(struct sekisho_grant) == 24, "grant layout");
+SEKISHO_ASSERT(sizeof(struct sekisho_share) == 24, "share layout");
 SEKISHO_ASSERT(sizeof(struct sekisho_loss) == 24, "loss layout");
 SEKISHO_ASSERT(sizeof(struct sekisho_opens) == 48, "opens layout");
 SEKISHO_ASSERT(sizeof(struct sekisho_baseline) == 16, "baseline layout");
-SEKISHO_ASSERT(sizeof(struct sekisho_control) == 56, "control layout");
+SEKISHO_ASSERT(sizeof(struct sekisho_control) == 64, "control layout");
 
 #endif

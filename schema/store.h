@@ -50,6 +50,9 @@ enum store_gap_reason {
 	STORE_GAP_DISK_FULL = 10, /* no room on the disk, and then none in the ring; count is exact; total as RING_FULL */
 	STORE_GAP_NOT_SEEN = 13, /* openings that the kernel counted and the hook did not see; count is exact */
 	STORE_GAP_CANARY = 14, /* the collector's own connections did not come out of the ring; count unknown (0) */
+	STORE_GAP_SHARE = 15, /* the tenant had its share of the ring, a quarter; count is exact */
+	STORE_GAP_DISK_SHARE = 16, /* no room on the disk, and then none in the tenant's share; total as SHARE */
+	STORE_GAP_CLOCK_SET = 17, /* the clock was set; nothing was lost, times may be off by as much */
 };
 
 #endif

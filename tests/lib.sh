@@ -313,6 +313,18 @@ daemon_start() {
 		die "sekishod is not live within $LIVE_SECONDS s: $(tail -n 1 "$LOG")"
 }
 
+# child recorder|registrar: the number of that process of the daemon's.
+child() {
+	local pid
+	for pid in $(cat "/proc/$DAEMON/task/$DAEMON/children" 2>/dev/null || pgrep -P "$DAEMON"); do
+		tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q "^sekishod: $1" && echo "$pid" && return
+	done
+	return 1
+}
+# All three, as if the machine had no time for them.
+daemon_freeze() { kill -STOP "$DAEMON" "$(child recorder)" "$(child registrar)"; }
+daemon_thaw() { kill -CONT "$DAEMON" "$(child recorder)" "$(child registrar)"; }
+
 # daemon_end [SIGNAL [early]]: ends it and leaves its exit status in STATUS. A start that has not come to
 # blocking signals yet ends by SIGTERM itself: early allows that.
 daemon_end() {
@@ -456,6 +468,8 @@ no_gap() {
 	[ ! -s "$W/gaps" ] || die "a gap where there was none: $(head -n 1 "$W/gaps")"
 }
 
+# What a single tenant comes to before the ring is full.
+SHARE_FULL="tenant's share of the ring full"
 # lost REASON TENANT: the sum over a file that gaps() wrote ($W/gaps).
 lost() { awk -F'|' -v r="$1" -v t="$2" '$1 == r && $2 == t { n += $3 } END { print n + 0 }' "$W/gaps"; }
 

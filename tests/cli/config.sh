@@ -41,6 +41,10 @@ canary_interval = 20s
 min_free = auto
 approval_rows = 1000
 approval_window = 1d
+group_admin = sekisho-admin
+group_desk = sekisho-desk
+group_audit = sekisho-audit
+group_panel = sekisho-panel
 timezone = UTC
 head_command = 
 
@@ -77,6 +81,10 @@ canary_interval = 20s
 min_free = auto
 approval_rows = 1000
 approval_window = 1d
+group_admin = sekisho-admin
+group_desk = sekisho-desk
+group_audit = sekisho-audit
+group_panel = sekisho-panel
 timezone = Asia/Tokyo
 head_command = '
 

@@ -21,8 +21,8 @@ help_page() { # NAME USAGE COMMAND...
 	[ "$columns" -le 100 ] || bad "a line of $columns columns does not fit a screen of 100"
 }
 
-help_page sekisho 'usage: sekisho [-c FILE | --store DIR] [VERB ...]' "$BIN/sekisho" --help
-for verb in status search case approve consent import seal hold ledger verify; do
+help_page sekisho 'usage: sekisho [-c FILE | --store DIR | --run-dir DIR] [VERB ...]' "$BIN/sekisho" --help
+for verb in status search case approve consent import seal reload hold ledger verify; do
 	out_has "^  $verb "
 done
 out_has '^3 no daemon; 4 refused by policy; 5 store or ledger damaged\.$'
@@ -51,6 +51,7 @@ for option in csv reason store json; do
 	out_has "^  --$option "
 done
 help_page seal 'usage: sekisho seal' "$BIN/sekisho" seal --help
+help_page reload 'usage: sekisho reload' "$BIN/sekisho" reload --help
 help_page hold 'usage: sekisho [--store DIR] hold set NUMBER --tenant ID|--all-tenants --until TIME [...]' \
 	"$BIN/sekisho" hold --help
 help_page verify 'usage: sekisho [--store DIR] verify [--full] [--json]' "$BIN/sekisho" verify --help

@@ -32,7 +32,7 @@ connect "$TMP/list" --count 5 "$NET.1:80"
 wait_until 10 is_sealed 30 || bad "$(sealed_rows) rows sealed, $(waiting_rows) in the journal after 10 s"
 
 begin the_sealing_thread_gives_way
-for task in /proc/"$DAEMON"/task/*; do
+for task in /proc/"$(child recorder)"/task/*; do
 	# Fields behind the name: the 17th is the nice value.
 	sed 's/.*) //' "$task/stat" | cut -d' ' -f17
 done | sort -n >"$TMP/nice"

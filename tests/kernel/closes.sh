@@ -353,10 +353,10 @@ lost_closes() {
 	search "$W/rows" --tenant web
 	[ "$(lines "$W/rows")" -eq 600 ] || die "$(lines "$W/rows") of 600 connections recorded"
 	serve '[::]:444'
-	kill -STOP "$DAEMON"
+	daemon_freeze
 	connect "$W/flood" --count "$count" --from "$NET4.101" "$NET4.1:444"
 	hold_end held
-	kill -CONT "$DAEMON"
+	daemon_thaw
 	sleep 1.3 # counters become gaps once a second
 	for sealed in live sealed; do
 		[ "$sealed" = live ] || seal
@@ -364,7 +364,7 @@ lost_closes() {
 		search "$W/rows" --tenant web
 		made=$((600 + count))
 		closed=$(cut -d, -f$CLOSE "$W/rows" | grep -c Z)
-		lost_opens=$(lost 'ring full' web)
+		lost_opens=$(lost "$SHARE_FULL" web)
 		[ "$made" -eq $(($(lines "$W/rows") + lost_opens)) ] ||
 			die "$sealed: made $made, recorded $(lines "$W/rows"), lost $lost_opens"
 		[ "$lost_opens" -gt 0 ] && [ "$(lost 'close time lost' web)" -gt 0 ] || die "nothing was lost: the test proves nothing"

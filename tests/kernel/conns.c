@@ -58,6 +58,8 @@ static const char help[] =
 	"simultaneous ADDR1:PORT1 ADDR2:PORT2     crossing SYNs; ADDR2 must not be local here\n"
 	"halfopen --count N [--rate N] SRC DST:PORT\n"
 	"                     IPv4 SYNs never completed; the next SRC address after every 60,000\n"
+	"clock raw            CLOCK_MONOTONIC_RAW and CLOCK_REALTIME in ns, one behind the other\n"
+	"clock synchronised MAXERROR_US TICK      as a time service says it; TICK: 9000 to 11000, 10000 is right\n"
 	"\n"
 	"IPv6 is written [ADDR]:PORT; [::] listens for IPv4 too.\n"
 	"Status: 0 done, 1 not done, 2 usage or system error, 3 the list may lack connections,\n"
@@ -75,6 +77,7 @@ static const struct mode {
 	{ "selfconnect", conns_selfconnect },
 	{ "simultaneous", conns_simultaneous },
 	{ "halfopen", conns_halfopen },
+	{ "clock", conns_clock },
 };
 
 _Noreturn void conns_usage(const char *fmt, ...)

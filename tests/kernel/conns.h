@@ -67,5 +67,6 @@ int conns_connect(int argc, char **argv);
 int conns_selfconnect(int argc, char **argv);
 int conns_simultaneous(int argc, char **argv);
 int conns_halfopen(int argc, char **argv);
+int conns_clock(int argc, char **argv);
 
 #endif

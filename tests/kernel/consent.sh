@@ -239,7 +239,7 @@ expires() {
 	load "$W/list" --count "$count" --rate 500 "$NET4.1:443"
 	sleep 0.5
 	case $how in
-	stopped) kill -STOP "$DAEMON" ;;
+	stopped) daemon_freeze ;;
 	terminated) daemon_end ;;
 	killed) daemon_end KILL ;;
 	running) ;;
@@ -249,7 +249,7 @@ expires() {
 	[[ $stopped < $until && $(utc_now) > $until ]] || die "the machine is too slow for this test"
 	connect "$W/after" --count 100 --from "$NET4.101" "$NET4.1:443"
 	case $how in
-	stopped) kill -CONT "$DAEMON" ;;
+	stopped) daemon_thaw ;;
 	terminated | killed) daemon_start ;;
 	esac
 	search "$W/rows" --tenant web

@@ -179,15 +179,15 @@ killed() {
 	rm "$STATE/filler"
 	daemon_start
 	sleep 1.3
-	balance "killed twice" 'disk full' 'ring full'
+	balance "killed twice" 'disk full' "$SHARE_FULL"
 	daemon_end KILL
 	daemon_start
-	balance "killed when it was stated" 'disk full' 'ring full'
+	balance "killed when it was stated" 'disk full' "$SHARE_FULL"
 	flood 500
 	seal
 	daemon_end
 	daemon_start
-	balance "sealed" 'disk full' 'ring full'
+	balance "sealed" 'disk full' "$SHARE_FULL"
 	full_verify
 }
 

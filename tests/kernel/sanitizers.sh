@@ -31,9 +31,9 @@ everything() {
 	search "$W/rows" --tenant web
 	same_rows "$W/list" "$W/rows" "sanitized, after SIGKILL"
 	gaps "$W/gaps"
-	kill -STOP "$DAEMON"
+	daemon_freeze
 	connect_plain "$W/more" --count 5000 "$NET4.1:443"
-	kill -CONT "$DAEMON"
+	daemon_thaw
 	kill -HUP "$DAEMON"
 	sekisho status >>"$LOG" 2>&1 || die "status: $?"
 	sekisho status --json >>"$LOG" 2>&1 || die "status --json: $?"

@@ -67,9 +67,9 @@ write_stalls() {
 	sleep 1.3 # counters become gaps once a second
 	search "$W/rows" --tenant web
 	gaps "$W/gaps"
-	[ "$(lost 'ring full' web)" -gt 0 ] || die "nothing was lost: a stall of the reader would not be noticed"
-	[ "$(lines "$W/list")" -eq $(($(lines "$W/rows") + $(lost 'ring full' web))) ] ||
-		die "made $(lines "$W/list"), recorded $(lines "$W/rows"), lost $(lost 'ring full' web)"
+	[ "$(lost "$SHARE_FULL" web)" -gt 0 ] || die "nothing was lost: a stall of the reader would not be noticed"
+	[ "$(lines "$W/list")" -eq $(($(lines "$W/rows") + $(lost "$SHARE_FULL" web))) ] ||
+		die "made $(lines "$W/list"), recorded $(lines "$W/rows"), lost $(lost "$SHARE_FULL" web)"
 	tuples "$W/rows" | sort >"$W/got"
 	sort "$W/list" | comm -13 - "$W/got" >"$W/extra"
 	[ ! -s "$W/extra" ] || die "a row that the client did not make: $(head -n 1 "$W/extra")"

@@ -150,10 +150,10 @@ heartbeat_of_a_stopped_one() {
 	search "$W/rows" --tenant web
 	same_rows "$W/list" "$W/rows" "while it runs"
 	no_gap
-	kill -STOP "$DAEMON"
+	daemon_freeze
 	sleep 5.5
 	connect "$W/after" --count 200 --from "$NET4.101" "$NET4.1:443"
-	kill -CONT "$DAEMON"
+	daemon_thaw
 	sleep 1.3
 	search "$W/rows" --src "$NET4.101"
 	[ ! -s "$W/rows" ] || die "a row from after the end of the heartbeat: $(head -n 1 "$W/rows")"

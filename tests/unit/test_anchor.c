@@ -196,8 +196,48 @@ static void a_sample_is_of_now(void)
 	CHECK(anchor_synchronised(&(struct anchor){ .status = STA_PLL }));
 }
 
+/* Two anchors tell a step; a clock that is slewed slews both. */
+static void steps(void)
+{
+	const struct anchor a = { .boot_ns = 1000, .utc_ns = DAY_NS };
+	const struct {
+		struct anchor b;
+		int64_t want;
+	} table[] = {
+		{ { .boot_ns = 1000, .utc_ns = DAY_NS }, 0 },
+		{ { .boot_ns = 5000, .utc_ns = DAY_NS + 4000 }, 0 },
+		{ { .boot_ns = 5000, .utc_ns = DAY_NS + 4000 + 5 * NS_PER_SEC }, 5 * NS_PER_SEC },
+		{ { .boot_ns = 5000, .utc_ns = DAY_NS + 4000 - 5 * NS_PER_SEC }, -5 * NS_PER_SEC },
+		{ { .boot_ns = 0, .utc_ns = DAY_NS - 1000 }, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		CHECK_ROW(anchor_step_ns(&a, &table[i].b) == table[i].want, "row %zu", i);
+}
+
+/* Behind its life an anchor's bound is not one any more: the clock may have drifted, and nobody looked. */
+static void a_bound_grows_when_nobody_looks(void)
+{
+	const struct anchor a = { .boot_ns = 1000, .utc_ns = DAY_NS, .max_error_ns = 1 << 20 };
+	struct anchor b = { .boot_ns = 1000 + ANCHOR_LIFE_NS, .utc_ns = DAY_NS + 5 }, late = {};
+
+	CHECK(!anchor_outlived(&a, &b, &late));
+	b.boot_ns = 999;
+	CHECK(!anchor_outlived(&a, &b, &late));
+	b.boot_ns = 1000 + 120 * (uint64_t)NS_PER_SEC;
+	b.status = STA_UNSYNC | STA_PLL;
+	REQUIRE(anchor_outlived(&a, &b, &late));
+	CHECK_INT(late.boot_ns, 1000 + ANCHOR_LIFE_NS);
+	CHECK_INT(late.utc_ns, DAY_NS + (int64_t)ANCHOR_LIFE_NS);
+	CHECK_INT(late.status, STA_UNSYNC);
+	CHECK_INT(anchor_growth_ns(120 * (uint64_t)NS_PER_SEC), 60000001); /* 500 ppm */
+	CHECK_INT(late.max_error_ns, 1 << 26); /* 61 ms and more, as a power of two */
+	CHECK(anchors_utc(&(struct anchors){ &late, 1, 1 }, b.boot_ns) == DAY_NS + 120 * NS_PER_SEC);
+}
+
 UNIT_SUITE(anchor, TEST(kept_in_order_of_boot_time), TEST(an_identical_anchor_is_kept_once),
 	   TEST(conversion_before_after_between_and_across_a_step),
 	   TEST(range_of_a_stretch_with_steps), TEST(range_that_runs_over_is_all_of_time),
 	   TEST(of_two_at_one_instant_the_later_counts), TEST(any_values_are_survived),
-	   TEST(bytes_round_trip), TEST(a_sample_is_of_now));
+	   TEST(bytes_round_trip), TEST(a_sample_is_of_now),
+	   TEST(steps), TEST(a_bound_grows_when_nobody_looks));

@@ -179,6 +179,11 @@ static void every_error_names_file_line_and_value(void)
 		{ "head_command = send", "1: head_command = \"send\": expected an absolute path and words apart by blanks, less than 200 bytes, without quotes and what else a shell reads" },
 		{ "head_command = /bin/sh -c 'x'", "1: head_command = \"/bin/sh -c 'x'\": expected an absolute path and words apart by blanks, less than 200 bytes, without quotes and what else a shell reads" },
 		{ "head_command = /bin/send | tee", "1: head_command = \"/bin/send | tee\": expected an absolute path and words apart by blanks, less than 200 bytes, without quotes and what else a shell reads" },
+		{ "group_desk = a b", "1: group_desk = \"a b\": expected a name or a number, at most 64 bytes without blanks, ',', ':' and '/'" },
+		{ "group_audit =", "1: group_audit = \"\": expected a name or a number, at most 64 bytes without blanks, ',', ':' and '/'" },
+		{ "owner = alice", "1: unknown key \"owner\"" },
+		{ T1 "owner = a:b\naddress = 192.0.2.1", "3: owner = \"a:b\": expected a name or a number, at most 64 bytes without blanks, ',', ':' and '/'" },
+		{ T1 "owner = alice\nowner = bob\naddress = 192.0.2.1", "4: owner of tenant t1 is set already" },
 		{ "timezone =", "1: timezone = \"\": expected a zone name such as Asia/Tokyo" },
 		{ "hook = auto # comment", "1: hook = \"auto # comment\": expected auto, set_state, fexit or kretprobe" },
 		{ "hook = auto\nring_size = 1M\nhook = auto\n", "3: hook is set already on line 1" },
@@ -294,11 +299,12 @@ static void what_is_printed_reads_back_as_the_same(void)
 		"",
 		"state_dir = /a b/c\nrun_dir = /r\npin_dir = /p\nhook = fexit\nrecord_loopback = yes\n"
 		"ring_size = 1G\nsync_interval = 1500ms\nrotate_interval = 90m\nrotate_size = 1048577\n"
-		"heartbeat = 7500ms\ncanary_interval = 1500ms\nmin_free = 3M\napproval_rows = 7\napproval_window = 36h\ntimezone = UTC\nhead_command = /usr/bin/send  --to host\n",
+		"heartbeat = 7500ms\ncanary_interval = 1500ms\nmin_free = 3M\napproval_rows = 7\napproval_window = 36h\n"
+		"group_admin = wheel\ngroup_desk = 61002\ngroup_audit = a.b-c_d\ngroup_panel = x@example\ntimezone = UTC\nhead_command = /usr/bin/send  --to host\n",
 		"min_free = 7%\n",
 		"min_free = 0\n",
 		"head_command = \n",
-		T1 "address = 192.0.2.0/24:80\naddress = 0.0.0.0/0\naddress = 0.0.0.0/0:443\n"
+		T1 "owner = alice\naddress = 192.0.2.0/24:80\naddress = 0.0.0.0/0\naddress = 0.0.0.0/0:443\n"
 		"[tenant t.2]\naddress = ::/0\naddress = [::]/0:443\naddress = [2001:db8::1]:65535\n"
 		"address = ::ffff:192.0.2.7\n",
 	};
@@ -344,7 +350,9 @@ static void printed_text(void)
 	CHECK_STR(text, "state_dir = /var/lib/sekisho\nrun_dir = /run/sekisho\n"
 			"pin_dir = /sys/fs/bpf/sekisho\nhook = auto\nrecord_loopback = no\n"
 			"ring_size = 16M\nsync_interval = 1s\nrotate_interval = 6h\nrotate_size = 64M\n"
-			"heartbeat = 2m\ncanary_interval = 20s\nmin_free = auto\napproval_rows = 1000\napproval_window = 1d\ntimezone = Asia/Tokyo\nhead_command = \n\n[tenant t1]\naddress = 192.0.2.1\n");
+			"heartbeat = 2m\ncanary_interval = 20s\nmin_free = auto\nchrony = auto\napproval_rows = 1000\napproval_window = 1d\n"
+			"group_admin = sekisho-admin\ngroup_desk = sekisho-desk\ngroup_audit = sekisho-audit\ngroup_panel = sekisho-panel\n"
+			"timezone = Asia/Tokyo\nhead_command = \n\n[tenant t1]\naddress = 192.0.2.1\n");
 	free(text);
 	conf_done(&c);
 }

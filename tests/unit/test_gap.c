@@ -52,6 +52,9 @@ static void reasons_have_words(void)
 		{ STORE_GAP_DISK_FULL, "disk full", 0 },
 		{ STORE_GAP_NOT_SEEN, "not seen by the hook", 0 },
 		{ STORE_GAP_CANARY, "canary not seen", 1 },
+		{ STORE_GAP_SHARE, "tenant's share of the ring full", 0 },
+		{ STORE_GAP_DISK_SHARE, "disk full", 0 },
+		{ STORE_GAP_CLOCK_SET, "clock set", 1 },
 		{ 0, "reason 0", 0 },
 		{ UINT32_MAX, "reason 4294967295", 0 },
 	};

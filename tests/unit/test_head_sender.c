@@ -91,7 +91,7 @@ static void heads_are_sent_when_they_change(void)
 	size_t size;
 
 	append(&store);
-	REQUIRE(head_sender_start(&store, a_program("cat >>got"), &s, &p) == 0);
+	REQUIRE(head_sender_start(&store, a_program("cat >>got"), NULL, &s, &p) == 0);
 	text = wait_said(s, "last_sent");
 	CHECK(text != NULL);
 	free(text);
@@ -108,7 +108,7 @@ static void heads_are_sent_when_they_change(void)
 	head_sender_stop(s);
 	check_last_line(&store, "got", 2);
 	/* What did not change is not sent by the one that ends, but by the next one that begins. */
-	REQUIRE(head_sender_start(&store, a_program("cat >>got"), &s, &p) == 0);
+	REQUIRE(head_sender_start(&store, a_program("cat >>got"), NULL, &s, &p) == 0);
 	CHECK(wait_for_bytes("words", 3 * (long long)strlen("to $HOME\n")));
 	head_sender_stop(s);
 	check_last_line(&store, "got", 3);
@@ -133,7 +133,7 @@ static void a_failure_is_told_and_goes_away(void)
 		struct problem p;
 		char *text;
 
-		REQUIRE(head_sender_start(&store, table[i].command ? table[i].command : command, &s, &p) == 0);
+		REQUIRE(head_sender_start(&store, table[i].command ? table[i].command : command, NULL, &s, &p) == 0);
 		text = wait_said(s, "error");
 		CHECK_ROW(text && strstr(text, table[i].want), "%s: %s", table[i].want, text ? text : "-");
 		free(text);
@@ -154,7 +154,7 @@ static void without_a_command_nothing_is_sent(void)
 	json_t *json;
 
 	append(&store);
-	REQUIRE(head_sender_start(&store, "", &s, &p) == 0);
+	REQUIRE(head_sender_start(&store, "", NULL, &s, &p) == 0);
 	json = head_sender_json(s);
 	CHECK(json_is_null(json));
 	json_decref(json);
@@ -172,7 +172,7 @@ static void a_store_without_lines_sends_nothing(void)
 	struct head_sender *s;
 	struct problem p;
 
-	REQUIRE(head_sender_start(&store, a_program("cat >>got"), &s, &p) == 0);
+	REQUIRE(head_sender_start(&store, a_program("cat >>got"), NULL, &s, &p) == 0);
 	head_sender_stop(s);
 	CHECK_INT(size_of(unit_temp_dir(), "words"), -1);
 	store_close(&store);

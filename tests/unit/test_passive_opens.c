@@ -46,7 +46,7 @@ static void this_kernel_is_read(void)
 	struct passive_opens list[2] = { {}, { .netns = "/nonexistent" } };
 	struct passive_counts counts;
 
-	passive_opens_open(list, 2);
+	passive_opens_open(NULL, list, 2);
 	REQUIRE(list[0].error == 0);
 	CHECK(list[0].cookie != 0);
 	CHECK_INT(passive_opens_read(&list[0], &counts), 0);

@@ -123,7 +123,7 @@ static void totals_are_the_greatest_stated(void)
 	recovery_done(&r);
 }
 
-/* "disk full" is said of the counter of "ring full". */
+/* "disk full" is said of the counter of "ring full", and of that of the share. */
 static void one_counter_two_reasons(void)
 {
 	struct journal *j = begin(7, 0);
@@ -133,9 +133,12 @@ static void one_counter_two_reasons(void)
 	state(j, 1, STORE_GAP_DISK_FULL, 30);
 	state(j, 2, STORE_GAP_DISK_FULL, 5);
 	state(j, 2, STORE_GAP_RING_FULL, 6);
+	state(j, 1, STORE_GAP_DISK_SHARE, 50);
+	state(j, 1, STORE_GAP_SHARE, 51);
 	journal_close(j);
 	r = scan(7);
-	CHECK_INT(r.stated_count, 2);
+	CHECK_INT(r.stated_count, 3);
+	CHECK_INT(*recovery_stated(&r, 1, STORE_GAP_SHARE), 51);
 	CHECK_INT(*recovery_stated(&r, 1, STORE_GAP_RING_FULL), 30);
 	CHECK_INT(*recovery_stated(&r, 2, STORE_GAP_RING_FULL), 6);
 	recovery_done(&r);

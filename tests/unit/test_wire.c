@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include "unit.h"
 
@@ -181,24 +180,7 @@ static void writing_to_a_peer_that_left(void)
 	close(fds[1]);
 }
 
-static void addresses(void)
-{
-	struct sockaddr_un a;
-	char dir[120];
-
-	CHECK_INT(wire_address("/run/sekisho", &a), 0);
-	CHECK_STR(a.sun_path, "/run/sekisho/control.sock");
-	CHECK_INT(a.sun_family, AF_UNIX);
-	memset(dir, 'd', sizeof(dir));
-	dir[94] = '\0'; /* 94 + 13 + NUL = 108 */
-	CHECK_INT(wire_address(dir, &a), 0);
-	CHECK_INT(strlen(a.sun_path), 107);
-	dir[94] = 'd';
-	dir[95] = '\0';
-	CHECK_INT(wire_address(dir, &a), -ENAMETOOLONG);
-}
-
 UNIT_SUITE(wire, TEST(a_message_round_trips), TEST(a_message_in_pieces_is_put_together),
 	   TEST(anything_else_is_refused), TEST(deep_nesting_is_survived),
 	   TEST(too_long_a_line_is_refused), TEST(a_silent_peer_times_out),
-	   TEST(writing_to_a_peer_that_left), TEST(addresses));
+	   TEST(writing_to_a_peer_that_left));

@@ -26,6 +26,7 @@
 	X(cases)          \
 	X(catalog)        \
 	X(catalog_add)    \
+	X(chrony)         \
 	X(clock_piece)    \
 	X(cmdline)        \
 	X(conf)           \
@@ -46,6 +47,7 @@
 	X(journal_reader) \
 	X(head_sender)    \
 	X(ledger)         \
+	X(link)           \
 	X(parse)          \
 	X(passive_opens)  \
 	X(places)         \
@@ -59,6 +61,7 @@
 	X(recovery)       \
 	X(retention)      \
 	X(ring)           \
+	X(shares)         \
 	X(room)           \
 	X(roster)         \
 	X(rung)           \
@@ -68,17 +71,21 @@
 	X(sealer)         \
 	X(search)         \
 	X(merkle)         \
+	X(message)        \
+	X(quota)          \
+	X(registrar)      \
+	X(roles)          \
 	X(coding)         \
 	X(segment)        \
 	X(section_size)   \
 	X(segment_batch)  \
 	X(segment_reader) \
 	X(selector)       \
-	X(server)         \
 	X(spool)          \
 	X(store_dir)      \
 	X(syncer)         \
 	X(text)           \
+	X(time_space)     \
 	X(utc)            \
 	X(verify)         \
 	X(verify_consent) \

@@ -29,7 +29,14 @@ void anchor_sample(struct anchor *ret_anchor)
 	if (adjtimex(&tx) < 0)
 		tx.status = STA_UNSYNC;
 	ret_anchor->status = (uint32_t)tx.status;
-	ret_anchor->max_error_ns = tx.maxerror > 0 ? anchor_error_bound((uint64_t)tx.maxerror * 1000) : 0;
+	if (tx.maxerror > 0)
+		ret_anchor->max_error_ns = anchor_error_bound((uint64_t)tx.maxerror * 1000 +
+							      anchor_growth_ns(ANCHOR_LIFE_NS));
+}
+
+uint64_t anchor_growth_ns(uint64_t elapsed_ns)
+{
+	return elapsed_ns / 2000 + 1;
 }
 
 uint64_t anchor_error_bound(uint64_t max_error_ns)
@@ -42,6 +49,27 @@ uint64_t anchor_error_bound(uint64_t max_error_ns)
 bool anchor_synchronised(const struct anchor *a)
 {
 	return !(a->status & STA_UNSYNC);
+}
+
+int64_t anchor_step_ns(const struct anchor *before, const struct anchor *after)
+{
+	/* Unsigned, as below. */
+	return (int64_t)((uint64_t)after->utc_ns - (uint64_t)before->utc_ns - (after->boot_ns - before->boot_ns));
+}
+
+bool anchor_outlived(const struct anchor *before, const struct anchor *after, struct anchor *ret_late)
+{
+	uint64_t elapsed = after->boot_ns - before->boot_ns;
+
+	if (after->boot_ns < before->boot_ns || elapsed <= ANCHOR_LIFE_NS)
+		return false;
+	*ret_late = *before;
+	ret_late->boot_ns += ANCHOR_LIFE_NS;
+	ret_late->utc_ns += (int64_t)ANCHOR_LIFE_NS;
+	ret_late->status |= after->status & STA_UNSYNC;
+	if (before->max_error_ns)
+		ret_late->max_error_ns = anchor_error_bound(before->max_error_ns + anchor_growth_ns(elapsed));
+	return true;
 }
 
 static bool same_anchor(const struct anchor *a, const struct anchor *b)

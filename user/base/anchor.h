@@ -16,7 +16,7 @@
 struct anchor {
 	uint64_t boot_ns;
 	int64_t utc_ns;
-	uint64_t max_error_ns; /* adjtimex maxerror, rounded up by anchor_error_bound() */
+	uint64_t max_error_ns; /* of UTC, as long as the anchor counts; 0 = not stated */
 	uint32_t status; /* adjtimex status bits (STA_UNSYNC, ...) */
 };
 
@@ -25,12 +25,25 @@ struct anchors {
 	size_t count, capacity;
 };
 
-/* Takes the two clocks back to back (the best of a few tries) and adjtimex. */
+/* How long the bound of an anchor holds; the next is to be taken until then. */
+#define ANCHOR_LIFE_NS UINT64_C(20000000000)
+
+/* Takes the two clocks back to back (the best of a few tries) and adjtimex: maxerror, what it grows in
+ * ANCHOR_LIFE_NS, rounded up by anchor_error_bound(). */
 void anchor_sample(struct anchor *ret_anchor);
+/* How much a clock that nobody corrects may go wrong in a time: 500 ppm, as the kernel reckons (ntp.c, MAXFREQ). */
+uint64_t anchor_growth_ns(uint64_t elapsed_ns);
 /* The next power of two. The kernel's bound grows with every second; rounded up it stays a bound and
  * changes seldom, so that a day's clock takes a few bytes (clock_piece.h). */
 uint64_t anchor_error_bound(uint64_t max_error_ns);
 bool anchor_synchronised(const struct anchor *a);
+
+/* By how much the clock was set between two anchors of one boot, in nanoseconds: slewing does not count, as boot
+ * time is slewed alike. */
+int64_t anchor_step_ns(const struct anchor *before, const struct anchor *after);
+/* Where none was taken for longer than ANCHOR_LIFE_NS (no collector, or a stopped one): the anchor that counts
+ * from the end of it until `after`. False: there is no such time. */
+bool anchor_outlived(const struct anchor *before, const struct anchor *after, struct anchor *ret_late);
 
 /* Inserts in order of boot time; an identical anchor is kept once. 0 or -ENOMEM. */
 int anchors_add(struct anchors *list, const struct anchor *a);

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Reading, checking and printing the configuration. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "array.h"
 #include "conf.h"
+#include "conf_shared.h"
 #include "rung.h"
 #include "utc.h"
 
@@ -52,6 +55,21 @@ static int set_pin_dir(struct conf *c, const char *value)
 
 	/* bpffs keeps names with a dot for itself (kernel/bpf/inode.c, bpf_lookup). */
 	return name && strchr(name, '.') ? -EINVAL : set_path(c->pin_dir, value);
+}
+
+static int set_user(struct conf *c, const char *value)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+
+	if (!*value || *value == '-' || strlen(value) >= CONF_USER_MAX || strspn(value, allowed) != strlen(value))
+		return -EINVAL;
+	strcpy(c->user, value);
+	return 0;
+}
+
+static void print_user(const struct conf *c, char *out, size_t size)
+{
+	snprintf(out, size, "%s", c->user);
 }
 
 static void print_pin_dir(const struct conf *c, char *out, size_t size)
@@ -249,10 +267,48 @@ static void print_head_command(const struct conf *c, char *out, size_t size)
 	snprintf(out, size, "%s", c->head_command);
 }
 
+static int set_chrony(struct conf *c, const char *value)
+{
+	if (strcmp(value, "auto") != 0 && strcmp(value, "no") != 0)
+		return -EINVAL;
+	c->ask_chrony = strcmp(value, "auto") == 0;
+	return 0;
+}
+
+static void print_chrony(const struct conf *c, char *out, size_t size)
+{
+	snprintf(out, size, "%s", c->ask_chrony ? "auto" : "no");
+}
+
+/* Of a user or group: a name, or a number. */
+static int set_name(char name[static CONF_NAME_MAX + 1], const char *value)
+{
+	if (!*value || strlen(value) > CONF_NAME_MAX || value[strcspn(value, " \t,:/")])
+		return -EINVAL;
+	strcpy(name, value);
+	return 0;
+}
+
+#define NAME_KEY(key)                                                             \
+	static int set_##key(struct conf *c, const char *value)                   \
+	{                                                                         \
+		return set_name(c->key, value);                                   \
+	}                                                                         \
+	static void print_##key(const struct conf *c, char *out, size_t size)     \
+	{                                                                         \
+		snprintf(out, size, "%s", c->key);                                \
+	}
+NAME_KEY(group_admin)
+NAME_KEY(group_desk)
+NAME_KEY(group_audit)
+NAME_KEY(group_panel)
+#define NAME_EXPECTED "a name or a number, at most 64 bytes without blanks, ',', ':' and '/'"
+
 static const struct key keys[] = {
 	{ "state_dir", "an absolute path of less than 200 bytes", set_state_dir, print_state_dir },
 	{ "run_dir", "an absolute path of less than 200 bytes", set_run_dir, print_run_dir },
 	{ "pin_dir", "an absolute path of less than 200 bytes on a BPF file system, its name without a dot", set_pin_dir, print_pin_dir },
+	{ "user", "the name or number of a user", set_user, print_user },
 	{ "hook", "auto, set_state, fexit or kretprobe", set_hook, print_hook },
 	{ "record_loopback", "yes or no", set_record_loopback, print_record_loopback },
 	{ "ring_size", "a power of two from 64K to 1G", set_ring_size, print_ring_size },
@@ -262,8 +318,13 @@ static const struct key keys[] = {
 	{ "heartbeat", "5s to 10m", set_heartbeat, print_heartbeat },
 	{ "canary_interval", "1s to 20s", set_canary_interval, print_canary_interval },
 	{ "min_free", "auto, a size up to 1T or 1% to 50%", set_min_free, print_min_free },
+	{ "chrony", "auto or no", set_chrony, print_chrony },
 	{ "approval_rows", "0 to 1000000000", set_approval_rows, print_approval_rows },
 	{ "approval_window", "1s to 366d", set_approval_window, print_approval_window },
+	{ "group_admin", NAME_EXPECTED, set_group_admin, print_group_admin },
+	{ "group_desk", NAME_EXPECTED, set_group_desk, print_group_desk },
+	{ "group_audit", NAME_EXPECTED, set_group_audit, print_group_audit },
+	{ "group_panel", NAME_EXPECTED, set_group_panel, print_group_panel },
 	{ "timezone", "a zone name such as Asia/Tokyo", set_timezone, print_timezone },
 	{ "head_command", "an absolute path and words apart by blanks, less than 200 bytes, without quotes and what else a shell reads", set_head_command, print_head_command },
 };
@@ -275,6 +336,7 @@ void conf_defaults(struct conf *ret_conf)
 	strcpy(ret_conf->state_dir, "/var/lib/sekisho");
 	strcpy(ret_conf->run_dir, "/run/sekisho");
 	strcpy(ret_conf->pin_dir, "/sys/fs/bpf/sekisho");
+	strcpy(ret_conf->user, "sekisho");
 	strcpy(ret_conf->timezone, "Asia/Tokyo");
 	ret_conf->sync_interval_ns = (uint64_t)NS_PER_SEC;
 	ret_conf->rotate_interval_ns = 6 * 3600 * (uint64_t)NS_PER_SEC;
@@ -283,8 +345,13 @@ void conf_defaults(struct conf *ret_conf)
 	ret_conf->heartbeat_ns = 120 * (uint64_t)NS_PER_SEC;
 	ret_conf->min_free_bytes = MIN_FREE_BYTES;
 	ret_conf->min_free_percent = MIN_FREE_PERCENT;
+	ret_conf->ask_chrony = true;
 	ret_conf->approval_rows = 1000;
 	ret_conf->approval_window_ns = (uint64_t)NS_PER_DAY;
+	strcpy(ret_conf->group_admin, "sekisho-admin");
+	strcpy(ret_conf->group_desk, "sekisho-desk");
+	strcpy(ret_conf->group_audit, "sekisho-audit");
+	strcpy(ret_conf->group_panel, "sekisho-panel");
 }
 
 struct reader {
@@ -358,42 +425,33 @@ static int read_selector(struct reader *r, enum selector_kind kind, const char *
 	return 0;
 }
 
-static int add_shared(struct reader *r, const struct selector *s)
+static int read_shared_listener(struct reader *r, const char *value)
 {
-	struct conf *c = r->conf;
+	int error = conf_add_shared(r->conf, value);
 
-	for (size_t i = 0; i < c->shared_count; i++)
-		if (selector_equal(&c->shared[i], s))
-			return 0;
-	if (c->shared_count >= CONF_SHARED_MAX)
-		return FAIL(r, "more than %d shared listeners", CONF_SHARED_MAX);
-	if (ARRAY_RESERVE(c->shared, c->shared_count, c->shared_capacity))
+	if (error == -ENOMEM)
 		return problem(r->p, -ENOMEM, "out of memory");
-	c->shared[c->shared_count++] = *s;
+	if (error == -E2BIG)
+		return FAIL(r, "more than %d shared listeners", CONF_SHARED_MAX);
+	if (error)
+		return FAIL(r, "shared_listener = \"%.60s%s\": expected %s", value,
+			    strlen(value) > 60 ? "..." : "", selector_expected(SELECTOR_ADDRESS));
 	return 0;
 }
 
-/* A listener on 0.0.0.0 is there on every IPv4 address, one on [::] on every address. */
-static int read_shared_listener(struct reader *r, const char *value)
+static int read_owner(struct reader *r, const char *value)
 {
-	struct selector s, v4_any, v6_any;
-	int error;
-
-	if (selector_make(SELECTOR_ADDRESS, value, &s) || selector_parse("0.0.0.0/0", &v4_any) ||
-	    selector_parse("::/0", &v6_any))
-		return FAIL(r, "shared_listener = \"%.60s%s\": expected %s", value,
-			    strlen(value) > 60 ? "..." : "", selector_expected(SELECTOR_ADDRESS));
-	v4_any.port = v6_any.port = s.port;
-	if (addr_compare(&s.prefix.addr, &v4_any.prefix.addr) == 0)
-		return add_shared(r, &v4_any);
-	if (addr_compare(&s.prefix.addr, &v6_any.prefix.addr) != 0)
-		return add_shared(r, &s);
-	error = add_shared(r, &v6_any);
-	return error ? error : add_shared(r, &v4_any);
+	if (r->tenant->owner[0])
+		return FAIL(r, "owner of tenant %s is set already", r->tenant->id);
+	if (set_name(r->tenant->owner, value))
+		return FAIL(r, "owner = \"%.60s%s\": expected " NAME_EXPECTED, value, strlen(value) > 60 ? "..." : "");
+	return 0;
 }
 
 static int read_tenant_key(struct reader *r, const char *name, const char *value)
 {
+	if (strcmp(name, "owner") == 0)
+		return read_owner(r, value);
 	for (int kind = 0; kind < SELECTOR_KINDS; kind++)
 		if (strcmp(name, selector_kind_name((enum selector_kind)kind)) == 0)
 			return read_selector(r, (enum selector_kind)kind, value);
@@ -479,11 +537,10 @@ static int read_file(struct reader *r, FILE *file)
 	return error ? error : end_section(r);
 }
 
-int conf_load(const char *path, struct conf *ret_conf, struct problem *p)
+static int load(FILE *file, const char *path, struct conf *ret_conf, struct problem *p)
 {
 	struct conf c;
 	struct reader r = { .conf = &c, .path = path, .p = p };
-	FILE *file = fopen(path, "re");
 	int error;
 
 	if (!file)
@@ -497,6 +554,21 @@ int conf_load(const char *path, struct conf *ret_conf, struct problem *p)
 	}
 	*ret_conf = c;
 	return 0;
+}
+
+int conf_load(const char *path, struct conf *ret_conf, struct problem *p)
+{
+	return load(fopen(path, "re"), path, ret_conf, p);
+}
+
+int conf_load_open(int fd, const char *path, struct conf *ret_conf, struct problem *p)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	FILE *file = copy < 0 || lseek(copy, 0, SEEK_SET) < 0 ? NULL : fdopen(copy, "r");
+
+	if (!file && copy >= 0)
+		close(copy);
+	return load(file, path, ret_conf, p);
 }
 
 void conf_done(struct conf *c)
@@ -539,6 +611,8 @@ void conf_print(const struct conf *c, FILE *out)
 		const struct conf_tenant *t = &c->tenants[i];
 
 		fprintf(out, "\n[tenant %s]\n", t->id);
+		if (t->owner[0])
+			fprintf(out, "owner = %s\n", t->owner);
 		for (size_t k = 0; k < t->selector_count; k++)
 			fprintf(out, "%s = %s\n", selector_kind_name(t->selectors[k].kind),
 				selector_value(&t->selectors[k], text));

@@ -2,7 +2,7 @@
 /*
  * The configuration file: `key = value` lines, then `[tenant ID]` sections with
  * the tenant's selectors: `address = ADDR[/LEN][:PORT]`, `cgroup = /PATH`,
- * `netns = /PATH`, `interface = NAME`. '#' starts a comment line. Anything
+ * `netns = /PATH`, `interface = NAME`, and its own user: `owner = USER`. '#' starts a comment line. Anything
  * unknown, given twice or contradictory is an error with file and line.
  */
 #ifndef SEKISHO_CONF_H
@@ -18,12 +18,15 @@
 #include "schema/event.h"
 
 #define CONF_PATH_MAX 200
+#define CONF_USER_MAX 33
 #define CONF_DEFAULT_FILE "/etc/sekisho/sekisho.conf"
 #define CONF_SELECTORS_MAX 16384
 #define CONF_SHARED_MAX 4096
+#define CONF_NAME_MAX 64
 
 struct conf_tenant {
 	char id[TENANT_ID_MAX + 1];
+	char owner[CONF_NAME_MAX + 1]; /* user name or number; "": none */
 	struct selector *selectors;
 	size_t selector_count, selector_capacity;
 	unsigned int line;
@@ -31,10 +34,12 @@ struct conf_tenant {
 
 struct conf {
 	char state_dir[CONF_PATH_MAX], run_dir[CONF_PATH_MAX], pin_dir[CONF_PATH_MAX];
+	char user[CONF_USER_MAX]; /* whose store it is: a name, or a number */
 	char timezone[64];
 	char head_command[CONF_PATH_MAX]; /* "": none; words apart by blanks, the first an absolute path */
 	enum sekisho_rung hook; /* SEKISHO_RUNG_NONE = auto */
 	bool record_loopback;
+	bool ask_chrony; /* how far the clock may be off, where chronyd runs */
 	uint64_t ring_size; /* bytes, power of two */
 	uint64_t sync_interval_ns;
 	uint64_t rotate_interval_ns, rotate_size;
@@ -46,6 +51,9 @@ struct conf {
 	uint64_t min_free_bytes;
 	uint64_t min_free_percent;
 	uint64_t approval_rows, approval_window_ns; /* a search that shows more needs a second person */
+	/* Groups of the roles (control/roles.h): names or numbers. */
+	char group_admin[CONF_NAME_MAX + 1], group_desk[CONF_NAME_MAX + 1], group_audit[CONF_NAME_MAX + 1],
+		group_panel[CONF_NAME_MAX + 1];
 	struct conf_tenant *tenants;
 	size_t tenant_count, tenant_capacity;
 };
@@ -54,6 +62,8 @@ struct conf {
 void conf_defaults(struct conf *ret_conf);
 /* 0, or negative errno and *p ("file:line: ..."). Undo with conf_done(). */
 int conf_load(const char *path, struct conf *ret_conf, struct problem *p);
+/* The same from a file that somebody else opened (borrowed; read from its start); `path` is for messages. */
+int conf_load_open(int fd, const char *path, struct conf *ret_conf, struct problem *p);
 void conf_done(struct conf *c);
 const struct conf_tenant *conf_find_tenant(const struct conf *c, const char *id);
 

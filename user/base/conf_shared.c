@@ -2,7 +2,8 @@
 /* Whether the connections of a tenant can be told from those of others. */
 #include <errno.h>
 #include <string.h>
-#include "conf.h"
+#include "array.h"
+#include "conf_shared.h"
 
 static const struct selector *shared_by(const struct conf *c, const struct selector *s)
 {
@@ -65,4 +66,37 @@ const char *conf_separable_options(void)
 	       "  - an address or a port of its own (address = ADDR:PORT),\n"
 	       "  - a container or a listening process of its own (cgroup = PATH, netns = PATH),\n"
 	       "  - the consent of every tenant that the listener serves, one contract for all of them.\n";
+}
+
+/* --- Reading --- */
+
+static int add(struct conf *c, const struct selector *s)
+{
+	for (size_t i = 0; i < c->shared_count; i++)
+		if (selector_equal(&c->shared[i], s))
+			return 0;
+	if (c->shared_count >= CONF_SHARED_MAX)
+		return -E2BIG;
+	if (ARRAY_RESERVE(c->shared, c->shared_count, c->shared_capacity))
+		return -ENOMEM;
+	c->shared[c->shared_count++] = *s;
+	return 0;
+}
+
+/* A listener on 0.0.0.0 is there on every IPv4 address, one on [::] on every address. */
+int conf_add_shared(struct conf *c, const char *value)
+{
+	struct selector s, v4_any, v6_any;
+	int error;
+
+	if (selector_make(SELECTOR_ADDRESS, value, &s) || selector_parse("0.0.0.0/0", &v4_any) ||
+	    selector_parse("::/0", &v6_any))
+		return -EINVAL;
+	v4_any.port = v6_any.port = s.port;
+	if (addr_compare(&s.prefix.addr, &v4_any.prefix.addr) == 0)
+		return add(c, &v4_any);
+	if (addr_compare(&s.prefix.addr, &v6_any.prefix.addr) != 0)
+		return add(c, &s);
+	error = add(c, &v6_any);
+	return error ? error : add(c, &v4_any);
 }

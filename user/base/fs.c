@@ -96,14 +96,62 @@ int fs_sync_dir(int dir_fd, const char *path)
 	return r;
 }
 
+int fs_give(int dir_fd, int fd)
+{
+	struct stat dir;
+
+	if (geteuid() != 0)
+		return 0;
+	if (fstat(dir_fd, &dir) < 0)
+		return -errno;
+	return dir.st_uid == 0 || fchown(fd, dir.st_uid, dir.st_gid) == 0 ? 0 : -errno;
+}
+
+/* On failure what was made stays: whoever makes it again meets it and finds its owner. */
+static int give_dir(int parent, int at_fd, const char *path)
+{
+	/* Not through a link that the owner of the parent put there meanwhile. */
+	int fd = openat(at_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int r = fd < 0 ? -errno : fs_give(parent, fd);
+
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+int fs_make_dir(int dir_fd, const char *name)
+{
+	return mkdirat(dir_fd, name, DIR_MODE) < 0 ? -errno : give_dir(dir_fd, dir_fd, name);
+}
+
+/* A parent of its own, so that its owner counts. */
+static int give_below(int at_fd, const char *parent_path, const char *path)
+{
+	int parent = open_dir(at_fd, parent_path), r = parent < 0 ? parent : give_dir(parent, at_fd, path);
+
+	if (parent >= 0)
+		close(parent);
+	return r;
+}
+
 /* Makes the directory `path` and its name durable; one that is there already is fine. */
 static int make_dir(int at_fd, char *path)
 {
-	char *slash;
+	char *slash, *parent;
 	int r;
 
 	if (mkdirat(at_fd, path, DIR_MODE) < 0)
 		return errno == EEXIST ? 0 : -errno;
+	parent = strdup(path);
+	if (!parent)
+		return -ENOMEM;
+	slash = strrchr(parent, '/');
+	if (slash)
+		slash[slash == parent] = '\0';
+	r = give_below(at_fd, slash ? parent : ".", path);
+	free(parent);
+	if (r < 0)
+		return r;
 	slash = strrchr(path, '/');
 	if (!slash)
 		return fs_sync_dir(at_fd, ".");
@@ -154,7 +202,7 @@ bool fs_is_plain_name(const char *name)
 	       strcmp(name, "..") != 0;
 }
 
-static int map_open_file(int fd, size_t max, struct mapped_file *ret_file)
+int fs_map_fd(int fd, size_t max, struct mapped_file *ret_file)
 {
 	struct mapped_file f = { 0 };
 	struct stat st;
@@ -185,7 +233,7 @@ int fs_map(int dir_fd, const char *name, size_t max, struct mapped_file *ret_fil
 
 	if (fd < 0)
 		return -errno;
-	r = map_open_file(fd, max, ret_file);
+	r = fs_map_fd(fd, max, ret_file);
 	close(fd);
 	return r;
 }
@@ -230,16 +278,38 @@ static bool is_still_named(int dir_fd, const char *name, int fd)
 	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+/* Only what is made here is given away: a name that is there may lead to somebody else's file. */
+static int open_or_make(int dir_fd, const char *name, int flags)
+{
+	for (;;) {
+		int fd = openat(dir_fd, name, flags | O_NOFOLLOW | O_CLOEXEC), r;
+
+		if (fd >= 0)
+			return fd;
+		if (errno != ENOENT)
+			return -errno;
+		fd = openat(dir_fd, name, flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+		if (fd < 0 && errno == EEXIST)
+			continue;
+		if (fd < 0)
+			return -errno;
+		r = fs_give(dir_fd, fd);
+		if (r == 0)
+			return fd;
+		close(fd);
+		return r;
+	}
+}
+
 static int open_locked(int dir_fd, const char *name, int flags, unsigned int wait_ms)
 {
 	uint64_t deadline_ns = monotonic_ns() + (uint64_t)wait_ms * 1000000;
 
 	for (;;) {
-		int fd = openat(dir_fd, name, flags | O_CREAT | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
-		int r;
+		int fd = open_or_make(dir_fd, name, flags), r;
 
 		if (fd < 0)
-			return -errno;
+			return fd;
 		r = lock_until(fd, deadline_ns);
 		if (r == 0 && is_still_named(dir_fd, name, fd))
 			return fd;

@@ -20,6 +20,14 @@ int fs_pread_all(int fd, void *data, size_t size, off_t at);
 /* Opens (creating it 0700 if `create`, with missing parents) a directory. Returns a descriptor. */
 int fs_open_dir(int at_fd, const char *path, int create);
 
+/*
+ * Gives what was just made in a directory (`fd`, a file or a directory) to the directory's owner, if root made it: the
+ * store is a user's, and what the command does there as root must stay the daemon's to use. All creations in here do
+ * it; those elsewhere call it. 0 or negative errno. fs_make_dir() is mkdirat(2) with it; -EEXIST when it is there.
+ */
+int fs_give(int dir_fd, int fd);
+int fs_make_dir(int dir_fd, const char *name);
+
 /* fsync of a directory; dir_fd may be AT_FDCWD, path ".". */
 int fs_sync_dir(int dir_fd, const char *path);
 /* A single name: what is made durable is the directory itself, not one below it. */
@@ -55,6 +63,8 @@ struct mapped_file {
 	size_t size;
 };
 int fs_map(int dir_fd, const char *name, size_t max, struct mapped_file *ret_file);
+/* The same of an open file, which stays the caller's. */
+int fs_map_fd(int fd, size_t max, struct mapped_file *ret_file);
 void fs_unmap(struct mapped_file *f);
 
 /*

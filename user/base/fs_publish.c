@@ -13,14 +13,21 @@
 int fs_create_temporary(int dir_fd, char ret_name[static FS_TEMPORARY_MAX])
 {
 	uint64_t random;
-	int fd;
+	int fd, error;
 
 	/* Random, so that what a power loss left behind is never in the way. */
 	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 		return -EIO;
 	snprintf(ret_name, FS_TEMPORARY_MAX, ".publish-%016" PRIx64 ".tmp", random);
 	fd = openat(dir_fd, ret_name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	error = fs_give(dir_fd, fd);
+	if (!error)
+		return fd;
+	(void)unlinkat(dir_fd, ret_name, 0);
+	close(fd);
+	return error;
 }
 
 static int write_temporary(int dir_fd, char name[static FS_TEMPORARY_MAX], const void *data, size_t size)

@@ -41,6 +41,9 @@ const char *gap_reason_text(uint32_t reason)
 		[STORE_GAP_DISK_FULL] = "disk full",
 		[STORE_GAP_NOT_SEEN] = "not seen by the hook",
 		[STORE_GAP_CANARY] = "canary not seen",
+		[STORE_GAP_SHARE] = "tenant's share of the ring full",
+		[STORE_GAP_DISK_SHARE] = "disk full",
+		[STORE_GAP_CLOCK_SET] = "clock set",
 	};
 	static _Thread_local char other[24];
 
@@ -55,7 +58,8 @@ int gap_is_loss(const struct gap *g)
 	return g->count > 0 || g->reason == STORE_GAP_NOT_ARMED ||
 	       g->reason == STORE_GAP_STOPPED || g->reason == STORE_GAP_DAMAGED ||
 	       g->reason == STORE_GAP_PROGRAM_REPLACED || g->reason == STORE_GAP_UNRESOLVED ||
-	       g->reason == STORE_GAP_NOT_EVALUATED || g->reason == STORE_GAP_CANARY;
+	       g->reason == STORE_GAP_NOT_EVALUATED || g->reason == STORE_GAP_CLOCK_SET ||
+	       g->reason == STORE_GAP_CANARY;
 }
 
 void gap_write(const struct gap *g, struct buffer *out)

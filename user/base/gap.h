@@ -29,7 +29,7 @@ void gaps_done(struct gaps *list);
 /* "ring full", ...; "reason N" for numbers of a later version. Static or in a thread-local buffer. */
 const char *gap_reason_text(uint32_t reason);
 
-/* A gap that only carries a counter forward (rotation) is no loss. */
+/* Whether an answer must say it: a gap that only carries a counter forward (rotation) is no loss. */
 int gap_is_loss(const struct gap *g);
 
 /* STORE_GAP_BYTES each. */

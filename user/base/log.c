@@ -8,12 +8,14 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <syslog.h>
 
 #define LINE_MAX_BYTES 1024
 
 static const char *program_name = "sekisho";
 static bool use_syslog;
+static int relay_fd = -1;
 
 void log_init(const char *program, bool to_syslog)
 {
@@ -21,6 +23,11 @@ void log_init(const char *program, bool to_syslog)
 	use_syslog = to_syslog;
 	if (to_syslog)
 		openlog(program, LOG_PID, LOG_DAEMON);
+}
+
+void log_to(int fd)
+{
+	relay_fd = fd;
 }
 
 /* Bytes of the well-formed UTF-8 character at s, 0 if there is none. */
@@ -85,16 +92,48 @@ void log_format(char *buf, size_t size, const char *fmt, va_list args)
 	make_printable(buf);
 }
 
+static void say(int priority, const char *label, const char *line)
+{
+	if (use_syslog)
+		syslog(priority, "%s%s", label, line);
+	else
+		fprintf(stderr, "%s: %s%s\n", program_name, label, line);
+}
+
+/* Never waits: whoever is to write it down may have stopped. False when it did not go. */
+static bool relay(int priority, const char *label, const char *line)
+{
+	char message[LINE_MAX_BYTES + 32];
+	int n = snprintf(message, sizeof(message), "%c%s%s", '0' + priority, label, line);
+
+	return send(relay_fd, message, (size_t)n < sizeof(message) ? (size_t)n : sizeof(message) - 1,
+		    MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+}
+
+void log_relay(int fd)
+{
+	char message[LINE_MAX_BYTES + 32];
+	ssize_t n;
+
+	while ((n = recv(fd, message, sizeof(message) - 1, MSG_DONTWAIT)) > 0) {
+		int priority = message[0] - '0';
+
+		message[n] = '\0';
+		make_printable(message + 1);
+		say(priority >= LOG_ERR && priority <= LOG_INFO ? priority : LOG_INFO, "", message + 1);
+	}
+}
+
 static void emit(int priority, const char *label, const char *fmt, va_list args)
 {
 	int saved_errno = errno;
 	char line[LINE_MAX_BYTES];
 
 	log_format(line, sizeof(line), fmt, args);
-	if (use_syslog)
-		syslog(priority, "%s%s", label, line);
+	if (relay_fd < 0)
+		say(priority, label, line);
 	else
-		fprintf(stderr, "%s: %s%s\n", program_name, label, line);
+		(void)relay(priority, label, line);
 	errno = saved_errno;
 }
 

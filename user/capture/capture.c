@@ -11,18 +11,23 @@
 #include <sys/random.h>
 #include <unistd.h>
 #include "accept.skel.h"
+#include "ask.h"
 #include "capture.h"
 #include "capture_maps.h"
 #include "ladder.h"
 #include "pins.h"
+#include "time_space.h"
 
 struct capture {
 	char pin_dir[PIN_PATH_MAX];
 	struct capture_maps maps;
 	struct sekisho_control *control; /* shared with the programs */
 	struct ring *ring;
+	struct shares *shares;
 	struct armed armed;
 	int lock; /* on the pin directory */
+	struct ask *ask; /* NULL: we have the rights */
+	bool was_armed; /* when the warden told last */
 };
 
 static int map_control(struct capture *c)
@@ -67,6 +72,8 @@ static int open_maps(struct capture *c, uint64_t ring_bytes, struct problem *p)
 	if (!error)
 		error = dup_map(skeleton->maps.grants, &c->maps.grants);
 	if (!error)
+		error = dup_map(skeleton->maps.shares, &c->maps.shares);
+	if (!error)
 		error = dup_map(skeleton->maps.losses, &c->maps.losses);
 	if (!error)
 		error = dup_map(skeleton->maps.control, &c->maps.control);
@@ -91,6 +98,7 @@ static int init_control(struct capture *c, uint64_t ring_bytes)
 		return 0;
 	c->control->layout_version = SEKISHO_LAYOUT_VERSION;
 	c->control->wake_bytes = (uint32_t)(ring_bytes / 8);
+	c->control->share_bytes = shares_limit(ring_bytes, (unsigned int)libbpf_num_possible_cpus());
 	do {
 		if (getrandom(&id, sizeof(id), 0) != sizeof(id))
 			return -EIO;
@@ -106,11 +114,13 @@ int capture_open(const struct capture_options *o, struct capture **ret_capture,
 	struct pinned_ring pinned = {};
 	uint64_t ring_bytes = o->ring_bytes;
 	bool fresh;
-	int error;
+	int error = time_space_check(p);
 
-	if (!c)
-		return problem(p, -ENOMEM, "out of memory");
-	c->maps = (struct capture_maps){ -1, -1, -1, -1, -1, -1, -1, -1 };
+	if (error || !c) {
+		free(c);
+		return error ? error : problem(p, -ENOMEM, "out of memory");
+	}
+	c->maps = (struct capture_maps){ -1, -1, -1, -1, -1, -1, -1, -1, -1, NULL };
 	c->armed = (struct armed)ARMED_NONE;
 	c->lock = -1;
 	snprintf(c->pin_dir, sizeof(c->pin_dir), "%s", o->pin_dir);
@@ -129,6 +139,9 @@ int capture_open(const struct capture_options *o, struct capture **ret_capture,
 	if (!error)
 		error = ring_open(c->maps.events, &c->ring, p);
 	if (!error)
+		error = shares_open(c->maps.shares, &c->shares, p);
+	c->maps.of_ring = c->shares;
+	if (!error)
 		error = ladder_climb(c->pin_dir, o->hook, ring_size(c->ring), &c->armed, p);
 	if (error) {
 		if (fresh && c->lock >= 0)
@@ -145,6 +158,7 @@ void capture_close(struct capture *c)
 	if (!c)
 		return;
 	ring_close(c->ring);
+	shares_close(c->shares);
 	if (c->control)
 		munmap(c->control, sizeof(*c->control));
 	capture_maps_close(&c->maps);
@@ -154,9 +168,30 @@ void capture_close(struct capture *c)
 	free(c);
 }
 
+void capture_set_ask(struct capture *c, struct ask *ask)
+{
+	c->ask = ask;
+	c->was_armed = true;
+}
+
+struct ask *capture_ask(const struct capture *c)
+{
+	return c->ask;
+}
+
+void capture_set_continued(struct capture *c)
+{
+	c->armed.start = CAPTURE_CONTINUED;
+}
+
 struct ring *capture_ring(struct capture *c)
 {
 	return c->ring;
+}
+
+struct shares *capture_shares(struct capture *c)
+{
+	return c->shares;
 }
 
 int capture_ring_fd(const struct capture *c)
@@ -179,9 +214,19 @@ enum capture_start capture_how_started(const struct capture *c)
 	return c->armed.start;
 }
 
-bool capture_armed(const struct capture *c)
+/* The pins are root's. A warden that does not answer leaves what it said last. */
+bool capture_armed(struct capture *c)
 {
-	return ladder_still_armed(c->pin_dir, &c->armed);
+	struct ask_message m = { .kind = ASK_ARMED };
+	struct problem ignored;
+	int armed;
+
+	if (!c->ask)
+		return ladder_still_armed(c->pin_dir, &c->armed);
+	armed = ask_call(c->ask, &m, ASK_TIMEOUT_MS, NULL, &ignored);
+	if (armed >= 0)
+		c->was_armed = armed;
+	return c->was_armed;
 }
 
 static uint32_t kinds_of(const struct capture_place *places, size_t count)
@@ -307,10 +352,9 @@ bool capture_has_grants(const struct capture *c)
 	return bpf_map_get_next_key(c->maps.grants, NULL, &tenant) == 0;
 }
 
-void capture_end_grants(const char *pin_dir)
+void capture_end_grants(struct capture *c)
 {
-	ladder_quiet_libbpf();
-	pins_end_grants(pin_dir);
+	pins_end_grants(c->maps.grants);
 }
 
 bool capture_is_pinned(const char *pin_dir)

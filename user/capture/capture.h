@@ -13,6 +13,7 @@
 #include "base/selector.h"
 #include "base/problem.h"
 #include "ring.h"
+#include "shares.h"
 #include "schema/event.h"
 
 struct capture_options {
@@ -28,23 +29,31 @@ enum capture_start {
 	CAPTURE_REPLACED, /* another hook was armed and has been exchanged: a short gap */
 };
 
+struct ask;
 struct capture;
 
 /*
  * Loads, attaches and pins. -EPERM, -EOPNOTSUPP, ... and *p when no rung works (the text lists each
- * rung tried and why it failed). `ret_notes` (may be NULL) takes what was odd but not fatal.
+ * rung tried and why it failed). -EXDEV: not in this time namespace (time_space.h). `ret_notes` (may be NULL) takes what was odd but not fatal.
  */
 int capture_open(const struct capture_options *o, struct capture **ret_capture,
 		 struct problem *ret_notes, struct problem *p);
 void capture_close(struct capture *c); /* keeps the pins: the kernel goes on recording into the ring */
 
+/* For a process that took the capture over by fork() and lacks the rights: it asks the warden (borrowed) for them. */
+void capture_set_ask(struct capture *c, struct ask *ask);
+struct ask *capture_ask(const struct capture *c); /* or NULL */
+/* What is armed has a recorder: the next one goes on with it. */
+void capture_set_continued(struct capture *c);
+
 struct ring *capture_ring(struct capture *c);
+struct shares *capture_shares(struct capture *c);
 int capture_ring_fd(const struct capture *c); /* for poll */
 uint64_t capture_ring_id(const struct capture *c);
 enum sekisho_rung capture_rung(const struct capture *c);
 enum capture_start capture_how_started(const struct capture *c);
 /* Whether our program is still attached and pinned; false also after a foreign unpin. */
-bool capture_armed(const struct capture *c);
+bool capture_armed(struct capture *c);
 
 struct capture_tenant {
 	uint32_t tenant, consent, fields;
@@ -118,8 +127,8 @@ int capture_count_loss(struct capture *c, const struct capture_loss *more, uint6
  * can mean a lost event (not for set_state, whose other programs take over: see accept.bpf.c). */
 uint64_t capture_skipped(const struct capture *c);
 
-/* Ends every grant through the pins, without loading anything; what waits in the ring stays there. */
-void capture_end_grants(const char *pin_dir);
+/* Ends every grant in the kernel; what waits in the ring stays there. */
+void capture_end_grants(struct capture *c);
 bool capture_is_pinned(const char *pin_dir);
 
 /* Empties the maps, detaches, removes all pins. 1 when something was there, 0 when nothing was. */

@@ -11,8 +11,8 @@
 
 void capture_maps_close(struct capture_maps *m)
 {
-	const int fds[] = { m->events, m->selectors, m->places, m->grants, m->losses, m->control, m->opens,
-			    m->baselines };
+	const int fds[] = { m->events, m->selectors, m->places, m->grants, m->shares,
+			    m->losses, m->control, m->opens, m->baselines };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
@@ -202,6 +202,10 @@ int capture_maps_places(const struct capture_maps *m, struct capture_place **ret
 	return 0;
 }
 
+/*
+ * Counters are never taken back, so those of former tenants may fill the map: whoever has none is counted
+ * with the node (count_loss()), which makes a gap of everybody.
+ */
 static int add_counter(const struct capture_maps *m, uint32_t tenant, uint32_t reason)
 {
 	struct sekisho_loss_key key = { .tenant = tenant, .reason = reason };
@@ -210,7 +214,7 @@ static int add_counter(const struct capture_maps *m, uint32_t tenant, uint32_t r
 
 	if (!zero)
 		return -ENOMEM;
-	if (bpf_map_update_elem(m->losses, &key, zero, BPF_NOEXIST) && errno != EEXIST)
+	if (bpf_map_update_elem(m->losses, &key, zero, BPF_NOEXIST) && errno != EEXIST && errno != E2BIG)
 		error = -errno;
 	free(zero);
 	return error;
@@ -221,8 +225,18 @@ static int add_counters(const struct capture_maps *m, uint32_t tenant, bool clos
 	int error = add_counter(m, tenant, SEKISHO_LOSS_RING_FULL);
 
 	if (!error)
+		error = add_counter(m, tenant, SEKISHO_LOSS_SHARE);
+	if (!error)
 		error = add_counter(m, tenant, SEKISHO_LOSS_ORPHANED);
 	return error || !closes ? error : add_counter(m, tenant, SEKISHO_LOSS_CLOSE);
+}
+
+static bool has_grant(void *ctx, uint32_t tenant)
+{
+	const struct capture_maps *m = ctx;
+	struct sekisho_grant grant;
+
+	return bpf_map_lookup_elem(m->grants, &tenant, &grant) == 0;
 }
 
 static int add_grant(const struct capture_maps *m, const struct capture_tenant *t)
@@ -231,6 +245,7 @@ static int add_grant(const struct capture_maps *m, const struct capture_tenant *
 		.until_boot_ns = t->until_boot_ns,
 		.consent = t->consent,
 		.fields = t->fields,
+		.slot = shares_slot(m->of_ring, t->tenant, has_grant, (void *)m),
 	};
 
 	return bpf_map_update_elem(m->grants, &t->tenant, &grant, BPF_ANY) ? -errno : 0;

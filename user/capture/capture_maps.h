@@ -5,9 +5,11 @@
 
 #include <stddef.h>
 #include "capture.h"
+#include "shares.h"
 
 struct capture_maps {
-	int events, selectors, places, grants, losses, control, opens, baselines; /* descriptors or -1 */
+	int events, selectors, places, grants, shares, losses, control, opens, baselines; /* descriptors or -1 */
+	struct shares *of_ring; /* borrowed: "shares" as it is mapped */
 };
 
 void capture_maps_close(struct capture_maps *m);

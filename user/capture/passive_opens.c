@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/parse.h"
+#include "ask.h"
 #include "netns.h"
 #include "passive_opens.h"
 
@@ -48,7 +49,36 @@ static void *open_others(void *arg)
 	return NULL;
 }
 
-void passive_opens_open(struct passive_opens *list, size_t count)
+static int ask_for(struct ask *ask, enum ask_kind kind, struct passive_opens *p, int *ret_fd)
+{
+	struct ask_message m = { .kind = kind, .count = p->netns != NULL };
+	struct problem ignored;
+	int error;
+
+	if (p->netns) {
+		if (strlen(p->netns) >= sizeof(m.places[0].name))
+			return -ENAMETOOLONG;
+		m.places[0].kind = SELECTOR_NETNS;
+		strcpy(m.places[0].name, p->netns);
+	}
+	error = ask_call(ask, &m, ASK_TIMEOUT_MS, ret_fd, &ignored);
+	if (error >= 0 && *ret_fd < 0)
+		error = -EBADF;
+	/* Between the two questions another namespace may have come there. */
+	if (error >= 0 && kind == ASK_NETSTAT && m.places[0].id != p->cookie)
+		error = -ESTALE;
+	p->cookie = m.places[0].id;
+	return error < 0 ? error : 0;
+}
+
+static int ask_both(struct ask *ask, struct passive_opens *p)
+{
+	int error = ask_for(ask, ASK_SNMP, p, &p->snmp);
+
+	return error ? error : ask_for(ask, ASK_NETSTAT, p, &p->netstat);
+}
+
+void passive_opens_open(struct ask *ask, struct passive_opens *list, size_t count)
 {
 	struct batch batch = { list, count };
 	size_t others = 0;
@@ -57,7 +87,9 @@ void passive_opens_open(struct passive_opens *list, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		list[i].snmp = list[i].netstat = -1;
 		list[i].error = -EAGAIN; /* stays when no thread can be made */
-		if (!list[i].netns)
+		if (ask)
+			list[i].error = ask_both(ask, &list[i]);
+		else if (!list[i].netns)
 			list[i].error = open_here(&list[i]);
 		else
 			others++;

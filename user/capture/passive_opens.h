@@ -19,8 +19,9 @@ struct passive_opens {
 	int error; /* negative errno: it could not be opened */
 };
 
-/* Opens all of them; each says for itself whether that went well. */
-void passive_opens_open(struct passive_opens *list, size_t count);
+/* Opens all of them, or asks for them; each says for itself whether that went well. `ask` NULL: with rights of our own. */
+struct ask;
+void passive_opens_open(struct ask *ask, struct passive_opens *list, size_t count);
 void passive_opens_close(struct passive_opens *list, size_t count);
 
 struct passive_counts {

@@ -23,7 +23,7 @@
 static const char *const pin_names[] = {
 	"link_set_state_1_new", "link_set_state_2_new", "link_fexit_new", "link_kretprobe_new",
 	"link_set_state_1", "link_set_state_2", "link_fexit", "link_kretprobe",
-	"grants", "selectors", "places", "losses", "opens", "baselines", "control", "active_opens", "recorded", "events",
+	"grants", "selectors", "places", "shares", "losses", "opens", "baselines", "control", "active_opens", "recorded", "events",
 };
 #define PINS (sizeof(pin_names) / sizeof(pin_names[0]))
 
@@ -83,7 +83,7 @@ static int make_directory(const char *pin_dir, struct problem *p)
 /* Whether every map is pinned and the layout is ours; then the ring's size. */
 static int usable(const char *pin_dir, uint64_t *ret_ring_bytes)
 {
-	static const char *const maps[] = { "grants", "selectors", "places", "losses", "opens",
+	static const char *const maps[] = { "grants", "selectors", "places", "shares", "losses", "opens",
 					    "baselines", "active_opens", "recorded" };
 	char path[PIN_PATH_MAX];
 	struct sekisho_control control = {};
@@ -126,26 +126,24 @@ int pins_empty(const char *pin_dir)
 	return entries == 0;
 }
 
-void pins_end_grants(const char *pin_dir)
+void pins_end_grants(int grants_fd)
 {
-	char path[PIN_PATH_MAX];
 	__u32 tenant;
-	int fd = pin_path(path, pin_dir, "grants") ? -1 : bpf_obj_get(path);
 
-	if (fd < 0)
-		return;
-	while (bpf_map_get_next_key(fd, NULL, &tenant) == 0)
-		if (bpf_map_delete_elem(fd, &tenant))
+	while (bpf_map_get_next_key(grants_fd, NULL, &tenant) == 0)
+		if (bpf_map_delete_elem(grants_fd, &tenant))
 			break;
-	close(fd);
 }
 
 static int pins_clear(const char *pin_dir, struct problem *p)
 {
 	char path[PIN_PATH_MAX];
-	int found = 0;
+	int fd = pin_path(path, pin_dir, "grants") ? -1 : bpf_obj_get(path), found = 0;
 
-	pins_end_grants(pin_dir);
+	if (fd >= 0) {
+		pins_end_grants(fd);
+		close(fd);
+	}
 	for (size_t i = 0; i < PINS; i++) {
 		int error = pin_path(path, pin_dir, pin_names[i]);
 

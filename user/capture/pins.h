@@ -24,7 +24,7 @@ struct pinned_ring {
 int pins_prepare(const char *pin_dir, int *ret_lock, struct pinned_ring *ret_ring,
 		 struct problem *ret_notes, struct problem *p);
 
-void pins_end_grants(const char *pin_dir);
+void pins_end_grants(int grants_fd);
 /* Whether the directory is missing or holds nothing. */
 int pins_empty(const char *pin_dir);
 

@@ -13,10 +13,12 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+#include "ask.h"
 #include "netns.h"
 #include "resolve.h"
 
 struct resolver {
+	struct ask *ask;
 	int cgroup_root; /* -1 = not yet */
 };
 
@@ -60,12 +62,12 @@ static int cgroup_root(struct resolver *r)
 	return r->cgroup_root;
 }
 
-struct resolver *resolver_open(void)
+struct resolver *resolver_open(struct ask *ask)
 {
 	struct resolver *r = calloc(1, sizeof(*r));
 
 	if (r)
-		r->cgroup_root = -1;
+		*r = (struct resolver){ .ask = ask, .cgroup_root = -1 };
 	return r;
 }
 
@@ -135,12 +137,53 @@ static void *run_netns(void *arg)
 	return NULL;
 }
 
-void resolver_run(struct resolver *r, struct resolved *list, size_t count)
+/* From list[*at] on, as many as one message takes. */
+static int ask_some(struct resolver *r, struct resolved *list, size_t count, size_t *at)
+{
+	struct ask_message m = { .kind = ASK_RESOLVE };
+	struct resolved *asked[ASK_PLACES_MAX];
+	struct problem ignored;
+	int error;
+
+	for (; *at < count && m.count < ASK_PLACES_MAX; ++*at) {
+		struct ask_place *place = &m.places[m.count];
+
+		list[*at].id = 0;
+		list[*at].error = 0;
+		if (list[*at].selector->kind == SELECTOR_ADDRESS)
+			continue;
+		place->kind = list[*at].selector->kind;
+		memcpy(place->name, list[*at].selector->name, sizeof(place->name));
+		asked[m.count++] = &list[*at];
+	}
+	if (!m.count)
+		return 0;
+	error = ask_call(r->ask, &m, ASK_TIMEOUT_MS, NULL, &ignored);
+	for (size_t i = 0; i < m.count && i < ASK_PLACES_MAX && !error; i++) {
+		asked[i]->id = m.places[i].id;
+		asked[i]->error = m.places[i].error;
+	}
+	return error;
+}
+
+static int ask_all(struct resolver *r, struct resolved *list, size_t count)
+{
+	size_t at = 0;
+	int error = 0;
+
+	while (at < count && !error)
+		error = ask_some(r, list, count, &at);
+	return error;
+}
+
+int resolver_run(struct resolver *r, struct resolved *list, size_t count)
 {
 	struct round round = { list, count };
 	size_t namespaces = 0;
 	pthread_t thread;
 
+	if (r->ask)
+		return ask_all(r, list, count);
 	for (size_t i = 0; i < count; i++) {
 		struct resolved *one = &list[i];
 
@@ -160,6 +203,7 @@ void resolver_run(struct resolver *r, struct resolved *list, size_t count)
 	for (size_t i = 0; i < count; i++)
 		if (list[i].error)
 			list[i].id = 0;
+	return 0;
 }
 
 const char *resolver_format(enum selector_kind kind, uint64_t id, char buf[static SELECTOR_TEXT_MAX])
@@ -183,9 +227,9 @@ const char *selector_resolve_text(const struct selector *s, char buf[static SELE
 
 	if (s->kind == SELECTOR_ADDRESS)
 		return selector_format(s, buf);
-	r = resolver_open();
+	r = resolver_open(NULL);
 	if (r)
-		resolver_run(r, &one, 1);
+		(void)resolver_run(r, &one, 1);
 	resolver_close(r);
 	return resolver_format(s->kind, one.id, buf);
 }

@@ -11,10 +11,14 @@
 #include <stdint.h>
 #include "base/selector.h"
 
+struct ask;
 struct resolver;
 
-/* NULL without memory. cgroup2 is found where it is mounted, or mounted for this process alone. */
-struct resolver *resolver_open(void);
+/*
+ * NULL without memory. With `ask` (borrowed) the warden is asked; NULL: this process has the rights. cgroup2 is found
+ * where it is mounted, or mounted for this process alone.
+ */
+struct resolver *resolver_open(struct ask *ask);
 void resolver_close(struct resolver *r);
 
 struct resolved {
@@ -23,8 +27,8 @@ struct resolved {
 	int error; /* why: -ENOENT, -ELOOP (a link to a process's namespace), ... */
 };
 
-/* Fills id and error of each. */
-void resolver_run(struct resolver *r, struct resolved *list, size_t count);
+/* Fills id and error of each. 0, or negative errno when the warden did not answer: nothing is known then. */
+int resolver_run(struct resolver *r, struct resolved *list, size_t count);
 
 /* "cgroup id 4242", "netns cookie 17", "ifindex 5", the address itself, or "unresolved"; returns buf. */
 const char *resolver_format(enum selector_kind kind, uint64_t id, char buf[static SELECTOR_TEXT_MAX]);

@@ -1,33 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* sekisho: the operator's command. Global options, then one verb from the table. */
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/output.h"
 #include "base/utc.h"
 #include "command.h"
+#include "ask_daemon.h"
 #include "version.h"
 
-static const struct verb verbs[] = {
-	{ "status", "", "is it recording, for whom, what was lost (the default)", verb_status },
-	{ "case", "open|list|show|... NUMBER", "requests that are answered: scope, notes, outcome", verb_case },
-	{ "approve", "[ID]", "let a search of another person show many rows", verb_approve },
-	{ "search", "--case N --basis CODE ...", "find connections", verb_search },
-	{ "consent", "grant|withdraw|show ...", "record a tenant's permission, or its end", verb_consent },
-	{ "import", "--csv FILE --reason TEXT", "store rows that were recorded elsewhere", verb_import },
-	{ "seal", "", "move the journal's rows to the segments now", verb_seal },
-	{ "hold", "set|list|release ...", "keep records from being deleted, for a case", verb_hold },
-	{ "ledger", "show|verify|head|...", "what was consented to, searched, kept: signed chains", verb_ledger },
-	{ "verify", "", "check every checksum of the store", verb_verify },
-};
-#define VERBS (sizeof(verbs) / sizeof(verbs[0]))
-
 struct global_options {
-	const char *conf_path, *store_path;
+	const char *conf_path, *store_path, *run_dir;
 	unsigned int help, version;
 };
 
@@ -36,6 +21,8 @@ static const struct cmd_option option_table[] = {
 	  .offset = offsetof(struct global_options, conf_path) },
 	CMD_VALUE("store", "DIR", struct global_options, store_path,
 		  "work on the store in DIR without configuration (not status, seal, consent)"),
+	CMD_VALUE("run-dir", "DIR", struct global_options, run_dir,
+		  "ask the sekishod whose control socket is in DIR"),
 	CMD_SWITCH("help", struct global_options, help, "this text; after a verb: its options"),
 	CMD_SWITCH("version", struct global_options, version, "print the version"),
 	{},
@@ -43,72 +30,41 @@ static const struct cmd_option option_table[] = {
 
 static void usage(FILE *out)
 {
-	fprintf(out, "usage: sekisho [-c FILE | --store DIR] [VERB ...]\n\n");
-	for (size_t i = 0; i < VERBS; i++)
-		fprintf(out, "  %-8s %-26s %s\n", verbs[i].name, verbs[i].operands, verbs[i].summary);
+	fprintf(out, "usage: sekisho [-c FILE | --store DIR | --run-dir DIR] [VERB ...]\n\n");
+	for (const struct verb *v = verbs; v->name; v++)
+		fprintf(out, "  %-8s %-26s %s\n", v->name, v->operands, v->summary);
 	fputc('\n', out);
 	cmdline_print_options(out, option_table);
 	fprintf(out, "\nExit status: 0 yes, found, done; 1 none, could not; 2 usage or bad input;\n"
 		     "3 no daemon; 4 refused by policy; 5 store or ledger damaged.\n");
 }
 
-int command_fail(int status, const struct problem *p)
+/*
+ * Without a configuration that they can read, other users than root still find the socket. -c names one that must be
+ * readable.
+ */
+static int load_conf(struct command *c, const char *run_dir, struct problem *p)
 {
-	log_error("%s", p->text);
-	return status;
-}
+	int error;
 
-int command_status_of(int error)
-{
-	if (error == -EBADMSG || error == -ENOTSUP || error == -ENODATA)
-		return EXIT_DAMAGED;
-	return error == -EINVAL ? EXIT_USAGE : EXIT_NO;
-}
-
-int command_answer_status(const json_t *answer)
-{
-	const char *error = json_string_value(json_object_get(answer, "error"));
-	const json_t *status = json_object_get(answer, "status");
-
-	if (error)
-		log_error("%s", error);
-	return json_is_integer(status) ? (int)json_integer_value(status) : EXIT_NO;
-}
-
-int command_open_store(const struct command *c, struct store_dir *ret_store, struct problem *p)
-{
-	return store_open(c->store_path ? c->store_path : c->conf.state_dir, 0, ret_store, p);
-}
-
-int command_open_as_owner(const struct command *c, struct store_dir *ret_store, struct problem *p)
-{
-	int error = command_open_store(c, ret_store, p);
-	struct stat st;
-
-	if (!error && geteuid() == 0 && fstat(ret_store->ledger, &st) == 0 && st.st_uid != 0) {
-		setfsgid(st.st_gid);
-		setfsuid(st.st_uid);
-	}
-	return error;
-}
-
-static const struct verb *find_verb(const char *name)
-{
-	for (size_t i = 0; i < VERBS; i++)
-		if (strcmp(verbs[i].name, name) == 0)
-			return &verbs[i];
-	return NULL;
-}
-
-static int load_conf(struct command *c, struct problem *p)
-{
-	if (c->store_path && !c->conf_path) {
+	if ((c->store_path || run_dir) && !c->conf_path) {
 		conf_defaults(&c->conf);
-		return 0;
+		error = 0;
+	} else if (!c->conf_path && geteuid() != 0 && access(CONF_DEFAULT_FILE, R_OK) < 0) {
+		conf_defaults(&c->conf);
+		error = 0;
+	} else {
+		if (!c->conf_path)
+			c->conf_path = CONF_DEFAULT_FILE;
+		error = conf_load(c->conf_path, &c->conf, p);
 	}
-	if (!c->conf_path)
-		c->conf_path = CONF_DEFAULT_FILE;
-	return conf_load(c->conf_path, &c->conf, p);
+	if (!error && run_dir && (*run_dir != '/' || strlen(run_dir) >= sizeof(c->conf.run_dir))) {
+		conf_done(&c->conf);
+		return problem(p, -EINVAL, "--run-dir \"%s\": expected an absolute path", run_dir);
+	}
+	if (!error && run_dir)
+		strcpy(c->conf.run_dir, run_dir);
+	return error;
 }
 
 /* "--store DIR" or "--store=DIR" of the verb's own: decided before the configuration is read. */
@@ -134,6 +90,16 @@ static bool wants_help(int argc, char **argv)
 	return false;
 }
 
+/* Whether the verb works on the store itself, as root and the store's owner may, or sekishod does it for us. */
+static bool works_here(const struct command *c, const struct global_options *o)
+{
+	struct stat st;
+
+	if (c->store_path)
+		return true;
+	return !o->run_dir && (geteuid() == 0 || (stat(c->conf.state_dir, &st) == 0 && st.st_uid == geteuid()));
+}
+
 static int run_verb(const struct verb *verb, const struct global_options *o, int argc, char **argv)
 {
 	struct command c = { .conf_path = o->conf_path, .store_path = o->store_path };
@@ -142,12 +108,16 @@ static int run_verb(const struct verb *verb, const struct global_options *o, int
 
 	if (verb->run == verb_import && own_store(argc, argv))
 		c.store_path = own_store(argc, argv);
+	peer_self(&c.who);
 	if (wants_help(argc, argv)) {
 		conf_defaults(&c.conf);
-	} else if (load_conf(&c, &p) || utc_set_local_zone(c.conf.timezone, &p)) {
+	} else if (load_conf(&c, o->run_dir, &p) || utc_set_local_zone(c.conf.timezone, &p)) {
 		return command_fail(EXIT_USAGE, &p);
 	}
-	status = verb->run(&c, argc, argv);
+	if (wants_help(argc, argv) || works_here(&c, o))
+		status = verb->run(&c, argc, argv);
+	else
+		status = ask_daemon(c.conf.run_dir, argc, argv);
 	conf_done(&c.conf);
 	return status;
 }
@@ -174,7 +144,7 @@ static int run_program(int argc, char **argv)
 		return EXIT_YES;
 	}
 	operands = count ? argv + argc - count : default_argv;
-	verb = find_verb(operands[0]);
+	verb = verbs_find(operands[0]);
 	if (!verb) {
 		problem(&p, 0, "unknown verb \"%s\"; see sekisho --help", operands[0]);
 		return command_fail(EXIT_USAGE, &p);

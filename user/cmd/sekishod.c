@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * sekishod: records the accepted TCP connections of consenting tenants. Reads the
- * configuration, arms the kernel, moves events to the journal, seals, and answers
- * the command on a socket, until SIGTERM.
+ * configuration and becomes the warden (warden/warden.h), which arms the kernel and
+ * starts two processes without rights: one records and seals, one answers the command.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,11 +18,12 @@
 #include "base/exit_status.h"
 #include "base/log.h"
 #include "base/output.h"
+#include "base/process_title.h"
 #include "base/utc.h"
-#include "control/server.h"
-#include "control/service.h"
 #include "recorder/node.h"
+#include "verbs_served.h"
 #include "version.h"
+#include "warden/warden.h"
 
 struct options {
 	const char *conf_path;
@@ -64,94 +63,22 @@ static int exit_status_of(int error)
 	return error == -EBADMSG ? EXIT_DAMAGED : EXIT_NO;
 }
 
-static void refresh(struct node *node, const char *why)
-{
-	struct problem p;
-
-	if (node_refresh(node, &p))
-		log_error("%s: %s", why, p.text);
-}
-
-/* Waits for signals until one says stop; meanwhile consents may begin. */
-static void run_until_stopped(struct node *node, int signals)
-{
-	struct signalfd_siginfo info;
-	struct problem p;
-
-	for (;;) {
-		struct pollfd wait = { .fd = signals, .events = POLLIN };
-
-		if (poll(&wait, 1, node_refresh_due_ms(node)) == 0) {
-			refresh(node, "a consent begins");
-			continue;
-		}
-		if (read(signals, &info, sizeof(info)) != sizeof(info))
-			continue;
-		if (info.ssi_signo == NODE_SIGNAL_CLOCK) {
-			refresh(node, "after the clock was set");
-			continue;
-		}
-		if (info.ssi_signo != SIGHUP)
-			return;
-		if (node_reload(node, &p))
-			log_error("reload: %s; ignoring it, the old configuration stays in force",
-				  p.text);
-		else
-			log_info("configuration and consents reloaded");
-	}
-}
-
-/* Blocked before any thread starts, so that all of them inherit it. */
-static int block_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, NODE_SIGNAL_CLOCK);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	return signalfd(-1, &set, SFD_CLOEXEC);
-}
-
-/* Failures of the start still reach the terminal; from here on syslog has the messages. */
-static void leave_terminal(int ready)
-{
-	log_init("sekishod", true);
-	dup2(STDOUT_FILENO, STDERR_FILENO); /* /dev/null */
-	(void)!write(ready, "", 1);
-	close(ready);
-}
-
 /* `ready` (a descriptor or -1) gets one byte when recording has begun. */
 static int run(const char *conf_path, struct conf *conf, int ready)
 {
-	int signals = block_signals(), error;
-	char run_dir[CONF_PATH_MAX];
-	struct server *server;
+	const struct warden_options options = {
+		.conf_path = conf_path,
+		.version = SEKISHO_VERSION,
+		.run_verb = verbs_serve,
+		.ready = ready,
+	};
 	struct problem p;
-	struct node *node;
+	int error = warden_run(&options, conf, &p);
 
-	memcpy(run_dir, conf->run_dir, sizeof(run_dir));
-	error = node_start(conf_path, conf, SEKISHO_VERSION, &node, &p);
-	if (!error) {
-		error = server_start(run_dir, service_answer, node, &server, &p);
-		if (error)
-			node_abort(node);
-	}
-	if (error) {
-		log_error("%s", p.text);
-		return exit_status_of(error);
-	}
-	if (ready >= 0)
-		leave_terminal(ready);
-	run_until_stopped(node, signals);
-	log_info("stopping; the kernel goes on recording into the ring until the heartbeat runs out");
-	server_stop(server);
-	node_stop(node);
-	return EXIT_YES;
+	if (!error)
+		return EXIT_YES;
+	log_error("%s", p.text);
+	return exit_status_of(error);
 }
 
 /* In the background: returns to the shell once recording has begun, or with the child's status. */
@@ -247,5 +174,6 @@ static int run_program(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	process_title_init(argc, argv);
 	return output_finish(run_program(argc, argv));
 }

@@ -2,10 +2,8 @@
 /* sekisho approve: the second person of a search that shows much. */
 #include <errno.h>
 #include <jansson.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 #include "base/parse.h"
 #include "base/utc.h"
 #include "command.h"
@@ -68,15 +66,14 @@ static int list_requests(const struct cases *cases)
 	return shown ? EXIT_YES : EXIT_NO;
 }
 
-static int approve(const struct store_dir *store, const struct cases *cases, uint64_t seq)
+static int approve(const struct command *c, const struct store_dir *store, const struct cases *cases, uint64_t seq)
 {
 	const struct approval_request *r = cases_request(cases, seq);
-	const struct passwd *user = getpwuid(getuid());
 	char until[UTC_TEXT_MAX];
 	struct problem p;
 	json_t *act = json_pack("{s:s, s:s?, s:I, s:I, s:s?}", "event", "APPROVED", "case", r ? text_of(r, "case") : NULL,
-				"request", (json_int_t)seq, "uid", (json_int_t)getuid(), "user",
-				user ? user->pw_name : NULL);
+				"request", (json_int_t)seq, "uid", (json_int_t)c->who.uid, "user",
+				peer_user(&c->who));
 	int error = act ? cases_act(store, act, NULL, &p) : problem(&p, -ENOMEM, "out of memory");
 
 	json_decref(act);
@@ -113,7 +110,7 @@ int verb_approve(struct command *c, int argc, char **argv)
 	if (status)
 		status = command_fail(command_status_of(status), &p);
 	else
-		status = id ? approve(&store, &cases, seq) : list_requests(&cases);
+		status = id ? approve(c, &store, &cases, seq) : list_requests(&cases);
 	cases_done(&cases);
 	store_close(&store);
 	return status;

@@ -2,10 +2,8 @@
 /* sekisho case: requests that are answered, as acts of the access chain. */
 #include <errno.h>
 #include <jansson.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 #include "base/utc.h"
 #include "verb_case.h"
 
@@ -93,12 +91,10 @@ static int help(void)
 
 /* --- Acts --- */
 
-json_t *case_act_begin(const char *event, const char *number)
+json_t *case_act_begin(const struct command *c, const char *event, const char *number)
 {
-	const struct passwd *user = getpwuid(getuid());
-
-	return json_pack("{s:s, s:s, s:I, s:s?}", "event", event, "case", number, "uid", (json_int_t)getuid(), "user",
-			 user ? user->pw_name : NULL);
+	return json_pack("{s:s, s:s, s:I, s:s?}", "event", event, "case", number, "uid", (json_int_t)c->who.uid, "user",
+			 peer_user(&c->who));
 }
 
 int case_status_of(int error)
@@ -207,7 +203,7 @@ static int open_case(struct command *c, const char *number, const struct case_op
 	if (windows_json(o, &windows, &p))
 		return command_fail(EXIT_USAGE, &p);
 	secret = o->secret_until ? json_string(utc_format(until, until_text)) : json_null();
-	act = case_act_begin("CASE_OPEN", number);
+	act = case_act_begin(c, "CASE_OPEN", number);
 	put_text(&act, "basis", o->basis);
 	put(&act, "tenants", tenants_json(&o->tenants));
 	put(&act, "windows", windows);
@@ -228,7 +224,7 @@ static int note(struct command *c, const char *number, const struct case_options
 
 	if (!o->text)
 		return missing("a note has a text: --text TEXT");
-	act = case_act_begin("CASE_NOTE", number);
+	act = case_act_begin(c, "CASE_NOTE", number);
 	put_text(&act, "text", o->text);
 	return case_act_end(c, act);
 }
@@ -239,7 +235,7 @@ static int opinion(struct command *c, const char *number, const struct case_opti
 
 	if (!o->tenant || !o->state)
 		return missing("an opinion needs --tenant ID and --state, one of " CASE_OPINIONS);
-	act = case_act_begin("CASE_OPINION", number);
+	act = case_act_begin(c, "CASE_OPINION", number);
 	put_text(&act, "tenant", o->tenant);
 	put_text(&act, "state", o->state);
 	put_text(&act, "note", o->note);
@@ -253,7 +249,7 @@ static int close_case(struct command *c, const char *number, const struct case_o
 
 	if (!o->outcome)
 		return missing("a case closes with --outcome, one of " CASE_OUTCOMES);
-	act = case_act_begin("CASE_CLOSE", number);
+	act = case_act_begin(c, "CASE_CLOSE", number);
 	put_text(&act, "outcome", o->outcome);
 	put_text(&act, "note", o->note);
 	status = case_act_end(c, act);

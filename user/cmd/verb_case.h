@@ -7,7 +7,7 @@
 #include "ledger/cases.h"
 
 /* "event" and who does it; the caller adds the rest. NULL: out of memory. */
-json_t *case_act_begin(const char *event, const char *number);
+json_t *case_act_begin(const struct command *c, const char *event, const char *number);
 /* Appends the act, which it takes over (NULL: said so). */
 int case_act_end(struct command *c, json_t *act);
 /* The status for a failed act. */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* sekisho case provider: who comes next for rows of a case, from the command line or an operator's file. */
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,10 +101,10 @@ static int read_text(const char *path, char *text, json_t *list, struct problem 
 	return error;
 }
 
-static int read_file(const char *path, json_t *list, char ret_hash[static LEDGER_HASH_TEXT], struct problem *p)
+static int read_file(const struct command *c, const char *path, json_t *list, char ret_hash[static LEDGER_HASH_TEXT], struct problem *p)
 {
 	struct mapped_file file;
-	int error = fs_map(AT_FDCWD, path, FILE_BYTES_MAX, &file);
+	int error = command_map_file(c, path, FILE_BYTES_MAX, &file);
 	char *text;
 
 	if (error)
@@ -159,7 +158,7 @@ int case_provider(struct command *c, const char *number, const struct case_provi
 		log_error("a provider has --name, --address, --source and --date, or all come from --file");
 		return EXIT_USAGE;
 	}
-	if (o->file && read_file(o->file, list, hash, &p)) {
+	if (o->file && read_file(c, o->file, list, hash, &p)) {
 		json_decref(list);
 		return command_fail(EXIT_USAGE, &p);
 	}
@@ -170,7 +169,7 @@ int case_provider(struct command *c, const char *number, const struct case_provi
 		return EXIT_USAGE;
 	}
 	if (o->file || json_array_append_new(list, one_provider(o)) == 0)
-		act = case_act_begin("CASE_PROVIDER", number);
+		act = case_act_begin(c, "CASE_PROVIDER", number);
 	count = json_array_size(list);
 	if (act) {
 		json_object_set(act, "providers", list);

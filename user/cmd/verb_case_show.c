@@ -51,16 +51,11 @@ static const struct words japanese = {
 
 static int words_of(const char *lang, const struct words **ret_words)
 {
-	static const char *const variables[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
-	const char *locale = NULL;
-
-	for (size_t i = 0; !lang && i < 3 && !(locale && *locale); i++)
-		locale = getenv(variables[i]);
 	if (lang && strcmp(lang, "ja") != 0 && strcmp(lang, "en") != 0) {
 		log_error("--lang \"%s\": expected en or ja", lang);
 		return EXIT_USAGE;
 	}
-	*ret_words = (lang ? lang[0] == 'j' : locale && strncmp(locale, "ja", 2) == 0) ? &japanese : &english;
+	*ret_words = strcmp(lang ? lang : command_language(), "ja") == 0 ? &japanese : &english;
 	return 0;
 }
 

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* sekisho consent: its acts and their options. */
 #include <ctype.h>
-#include <pwd.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "base/text.h"
 #include "verb_consent.h"
 
@@ -66,23 +64,24 @@ static const struct act {
 	int (*run)(struct consent_call *call);
 	bool any_tenant; /* none may be given */
 	bool any_store; /* needs no configuration */
+	bool writes; /* into the ledger */
 } acts[] = {
 	{ "grant",
 	  "TENANT --until TIME --text FILE --fields LIST\n"
 	  "                       --retention DAYS --same-terms --revocable [OPTION...]",
 	  "TENANT permits the recording of its connections from now on", grant_table, verb_consent_grant, false,
-	  false },
+	  false, true },
 	{ "modify", "TENANT [OPTION...]", "change it: what widens needs the text and the assertions again",
-	  modify_table, verb_consent_modify, false, false },
+	  modify_table, verb_consent_modify, false, false, true },
 	{ "withdraw", "TENANT [--stop-only | --stop-and-erase] [OPTION...]", "end it: recording stops within a second",
-	  withdraw_table, verb_consent_withdraw, false, false },
+	  withdraw_table, verb_consent_withdraw, false, false, true },
 	{ "notice", "TENANT --method TEXT [OPTION...]", "the tenant was reminded of it", notice_table,
-	  verb_consent_notice, false, false },
+	  verb_consent_notice, false, false, true },
 	{ "show", "[TENANT] [--json] [--lang ja|en]", "how it stands, what is stored, who searched it", show_table,
-	  verb_consent_show, true, false },
-	{ "log", "TENANT [--json]", "every act, with time and person", log_table, verb_consent_log, false, true },
+	  verb_consent_show, true, false, false },
+	{ "log", "TENANT [--json]", "every act, with time and person", log_table, verb_consent_log, false, true, false },
 	{ "text", "TENANT [--lang ja|en] [OPTION...]", "the explanation to be shown, filled in for TENANT", text_table,
-	  verb_consent_text, false, false },
+	  verb_consent_text, false, false, false },
 };
 #define ACTS (sizeof(acts) / sizeof(acts[0]))
 
@@ -137,20 +136,36 @@ static int check_words(const struct consent_options *o, struct problem *p)
 	return 0;
 }
 
-static const char *locale_language(void)
+/*
+ * What the ledger has of who decided it. The tenant's own user decides for itself and is known by the kernel; a panel
+ * acts for somebody whom it authenticated, and says whom, how, and from where.
+ */
+static int check_actor(struct consent_call *call, bool writes)
 {
-	static const char *const names[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
-	const char *value = NULL;
+	const struct command *c = call->c;
+	const struct consent_options *o = call->o;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !(value && *value); i++)
-		value = getenv(names[i]);
-	return value && strncmp(value, "ja", 2) == 0 ? "ja" : "en";
+	if (!writes || !c->who.by_socket || c->who.uid == 0)
+		return 0;
+	if (roles_owns(&c->who, &c->conf, call->tenant)) {
+		if (o->actor || o->actor_auth) {
+			log_error("--actor and --actor-auth are not for the tenant's own user, whom the node knows");
+			return EXIT_REFUSED;
+		}
+		snprintf(call->owner_auth, sizeof(call->owner_auth), "owner of the tenant: uid %u (%s)", c->who.uid,
+			 c->who.user[0] ? c->who.user : "no name");
+		call->act.actor_auth = call->owner_auth;
+		return 0;
+	}
+	if (o->actor && o->actor_auth && o->origin)
+		return 0;
+	log_error("through the control socket the act says who decided it: --actor, --actor-auth and --origin");
+	return EXIT_REFUSED;
 }
 
 static int run(struct command *c, const struct act *a, const struct consent_options *o, const char *tenant)
 {
-	const struct passwd *user = getpwuid(getuid());
-	struct consent_call call = { .c = c, .o = o, .tenant = tenant, .lang = locale_language() };
+	struct consent_call call = { .c = c, .o = o, .tenant = tenant, .lang = command_language() };
 	struct problem p;
 	int status;
 
@@ -162,6 +177,9 @@ static int run(struct command *c, const struct act *a, const struct consent_opti
 		log_error("consent %s \"%s\": expected a tenant id", a->name, tenant ? tenant : "");
 		return EXIT_USAGE;
 	}
+	status = command_admit_tenant(c, tenant);
+	if (status)
+		return status;
 	if (check_words(o, &p))
 		return command_fail(EXIT_USAGE, &p);
 	if (sodium_init() < 0) {
@@ -172,9 +190,11 @@ static int run(struct command *c, const struct act *a, const struct consent_opti
 		call.lang = o->lang;
 	call.act = (struct consent_act){
 		.tenant_id = tenant, .actor = o->actor, .actor_auth = o->actor_auth, .method = o->method,
-		.from = o->origin, .ticket = o->ticket, .uid = getuid(), .user = user ? user->pw_name : NULL,
+		.from = o->origin, .ticket = o->ticket, .uid = c->who.uid, .user = peer_user(&c->who), .by_socket = c->who.by_socket,
 	};
-	status = a->run(&call);
+	status = check_actor(&call, a->writes);
+	if (!status)
+		status = a->run(&call);
 	for (size_t i = 0; call.resolved && i < call.act.scope_count; i++)
 		free(call.resolved[i]);
 	free(call.resolved);

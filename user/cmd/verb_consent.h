@@ -25,6 +25,7 @@ struct consent_call {
 	struct consent_act act; /* who and for whom; filled in by the acts */
 	char **resolved; /* act.resolved; freed with the call */
 	const char *lang; /* "ja" or "en": for people */
+	char owner_auth[CONSENT_WORD_MAX + 1]; /* what actor_auth points to for the tenant's own user */
 	bool paused; /* a running daemon waits for the end of the act */
 };
 

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/owner.h"
 #include "base/utc.h"
 #include "capture/resolve.h"
-#include "control/client.h"
 #include "verb_consent.h"
 
 /* What the law asks of a grant (AC-04), one message each. */
@@ -88,7 +88,7 @@ static void pause_daemon(void *ctx)
 	struct problem ignored;
 	json_t *answer = NULL;
 
-	call->paused = client_call(call->c->conf.run_dir, json_pack("{s:s}", "verb", "pause"), &answer, &ignored) == 0;
+	call->paused = command_ask(call->c, json_pack("{s:s}", "verb", "pause"), &answer, &ignored) == 0;
 	json_decref(answer);
 }
 
@@ -97,7 +97,7 @@ static const char *tell_daemon(const struct consent_call *call, int *ret_status)
 {
 	struct problem p;
 	json_t *answer = NULL;
-	int error = client_call(call->c->conf.run_dir, json_pack("{s:s, s:b}", "verb", "reload", "resume", call->paused),
+	int error = command_ask(call->c, json_pack("{s:s, s:b}", "verb", "reload", "resume", call->paused),
 				&answer, &p);
 	const char *state = NULL;
 
@@ -225,7 +225,7 @@ int verb_consent_grant(struct consent_call *call)
 	error = fill_grant(call, &t, hex, &p);
 	/* The first consent may come before the first start: the store is made here. */
 	if (!error)
-		error = store_open(call->c->conf.state_dir, 1, &store, &p);
+		error = owner_open_store(&call->c->conf, &store, &p);
 	if (error)
 		return fail(error, &p);
 	status = run_act(call, &store, consent_grant);

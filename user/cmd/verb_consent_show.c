@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/utc.h"
-#include "control/client.h"
 #include "verb_consent.h"
 
 /* Names of what `show --json` has, for people. */
@@ -266,7 +265,7 @@ json_t *verb_consent_daemon_status(const struct command *c)
 	struct problem p;
 	json_t *answer = NULL;
 
-	return client_call(c->conf.run_dir, json_pack("{s:s}", "verb", "status"), &answer, &p) ? NULL : answer;
+	return command_ask(c, json_pack("{s:s}", "verb", "status"), &answer, &p) ? NULL : answer;
 }
 
 const char *verb_consent_capture(const json_t *status, const char *tenant)

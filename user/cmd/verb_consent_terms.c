@@ -132,7 +132,7 @@ int verb_consent_shown(struct consent_call *call, const struct consent_terms *t,
 	unsigned char hash[crypto_hash_sha256_BYTES];
 	const char *path = call->o->text;
 	struct mapped_file file;
-	int error = fs_map(AT_FDCWD, path, TEXT_BYTES_MAX, &file);
+	int error = command_map_file(call->c, path, TEXT_BYTES_MAX, &file);
 
 	if (error)
 		return problem(p, -EINVAL, "--text %s: %s", path, error == -EINVAL ? "not a regular file" : strerror(-error));

@@ -7,7 +7,6 @@
 #include "base/fs.h"
 #include "base/utc.h"
 #include "capture/capture.h"
-#include "control/client.h"
 #include "verb_consent.h"
 
 /* Without a daemon: the kernel may still be recording into the ring, so it is told first. */
@@ -41,8 +40,7 @@ static int ask_daemon(const struct consent_call *call, int64_t *ret_when, struct
 	struct problem why;
 	json_t *answer = NULL;
 	const char *time_text;
-	int status, error = client_call(
-		call->c->conf.run_dir,
+	int status, error = command_ask(call->c,
 		json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s, s:s?, s:s?}", "verb", "withdraw", "tenant", act->tenant_id,
 			  "withdraw_mode", act->erase ? "STOP_AND_ERASE" : "STOP_ONLY", "actor", act->actor,
 			  "actor_auth", act->actor_auth, "method", act->method ? act->method : "command line", "from",
@@ -65,7 +63,7 @@ static void wait_for_erasure(const struct consent_call *call)
 	struct problem p;
 	json_t *answer = NULL;
 
-	if (client_call(call->c->conf.run_dir, json_pack("{s:s}", "verb", "seal"), &answer, &p) != 0 ||
+	if (command_ask(call->c, json_pack("{s:s}", "verb", "seal"), &answer, &p) != 0 ||
 	    command_answer_status(answer) != EXIT_YES)
 		log_warn("it is not known whether the erasure is done; it is repeated by itself until it is");
 	json_decref(answer);

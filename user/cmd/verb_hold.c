@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -324,9 +323,8 @@ static const struct act *find_act(const char *name)
 
 static int run_act(struct command *c, const struct act *act, const struct hold_options *o, const char *number)
 {
-	const struct passwd *user = getpwuid(getuid());
-	struct hold_act hold = { .number = number, .tenant_id = o->tenant, .reason = o->reason, .uid = getuid(),
-				 .actor = o->actor ? o->actor : user ? user->pw_name : NULL };
+	struct hold_act hold = { .number = number, .tenant_id = o->tenant, .reason = o->reason, .uid = c->who.uid,
+				 .actor = o->actor ? o->actor : peer_user(&c->who) };
 	const char *refused = act->table == set_table ? refusal(o) : NULL;
 	struct store_dir store;
 	struct problem p;

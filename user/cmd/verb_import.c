@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/owner.h"
 #include "base/utc.h"
 #include "command.h"
-#include "control/client.h"
 #include "import/import.h"
 
 struct import_verb_options {
@@ -173,7 +173,7 @@ static const char *wake_daemon(const struct command *c)
 
 	if (c->store_path)
 		return "not yet: the store is in use, its sekishod seals with its next run";
-	error = client_call(c->conf.run_dir, json_pack("{s:s}", "verb", "seal"), &answer, &p);
+	error = command_ask(c, json_pack("{s:s}", "verb", "seal"), &answer, &p);
 	if (error)
 		return "not yet: the store is in use, sekishod seals with its next run";
 	error = json_integer_value(json_object_get(answer, "status")) != EXIT_YES;
@@ -260,7 +260,7 @@ int verb_import(struct command *c, int argc, char **argv)
 		problem(&p, -errno, "cannot open %s: %s", o.csv, strerror(errno));
 		return command_fail(EXIT_USAGE, &p);
 	}
-	if (store_open(c->store_path ? c->store_path : c->conf.state_dir, 1, &store, &p)) {
+	if (c->store_path ? store_open(c->store_path, 1, &store, &p) : owner_open_store(&c->conf, &store, &p)) {
 		status = command_fail(EXIT_NO, &p);
 	} else {
 		status = import_into(c, &store, &o, fd);

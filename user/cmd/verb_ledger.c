@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* sekisho ledger: shows and verifies the chains, hands over to a fresh key, prints the head. */
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,7 +123,7 @@ static int show(const struct store_dir *store, const struct ledger_options *o, s
 
 /* --- verify --- */
 
-static int read_key(const char *given, struct ledger_public *ret_key, struct problem *p)
+static int read_key(const struct command *c, const char *given, struct ledger_public *ret_key, struct problem *p)
 {
 	uint8_t bytes[LEDGER_PUBLIC_BYTES];
 	struct mapped_file file;
@@ -134,7 +133,7 @@ static int read_key(const char *given, struct ledger_public *ret_key, struct pro
 		ledger_public_of(bytes, ret_key);
 		return 0;
 	}
-	error = fs_map(AT_FDCWD, given, 4096, &file);
+	error = command_map_file(c, given, 4096, &file);
 	if (error)
 		return problem(p, -EINVAL, "--public-key %s: %s", given, strerror(-error));
 	if (file.size < sizeof(bytes) * 2 ||
@@ -148,11 +147,11 @@ static int read_key(const char *given, struct ledger_public *ret_key, struct pro
 	return error;
 }
 
-static int verify(const struct store_dir *store, const struct ledger_options *o, struct problem *p)
+static int verify(const struct command *c, const struct store_dir *store, const struct ledger_options *o, struct problem *p)
 {
 	struct ledger_public key;
 	struct ledger_facts f;
-	int error = o->public_key ? read_key(o->public_key, &key, p) : 0;
+	int error = o->public_key ? read_key(c, o->public_key, &key, p) : 0;
 
 	if (!error)
 		error = ledger_verify(store, o->full ? CHAIN_FULL : CHAIN_QUICK, o->public_key ? &key : NULL, &f, p);
@@ -199,12 +198,12 @@ static int rotate_key(const struct store_dir *store, struct problem *p)
 	return error;
 }
 
-static int act_on(const struct store_dir *store, const char *act, const struct ledger_options *o, struct problem *p)
+static int act_on(const struct command *c, const struct store_dir *store, const char *act, const struct ledger_options *o, struct problem *p)
 {
 	if (strcmp(act, "show") == 0)
 		return show(store, o, p);
 	if (strcmp(act, "verify") == 0)
-		return verify(store, o, p);
+		return verify(c, store, o, p);
 	if (strcmp(act, "head") == 0)
 		return head(store, p);
 	return rotate_key(store, p);
@@ -234,7 +233,7 @@ int verb_ledger(struct command *c, int argc, char **argv)
 	error = command_open_store(c, &store, &p);
 	if (error)
 		return command_fail(EXIT_NO, &p);
-	error = act_on(&store, act, &o, &p);
+	error = act_on(c, &store, act, &o, &p);
 	store_close(&store);
 	return error ? command_fail(command_status_of(error), &p) : EXIT_YES;
 }

@@ -4,7 +4,6 @@
 #include <jansson.h>
 #include <stdio.h>
 #include "command.h"
-#include "control/client.h"
 
 struct seal_options {
 	unsigned int help;
@@ -51,7 +50,7 @@ int verb_seal(struct command *c, int argc, char **argv)
 		log_error("seal is done by sekishod (-c FILE), not on --store");
 		return EXIT_USAGE;
 	}
-	error = client_call(c->conf.run_dir, json_pack("{s:s}", "verb", "seal"), &answer, &p);
+	error = command_ask(c, json_pack("{s:s}", "verb", "seal"), &answer, &p);
 	if (error)
 		return command_fail(error == -ECONNREFUSED ? EXIT_NO_DAEMON : EXIT_NO, &p);
 	status = command_answer_status(answer);

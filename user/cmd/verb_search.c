@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/utc.h"
-#include "control/client.h"
 #include "output/answer.h"
 #include "query/reasons.h"
 
@@ -117,14 +116,26 @@ static int parse_time(const char *name, const char *text, int64_t *ret_ns, struc
 	return 0;
 }
 
-static int make_window(const struct search_options *o, struct query *q, struct asked *asked,
+/* "-" is standard input. */
+static int read_questions(const struct command *c, const char *path, struct questions *ret_questions, struct problem *p)
+{
+	bool standard = strcmp(path, "-") == 0;
+	FILE *in = standard ? stdin : command_open_file(c, path, p);
+	int error = in ? questions_read(in, standard ? "standard input" : path, ret_questions, p) : -EINVAL;
+
+	if (in && !standard)
+		fclose(in);
+	return error;
+}
+
+static int make_window(const struct command *c, const struct search_options *o, struct query *q, struct asked *asked,
 		       struct problem *p)
 {
 	int64_t at = 0;
 	int error;
 
 	if (o->questions) {
-		error = questions_read(o->questions, &asked->questions, p);
+		error = read_questions(c, o->questions, &asked->questions, p);
 		q->questions = &asked->questions;
 		q->from_ns = asked->questions.from_ns;
 		q->to_ns = asked->questions.to_ns;
@@ -163,7 +174,7 @@ static int make_form(const struct search_options *o, const struct basis *basis, 
 	return 0;
 }
 
-static int make_query(const struct search_options *o, const struct basis *basis, struct query *q,
+static int make_query(const struct command *c, const struct search_options *o, const struct basis *basis, struct query *q,
 		      struct asked *asked, struct problem *p)
 {
 	int error = parse_prefix("src", o->src, &q->by_src, &q->src, p);
@@ -177,7 +188,7 @@ static int make_query(const struct search_options *o, const struct basis *basis,
 	if (!error)
 		error = make_form(o, basis, q, p);
 	if (!error)
-		error = make_window(o, q, asked, p);
+		error = make_window(c, o, q, asked, p);
 	if (error)
 		return error;
 	q->tenant = o->tenant;
@@ -213,7 +224,7 @@ static bool ask_daemon_to_drain(const struct command *c)
 	bool drained;
 
 	if (c->store_path ||
-	    client_call(c->conf.run_dir, json_pack("{s:s}", "verb", "drain"), &answer, &ignored))
+	    command_ask(c, json_pack("{s:s}", "verb", "drain"), &answer, &ignored))
 		return false;
 	drained = command_answer_status(answer) == EXIT_YES;
 	json_decref(answer);
@@ -293,11 +304,20 @@ static int search(struct command *c, struct search_request *request)
 {
 	struct store_dir store;
 	struct problem p;
-	int error = command_open_as_owner(c, &store, &p), status;
+	int error, status;
 
+	/* The tenant's own user sees its own, and nothing through a case of others. */
+	if (c->served && c->served->own && (request->basis->needs_case || request->o->case_number)) {
+		log_error("without group %s a search has --basis TENANT_SELF and no case", c->conf.group_desk);
+		return EXIT_REFUSED;
+	}
+	status = command_admit_tenant(c, request->q.tenant);
+	if (status)
+		return status;
+	error = command_open_as_owner(c, &store, &p);
 	if (error)
 		return command_fail(EXIT_NO, &p);
-	request->conf = &c->conf;
+	request->c = c;
 	status = policy_admit(&store, request);
 	if (!status)
 		status = search_store(&store, request, ask_daemon_to_drain(c));
@@ -357,7 +377,7 @@ int verb_search(struct command *c, int argc, char **argv)
 	request->argv = argv;
 	status = check(&o, &request->basis);
 	if (!status)
-		status = make_query(&o, request->basis, &request->q, &request->asked, &p) ? command_fail(EXIT_USAGE, &p) :
+		status = make_query(c, &o, request->basis, &request->q, &request->asked, &p) ? command_fail(EXIT_USAGE, &p) :
 									   search(c, request);
 	questions_done(&request->asked.questions);
 	free(request);

@@ -22,7 +22,7 @@ struct asked {
 struct search_request {
 	const struct search_options *o;
 	const struct basis *basis;
-	const struct conf *conf;
+	const struct command *c;
 	struct query q;
 	struct asked asked;
 	int argc;

@@ -2,12 +2,10 @@
 /* What stands between a search and the records: an open case that covers it, a second person, the access log. */
 #include <errno.h>
 #include <jansson.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include "base/text.h"
 #include "base/utc.h"
 #include "ledger/ledger_key.h"
@@ -27,23 +25,20 @@ static int refuse(const char *fmt, ...)
 	return command_fail(EXIT_REFUSED, &p);
 }
 
-static const char *own_name(void)
-{
-	const struct passwd *user = getpwuid(getuid());
-
-	return user ? user->pw_name : NULL;
-}
-
 /* --- Before anything is opened --- */
 
-/* Without a case one sees only what is one's own: root, or whose store it is (a tenant's copy). */
-static int admit_self(const struct store_dir *store)
+/* Without a case one sees only what is one's own: root, the tenant's own user, or whose store it is (a tenant's copy). */
+static int admit_self(const struct store_dir *store, const struct search_request *request)
 {
+	const struct peer *who = &request->c->who;
 	struct stat st;
 
-	if (getuid() == 0 || (fstat(store->root, &st) == 0 && st.st_uid == getuid()))
+	if (who->uid == 0 || (who->by_socket && roles_owns(who, &request->c->conf, request->q.tenant)))
 		return 0;
-	return refuse("TENANT_SELF without a case is for root and the owner of the store, not for uid %u", getuid());
+	if (!who->by_socket && fstat(store->root, &st) == 0 && st.st_uid == who->uid)
+		return 0;
+	return refuse("TENANT_SELF without a case is for root and the owner of the %s, not for uid %u",
+		      who->by_socket ? "tenant" : "store", who->uid);
 }
 
 static int admit_windows(const struct search_request *request)
@@ -86,15 +81,15 @@ static int admit_scope(struct search_request *request)
 	return 0;
 }
 
-static int check_approver(const char *approver)
+static int check_approver(const struct peer *who, const char *approver)
 {
 	if (!*approver || strlen(approver) > CASE_NUMBER_MAX || !text_is_plain(approver, strlen(approver))) {
 		log_error("--approver \"%.60s\": expected a name", approver);
 		return EXIT_USAGE;
 	}
-	if (getuid() != 0)
+	if (who->uid != 0)
 		return refuse("--approver \"%s\" is for root; others wait for sekisho approve", approver);
-	if (own_name() && strcmp(approver, own_name()) == 0)
+	if (peer_user(who) && strcmp(approver, peer_user(who)) == 0)
 		return refuse("--approver \"%s\": it takes a second person", approver);
 	return 0;
 }
@@ -116,10 +111,10 @@ int policy_admit(const struct store_dir *store, struct search_request *request)
 	const struct search_options *o = request->o;
 	char folded[CASE_NUMBER_MAX + 1];
 	struct problem p;
-	int status = o->approver ? check_approver(o->approver) : 0;
+	int status = o->approver ? check_approver(&request->c->who, o->approver) : 0;
 
 	if (!status && !o->case_number)
-		status = admit_self(store);
+		status = admit_self(store, request);
 	if (status)
 		return status;
 	if (!o->case_number)
@@ -160,7 +155,7 @@ static int64_t length_ns(const struct query *q)
 static void need_of(const struct search_request *request, const struct search_result *result, char *ret_text,
 		    size_t size)
 {
-	const struct conf *conf = request->conf;
+	const struct conf *conf = &request->c->conf;
 	char limit[24], length[24];
 	int64_t ns = length_ns(&request->q);
 
@@ -259,8 +254,8 @@ static int write_entry(const struct store_dir *store, const struct search_reques
 		.basis = request->basis,
 		.query = query,
 		.tenant = request->o->tenant,
-		.uid = getuid(),
-		.user = own_name(),
+		.uid = request->c->who.uid,
+		.user = peer_user(&request->c->who),
 		.rows = result->count,
 		.rows_shown = rows_shown,
 		.approval = approval,
@@ -282,7 +277,7 @@ static int write_entry(const struct store_dir *store, const struct search_reques
 static int ask_for_approval(const struct store_dir *store, const struct search_request *request,
 			    const struct search_result *result, const char *query, const char *digest, uint64_t *ret_seq)
 {
-	const struct approval_request *waiting = cases_request_for(&request->cases, digest, getuid(), result->count);
+	const struct approval_request *waiting = cases_request_for(&request->cases, digest, request->c->who.uid, result->count);
 	struct problem p;
 	json_t *act;
 	int error;
@@ -293,7 +288,8 @@ static int ask_for_approval(const struct store_dir *store, const struct search_r
 	}
 	act = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:s?}", "event", "APPROVAL_REQUEST", "case",
 			request->o->case_number, "basis", request->basis->code, "query", query, "digest", digest, "rows",
-			(json_int_t)result->count, "uid", (json_int_t)getuid(), "user", own_name());
+			(json_int_t)result->count, "uid", (json_int_t)request->c->who.uid, "user",
+			peer_user(&request->c->who));
 	error = act ? cases_act(store, act, ret_seq, &p) : problem(&p, -ENOMEM, "out of memory");
 	json_decref(act);
 	return error ? command_fail(command_status_of(error), &p) : 0;
@@ -311,7 +307,7 @@ static int hold_back(const struct store_dir *store, const struct search_request 
 	if (status)
 		return status;
 	return refuse("%s: another person lets them out with sekisho approve %llu%s", need, (unsigned long long)seq,
-		      getuid() == 0 ? ", or root names one with --approver" : "");
+		      request->c->who.uid == 0 ? ", or root names one with --approver" : "");
 }
 
 static int record(const struct store_dir *store, const struct search_request *request,
@@ -328,7 +324,7 @@ static int record(const struct store_dir *store, const struct search_request *re
 		log_error("out of memory; nothing is shown");
 		return EXIT_NO;
 	}
-	approved = cases_request_for(&request->cases, digest, getuid(), result->count);
+	approved = cases_request_for(&request->cases, digest, request->c->who.uid, result->count);
 	if (approved && approved->approved_until_ns > utc_now_ns())
 		return write_entry(store, request, result, query, shown, approved->seq);
 	return hold_back(store, request, result, query, digest, need);

@@ -7,7 +7,6 @@
 #include "base/utc.h"
 #include "capture/capture.h"
 #include "command.h"
-#include "control/client.h"
 
 struct status_options {
 	unsigned int json, help;
@@ -199,6 +198,8 @@ static void show(const json_t *s)
 		       (double)number(clock, "max_error_ns") / 1e6);
 	else
 		printf("Clock:     NOT SYNCHRONISED\n");
+	if (json_is_integer(json_object_get(clock, "chrony_error_ns")))
+		printf("           chronyd says at most %.3f ms\n", (double)number(clock, "chrony_error_ns") / 1e6);
 	printf("Loopback:  %s\n", json_is_true(json_object_get(s, "record_loopback")) ?
 					  "recorded" : "not recorded");
 	printf("Tenants:   %zu configured\n", json_array_size(tenants));
@@ -238,7 +239,7 @@ int verb_status(struct command *c, int argc, char **argv)
 		log_error("status is about a running sekishod (-c FILE), not --store");
 		return EXIT_USAGE;
 	}
-	error = client_call(c->conf.run_dir, json_pack("{s:s}", "verb", "status"), &answer, &p);
+	error = command_ask(c, json_pack("{s:s}", "verb", "status"), &answer, &p);
 	if (error == -ECONNREFUSED)
 		return no_daemon(c, &p);
 	if (error)

@@ -5,11 +5,19 @@
 
 #include <jansson.h>
 #include "base/problem.h"
+#include "message.h"
 
 /*
- * Sends a request (takes the reference; "sekisho" is added) and waits for the answer, which the
- * caller owns. -ECONNREFUSED and *p when no daemon listens there; other negative errno and *p.
+ * Root: asks the recorder; takes the reference; waits for the answer, which the caller owns. -ECONNREFUSED and *p when
+ * no daemon listens there; other negative errno and *p.
  */
 int client_call(const char *run_dir, json_t *request, json_t **ret_answer, struct problem *p);
+
+/*
+ * Has the daemon run a verb, with the standard input, output and error of this process and the files that the request
+ * names, already open. *ret_status: its exit status; *p is then a line to be told, or empty. Errors as client_call().
+ */
+int client_run(const char *run_dir, const struct control_request *request, const int *files, int *ret_status,
+	       struct problem *p);
 
 #endif

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What the daemon answers on its control socket. */
+/* What the recorder answers. */
 #include <errno.h>
-#include <pwd.h>
-#include <stdio.h>
 #include <string.h>
 #include "base/utc.h"
 #include "recorder/node.h"
 #include "service.h"
-
-#define USER_BYTES_MAX 4096
 
 static json_t *done(json_t *answer)
 {
@@ -24,31 +20,28 @@ static json_t *failed(int error, const struct problem *p)
 	return json_pack("{s:i, s:s}", "status", status, "error", p->text);
 }
 
-static json_t *status(struct node *n, const json_t *request, unsigned int uid)
+static json_t *status(struct node *n, const json_t *request)
 {
 	(void)request;
-	(void)uid;
 	return done(node_status(n));
 }
 
-static json_t *drain(struct node *n, const json_t *request, unsigned int uid)
+static json_t *drain(struct node *n, const json_t *request)
 {
 	struct problem p;
 	int error = node_drain(n, &p);
 
 	(void)request;
-	(void)uid;
 	return error ? failed(error, &p) : done(json_object());
 }
 
-static json_t *seal(struct node *n, const json_t *request, unsigned int uid)
+static json_t *seal(struct node *n, const json_t *request)
 {
 	struct seal_result r = {};
 	struct problem p;
 	int error = node_seal(n, &r, &p);
 
 	(void)request;
-	(void)uid;
 	if (error)
 		return failed(error, &p);
 	return done(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "journals", (json_int_t)r.journals,
@@ -58,22 +51,20 @@ static json_t *seal(struct node *n, const json_t *request, unsigned int uid)
 			      "open_files", (json_int_t)r.open_files));
 }
 
-static json_t *pause_recording(struct node *n, const json_t *request, unsigned int uid)
+static json_t *pause_recording(struct node *n, const json_t *request)
 {
 	struct problem p;
 	int error = node_pause(n, &p);
 
 	(void)request;
-	(void)uid;
 	return error ? failed(error, &p) : done(json_object());
 }
 
-static json_t *reload(struct node *n, const json_t *request, unsigned int uid)
+static json_t *reload(struct node *n, const json_t *request)
 {
 	struct problem p;
 	int error = node_reload(n, &p);
 
-	(void)uid;
 	if (!error && json_is_true(json_object_get(request, "resume")))
 		error = node_resume(n, &p);
 	return error ? failed(error, &p) : done(json_object());
@@ -84,17 +75,9 @@ static const char *text_of(const json_t *request, const char *key)
 	return json_string_value(json_object_get(request, key));
 }
 
-/* The name of the peer's user, which the kernel told us; NULL without one. */
-static const char *name_of(unsigned int uid, char buf[static USER_BYTES_MAX])
+static json_t *withdraw(struct node *n, const json_t *request)
 {
-	struct passwd entry, *found = NULL;
-
-	return getpwuid_r(uid, &entry, buf, USER_BYTES_MAX, &found) == 0 && found ? found->pw_name : NULL;
-}
-
-static json_t *withdraw(struct node *n, const json_t *request, unsigned int uid)
-{
-	char time_text[UTC_TEXT_MAX], buf[USER_BYTES_MAX];
+	char time_text[UTC_TEXT_MAX];
 	const char *mode = text_of(request, "withdraw_mode");
 	const struct consent_act act = {
 		.tenant_id = text_of(request, "tenant"),
@@ -103,8 +86,8 @@ static json_t *withdraw(struct node *n, const json_t *request, unsigned int uid)
 		.method = text_of(request, "method"),
 		.from = text_of(request, "from"),
 		.ticket = text_of(request, "ticket"),
-		.uid = uid,
-		.user = name_of(uid, buf),
+		.uid = (unsigned int)json_integer_value(json_object_get(request, "uid")),
+		.user = text_of(request, "user"),
 		.by_socket = true,
 		.erase = mode && strcmp(mode, "STOP_AND_ERASE") == 0,
 	};
@@ -112,7 +95,9 @@ static json_t *withdraw(struct node *n, const json_t *request, unsigned int uid)
 	struct problem p;
 	int error;
 
-	if (!act.tenant_id || parse_tenant_id(act.tenant_id))
+	if (!json_is_integer(json_object_get(request, "uid")))
+		error = problem(&p, -EINVAL, "withdraw needs the uid of the peer");
+	else if (!act.tenant_id || parse_tenant_id(act.tenant_id))
 		error = problem(&p, -EINVAL, "withdraw needs a tenant");
 	else if (mode && !act.erase && strcmp(mode, "STOP_ONLY") != 0)
 		error = problem(&p, -EINVAL, "withdraw_mode \"%s\": expected STOP_ONLY or STOP_AND_ERASE", mode);
@@ -123,19 +108,19 @@ static json_t *withdraw(struct node *n, const json_t *request, unsigned int uid)
 
 static const struct {
 	const char *verb;
-	json_t *(*answer)(struct node *n, const json_t *request, unsigned int uid);
+	json_t *(*answer)(struct node *n, const json_t *request);
 } verbs[] = {
 	{ "status", status }, { "drain", drain },	{ "seal", seal },
 	{ "pause", pause_recording }, { "reload", reload }, { "withdraw", withdraw },
 };
 
-json_t *service_answer(void *ctx, const json_t *request, unsigned int uid)
+json_t *service_answer(void *ctx, const json_t *request)
 {
 	const char *verb = json_string_value(json_object_get(request, "verb"));
 	struct problem p;
 
 	for (size_t i = 0; verb && i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (strcmp(verbs[i].verb, verb) == 0)
-			return verbs[i].answer(ctx, request, uid);
+			return verbs[i].answer(ctx, request);
 	return failed(-EINVAL, (problem(&p, 0, "unknown verb \"%s\"", verb ? verb : ""), &p));
 }

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Messages on the control socket. */
+/* Messages between registrar and recorder. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include "base/cursor.h"
 #include "base/fs.h"
@@ -66,15 +64,4 @@ int wire_write(int fd, json_t *message)
 	free(text);
 	json_decref(message);
 	return error;
-}
-
-int wire_address(const char *run_dir, struct sockaddr_un *ret_address)
-{
-	int n;
-
-	memset(ret_address, 0, sizeof(*ret_address));
-	ret_address->sun_family = AF_UNIX;
-	n = snprintf(ret_address->sun_path, sizeof(ret_address->sun_path), "%s/%s", run_dir,
-		     CONTROL_SOCKET);
-	return n > 0 && (size_t)n < sizeof(ret_address->sun_path) ? 0 : -ENAMETOOLONG;
 }

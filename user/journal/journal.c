@@ -146,6 +146,7 @@ int journal_create(int dir_fd, const struct journal_origin *origin, struct journ
 static int open_hidden(struct journal *j)
 {
 	struct stat st;
+	int r;
 
 	for (unsigned int i = 0;; i++) {
 		snprintf(j->hidden, sizeof(j->hidden), HIDDEN_PREFIX "%016llx-%u" HIDDEN_SUFFIX,
@@ -153,9 +154,16 @@ static int open_hidden(struct journal *j)
 		j->fd = openat(j->dir_fd, j->hidden,
 			       O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 		if (j->fd < 0) {
-			int r = -errno;
-
+			r = -errno;
 			j->hidden[0] = '\0';
+			return r;
+		}
+		r = fs_give(j->dir_fd, j->fd);
+		if (r) {
+			(void)unlinkat(j->dir_fd, j->hidden, 0);
+			j->hidden[0] = '\0';
+			close(j->fd);
+			j->fd = -1;
 			return r;
 		}
 		if (flock(j->fd, LOCK_EX | LOCK_NB) == 0 && fstat(j->fd, &st) == 0 && st.st_nlink)

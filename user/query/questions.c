@@ -146,24 +146,18 @@ static int compare_questions(const void *a, const void *b)
 	return x->number < y->number ? -1 : x->number > y->number;
 }
 
-int questions_read(const char *path, struct questions *ret_questions, struct problem *p)
+int questions_read(FILE *in, const char *name, struct questions *ret_questions, struct problem *p)
 {
-	bool standard = strcmp(path, "-") == 0;
-	FILE *in = standard ? stdin : fopen(path, "re");
 	struct questions q = {};
 	struct problem why;
 	int error;
 
-	if (!in)
-		return problem(p, -errno, "cannot open %s: %s", path, strerror(errno));
 	error = read_all(in, &q, &why);
-	if (!standard)
-		fclose(in);
 	if (!error && !q.count)
 		error = problem(&why, -EINVAL, "no question in it");
 	if (error) {
 		questions_done(&q);
-		return problem(p, error, "%s: %s", standard ? "standard input" : path, why.text);
+		return problem(p, error, "%s: %s", name, why.text);
 	}
 	qsort(q.list, q.count, sizeof(*q.list), compare_questions);
 	*ret_questions = q;

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include "base/addr.h"
 #include "base/problem.h"
 
@@ -29,10 +30,10 @@ struct questions {
 
 /*
  * Header `src_ip,src_port,t,tolerance`, then a line each: an address, a port or nothing, a time (RFC 3339
- * with a zone), a duration ("500ms", "2s"; nothing: one second). `path` "-" is standard input.
+ * with a zone), a duration ("500ms", "2s"; nothing: one second). `name` is for messages.
  * -EINVAL and *p with the line; I/O errors. Undo with questions_done().
  */
-int questions_read(const char *path, struct questions *ret_questions, struct problem *p);
+int questions_read(FILE *in, const char *name, struct questions *ret_questions, struct problem *p);
 void questions_done(struct questions *q);
 
 /* Questions [*ret_first, *ret_end) of the list are about this address. */

@@ -101,12 +101,20 @@ static int take_deletion(void *ctx, uint64_t seq, const struct deletion *d)
 	return 0;
 }
 
-static bool events_were_lost(const struct search_result *r)
+/* What a gap is a reason for: close times are no connections, and a clock that was set loses none. */
+static uint32_t gap_reasons(const struct search_result *r)
 {
-	for (size_t i = 0; i < r->gaps.count; i++)
-		if (r->gaps.list[i].reason != STORE_GAP_CLOSE_LOST)
-			return true;
-	return false;
+	uint32_t reasons = 0;
+
+	for (size_t i = 0; i < r->gaps.count; i++) {
+		uint32_t reason = r->gaps.list[i].reason;
+
+		if (reason == STORE_GAP_CLOCK_SET)
+			reasons |= REASON_CLOCK;
+		else if (reason != STORE_GAP_CLOSE_LOST)
+			reasons |= REASON_GAP;
+	}
+	return reasons;
 }
 
 int reasons_find(const struct store_dir *store, const struct query *q, int64_t now_ns, struct search_result *result,
@@ -118,9 +126,7 @@ int reasons_find(const struct store_dir *store, const struct query *q, int64_t n
 
 	if (!error)
 		error = deletions_skim(store, take_deletion, &k, p);
-	reasons |= k.reasons;
-	if (events_were_lost(result))
-		reasons |= REASON_GAP;
+	reasons |= k.reasons | gap_reasons(result);
 	if (result->clock_unsynchronised)
 		reasons |= REASON_CLOCK;
 	if (error || result->damaged)

@@ -21,16 +21,19 @@ static int append_counters(const struct recovery *stated, int64_t utc_ns, struct
 int fresh_journal(int journal_fd, const struct fresh_journal *f, struct journal **ret_journal,
 		  struct anchor *ret_now, struct problem *p)
 {
-	struct anchor now;
+	struct anchor now, late;
 	struct journal *j;
 	int error = journal_create(journal_fd, &f->origin, &j, p);
 
 	if (error)
 		return error;
 	anchor_sample(&now);
+	clock_watch_widen(f->clock, &now);
 	error = journal_append_tenants(j, f->roster->names, f->roster->name_count);
 	if (!error && f->newest)
 		error = journal_append_anchor(j, f->newest);
+	if (!error && f->newest && anchor_outlived(f->newest, &now, &late))
+		error = journal_append_anchor(j, &late);
 	if (!error)
 		error = journal_append_anchor(j, &now);
 	if (!error)

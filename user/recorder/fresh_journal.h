@@ -3,6 +3,7 @@
 #ifndef SEKISHO_FRESH_JOURNAL_H
 #define SEKISHO_FRESH_JOURNAL_H
 
+#include "clock_watch.h"
 #include "journal/journal.h"
 #include "recovery.h"
 #include "roster.h"
@@ -12,6 +13,7 @@ struct fresh_journal {
 	const struct roster *roster;
 	const struct recovery *stated;
 	const struct anchor *newest; /* of the journal before, or NULL */
+	struct clock_watch *clock; /* or NULL */
 };
 
 /* ret_now: the anchor that was taken for it. 0, or negative errno and *p: then no file is left. */

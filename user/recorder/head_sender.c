@@ -1,35 +1,31 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Watching keys/heads, and running the command. */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include "base/conf.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/utc.h"
 #include "base/worker.h"
+#include "capture/ask.h"
+#include "head_command.h"
 #include "head_sender.h"
 #include "ledger/ledger.h"
 
 /* Other processes write ledgers, too: the file is looked at. */
 #define LOOK_SECONDS 2
 #define APART_NS (60 * NS_PER_SEC)
-#define TIMEOUT_MS 30000
-#define WORDS_MAX 64
-
-extern char **environ;
+#define OUTCOME_MS ((HEAD_COMMAND_SECONDS + 5) * 1000)
 
 struct head_sender {
 	struct worker worker;
 	const struct store_dir *store;
+	struct ask *warden; /* runs it for us; NULL: we run it */
 	char *sent; /* the heads that were sent last; of the thread */
 	int64_t tried_ns; /* boot time; 0: never */
 
@@ -38,101 +34,6 @@ struct head_sender {
 	int64_t sent_utc_ns;
 	struct problem failure; /* of the last time; "" */
 };
-
-/* --- The command --- */
-
-/* Cuts the text into words in place. */
-static void split(char *text, char *words[static WORDS_MAX + 1])
-{
-	size_t n = 0;
-	char *rest = NULL;
-
-	for (char *word = strtok_r(text, " \t", &rest); word && n < WORDS_MAX; word = strtok_r(NULL, " \t", &rest))
-		words[n++] = word;
-	words[n] = NULL;
-}
-
-/* A process group of its own, with the signals that sekishod keeps from itself. */
-static int set_attributes(posix_spawnattr_t *attributes)
-{
-	sigset_t none, all;
-
-	sigemptyset(&none);
-	sigfillset(&all);
-	(void)posix_spawnattr_setsigmask(attributes, &none);
-	(void)posix_spawnattr_setsigdefault(attributes, &all);
-	(void)posix_spawnattr_setpgroup(attributes, 0);
-	return posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-							    POSIX_SPAWN_SETPGROUP);
-}
-
-static int spawn(char *const words[], int input, pid_t *ret_child)
-{
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
-	int error = posix_spawn_file_actions_init(&files);
-
-	if (error)
-		return -error;
-	error = posix_spawnattr_init(&attributes);
-	if (!error) {
-		error = set_attributes(&attributes);
-		if (!error)
-			error = posix_spawn_file_actions_adddup2(&files, input, STDIN_FILENO);
-		for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO && !error; fd++)
-			error = posix_spawn_file_actions_addopen(&files, fd, "/dev/null", O_WRONLY, 0);
-		if (!error)
-			error = posix_spawn(ret_child, words[0], &files, &attributes, words, environ);
-		posix_spawnattr_destroy(&attributes);
-	}
-	posix_spawn_file_actions_destroy(&files);
-	return -error;
-}
-
-/* Waits for its end, or makes one. */
-static int wait_for(pid_t child, const char *name, struct problem *p)
-{
-	int fd = (int)syscall(SYS_pidfd_open, child, 0), status = 0, ended;
-	struct pollfd end = { .fd = fd, .events = POLLIN };
-
-	do
-		ended = fd < 0 ? 0 : poll(&end, 1, TIMEOUT_MS);
-	while (ended < 0 && errno == EINTR);
-	if (ended != 1)
-		(void)kill(-child, SIGKILL);
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	if (fd >= 0)
-		close(fd);
-	if (ended != 1)
-		return problem(p, -ETIMEDOUT, "%s: no end after %d s, killed", name, TIMEOUT_MS / 1000);
-	if (WIFSIGNALED(status))
-		return problem(p, -EIO, "%s: ended by signal %d", name, WTERMSIG(status));
-	return WEXITSTATUS(status) ? problem(p, -EIO, "%s: exit status %d", name, WEXITSTATUS(status)) : 0;
-}
-
-/* A pipe takes heads whole (PIPE_BUF), whether they are read or not. */
-static int run_command(const char *command, const char *heads, struct problem *p)
-{
-	char text[CONF_PATH_MAX], *words[WORDS_MAX + 1];
-	int ends[2], error;
-	pid_t child;
-
-	snprintf(text, sizeof(text), "%s", command);
-	split(text, words);
-	if (!words[0])
-		return problem(p, -EINVAL, "head_command is empty");
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return problem(p, -errno, "%s: %s", words[0], strerror(errno));
-	error = fs_write_all(ends[1], heads, strlen(heads));
-	close(ends[1]);
-	if (!error)
-		error = spawn(words, ends[0], &child);
-	close(ends[0]);
-	return error ? problem(p, error, "%s: %s", words[0], strerror(-error)) : wait_for(child, words[0], p);
-}
-
-/* --- When --- */
 
 /* The heads as a line, when they are not those that were sent. Caller frees. */
 static char *new_heads(const struct head_sender *s)
@@ -164,6 +65,36 @@ static void note(struct head_sender *s, int error, const struct problem *p)
 		log_info("the heads of the ledgers are sent again");
 }
 
+static int await_outcome(int fd, struct problem *p)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+	struct head_outcome outcome;
+
+	if (poll(&wait, 1, OUTCOME_MS) != 1 || recv(fd, &outcome, sizeof(outcome), 0) != sizeof(outcome))
+		return problem(p, -EIO, "what became of head_command is not known");
+	outcome.why[sizeof(outcome.why) - 1] = '\0';
+	return outcome.error ? problem(p, outcome.error, "%s", outcome.why) : 0;
+}
+
+/* The recorder may not start programs. */
+static int run_command(struct head_sender *s, const char *command, const char *heads, struct problem *p)
+{
+	struct ask_message m = { .kind = ASK_HEADS };
+	int error, fd;
+
+	if (!s->warden)
+		return head_command_run(command, heads, p);
+	if (strlen(heads) >= sizeof(m.text))
+		return problem(p, -E2BIG, "the heads are too long for a pipe");
+	strcpy(m.text, heads);
+	error = ask_call(s->warden, &m, ASK_PATIENCE_MS, &fd, p);
+	if (!error)
+		error = fd < 0 ? problem(p, -EBADMSG, "the warden did not start head_command") : await_outcome(fd, p);
+	if (fd >= 0)
+		close(fd);
+	return error;
+}
+
 /* Sends what has changed, if it is time or the last chance. */
 static void look(struct head_sender *s, const char *command, bool last)
 {
@@ -177,7 +108,7 @@ static void look(struct head_sender *s, const char *command, bool last)
 	if (!heads)
 		return;
 	s->tried_ns = boot_now_ns();
-	error = run_command(command, heads, &p);
+	error = run_command(s, command, heads, &p);
 	note(s, error, &p);
 	if (error) {
 		free(heads);
@@ -208,8 +139,8 @@ static void *run(void *arg)
 	return NULL;
 }
 
-int head_sender_start(const struct store_dir *store, const char *command, struct head_sender **ret_sender,
-		      struct problem *p)
+int head_sender_start(const struct store_dir *store, const char *command, struct ask *warden,
+		      struct head_sender **ret_sender, struct problem *p)
 {
 	struct head_sender *s = calloc(1, sizeof(*s));
 	int error;
@@ -217,6 +148,7 @@ int head_sender_start(const struct store_dir *store, const char *command, struct
 	if (!s)
 		return problem(p, -ENOMEM, "out of memory");
 	s->store = store;
+	s->warden = warden;
 	snprintf(s->command, sizeof(s->command), "%s", command);
 	error = worker_start(&s->worker, run, s, p);
 	if (error) {

@@ -9,26 +9,11 @@
 #include "base/rung.h"
 #include "base/store_dir.h"
 #include "base/utc.h"
+#include "capture/ask.h"
 #include "journal/journal.h"
 #include "ledger/custody.h"
 #include "node_parts.h"
 #include "seal/adopt.h"
-
-#define LOCK_WAIT_MS 2000
-
-static int open_store(struct node *n, struct problem *p)
-{
-	int error = store_open(n->conf.state_dir, 1, &n->store, p);
-
-	if (error)
-		return error;
-	n->lock_fd = fs_lock(n->store.root, "lock", LOCK_WAIT_MS);
-	if (n->lock_fd < 0)
-		return problem(p, n->lock_fd, "cannot lock %s: %s", n->conf.state_dir,
-			       n->lock_fd == -EBUSY ? "another sekishod or sekisho import uses it" :
-						      strerror(-n->lock_fd));
-	return 0;
-}
 
 /* What killed imports left; behind the check of the ledgers, which it relies on. */
 static void clear_imports(const struct node *n)
@@ -37,21 +22,6 @@ static void clear_imports(const struct node *n)
 
 	if (adopt_imports(&n->store, &p))
 		log_warn("%s", p.text);
-}
-
-static int open_capture(struct node *n, struct problem *p)
-{
-	const struct capture_options options = {
-		.pin_dir = n->conf.pin_dir,
-		.hook = n->conf.hook,
-		.ring_bytes = n->conf.ring_size,
-	};
-	struct problem notes = {};
-	int error = capture_open(&options, &n->capture, &notes, p);
-
-	if (notes.text[0])
-		log_warn("%s", notes.text);
-	return error;
 }
 
 static int make_roster(const struct node *n, const struct conf *conf, struct consents *consents,
@@ -67,17 +37,6 @@ static int make_roster(const struct node *n, const struct conf *conf, struct con
 		return problem(p, -ENOMEM, "out of memory");
 	}
 	return 0;
-}
-
-/* Recording goes on without one. */
-static void open_canary(struct node *n)
-{
-	struct problem p;
-
-	if (canary_open(&n->canary, &p))
-		log_warn("%s: going on without", p.text);
-	else
-		capture_set_canary(n->capture, canary_netns(n->canary));
 }
 
 /* The main thread does the rest: the recorder's may not wait for itself. */
@@ -103,7 +62,7 @@ static int start_threads(struct node *n, int64_t unarmed_from_ns, struct problem
 	struct recorder_parts parts = {
 		.store = &n->store,
 		.capture = n->capture,
-		.canary = n->canary,
+		.canary = n->ground->canary,
 		.limits = limits_of(&n->conf),
 		.clock_was_set = signal_clock,
 		.unarmed_from_ns = unarmed_from_ns,
@@ -113,6 +72,8 @@ static int start_threads(struct node *n, int64_t unarmed_from_ns, struct problem
 	int error = syncer_start(n->conf.sync_interval_ns, &n->syncer, p);
 
 	if (!error)
+		error = clock_watch_start(n->conf.ask_chrony, &n->clock, p);
+	if (!error)
 		error = sealer_start(&n->store, &n->sealer, p);
 	if (!error)
 		error = make_roster(n, &n->conf, &consents, &roster, p);
@@ -120,23 +81,20 @@ static int start_threads(struct node *n, int64_t unarmed_from_ns, struct problem
 		return error;
 	parts.syncer = n->syncer;
 	parts.sealer = n->sealer;
+	parts.clock = n->clock;
 	return recorder_start(&parts, &roster, &consents, &n->recorder, p);
 }
 
 static void destroy(struct node *n)
 {
 	recorder_stop(n->recorder);
+	clock_watch_stop(n->clock);
 	sealer_stop(n->sealer);
 	syncer_stop(n->syncer);
 	head_sender_stop(n->heads); /* behind all who write ledgers */
-	capture_close(n->capture);
-	canary_close(n->canary);
 	consents_done(&n->consents);
 	stopped_done(&n->stopped);
 	conf_done(&n->conf);
-	if (n->lock_fd >= 0)
-		close(n->lock_fd);
-	store_close(&n->store);
 	pthread_mutex_destroy(&n->lock);
 	free(n->conf_path);
 	free(n);
@@ -158,16 +116,11 @@ static int load_ledgers(struct node *n, struct problem *p)
 /* version NULL: not a start that records. */
 static int bring_up(struct node *n, const char *version, struct problem *p)
 {
-	int64_t begun;
-	int error = open_store(n, p);
+	int error = load_ledgers(n, p);
 
-	if (error)
-		return error;
-	begun = utc_now_ns();
-	error = load_ledgers(n, p);
 	if (error == -EBADMSG) {
 		/* Nobody can be shown to have consented, or what was done is not what is written: fail closed. */
-		capture_end_grants(n->conf.pin_dir);
+		capture_end_grants(n->capture);
 		return error;
 	}
 	if (!error)
@@ -175,36 +128,42 @@ static int bring_up(struct node *n, const char *version, struct problem *p)
 	if (!error && version)
 		error = custody_software(&n->store, version, p);
 	if (!error)
-		error = open_capture(n, p);
-	if (!error && version)
-		open_canary(n);
-	if (!error)
-		error = start_threads(n, begun, p);
+		error = start_threads(n, n->ground->begun_utc_ns, p);
 	return error;
 }
 
-int node_start(const char *conf_path, struct conf *conf, const char *version, struct node **ret_node,
-	       struct problem *p)
+static struct node *new_node(struct ground *ground, struct conf *conf)
 {
 	struct node *n = calloc(1, sizeof(*n));
-	int error;
 
 	if (!n) {
 		conf_done(conf);
-		return problem(p, -ENOMEM, "out of memory");
+		return NULL;
 	}
 	n->conf = *conf;
 	memset(conf, 0, sizeof(*conf));
-	n->conf_path = strdup(conf_path);
-	n->lock_fd = -1;
-	n->store = (struct store_dir){ -1, -1, -1, -1, -1 };
+	n->ground = ground;
+	n->store = ground->store;
+	n->capture = ground->capture;
 	pthread_mutex_init(&n->lock, NULL);
+	return n;
+}
+
+int node_start(const char *conf_path, struct conf *conf, struct ground *ground, const char *version,
+	       struct node **ret_node, struct problem *p)
+{
+	struct node *n = new_node(ground, conf);
+	int error;
+
+	if (!n)
+		return problem(p, -ENOMEM, "out of memory");
+	n->conf_path = strdup(conf_path);
 	error = n->conf_path ? bring_up(n, version, p) : problem(p, -ENOMEM, "out of memory");
 	if (error) {
 		destroy(n);
 		return error;
 	}
-	if (head_sender_start(&n->store, n->conf.head_command, &n->heads, p))
+	if (head_sender_start(&n->store, n->conf.head_command, capture_ask(n->capture), &n->heads, p))
 		log_error("the heads of the ledgers are not sent: %s", p->text);
 	log_info("recording with hook %s into %s", rung_name(capture_rung(n->capture)),
 		 n->conf.state_dir);
@@ -213,18 +172,6 @@ int node_start(const char *conf_path, struct conf *conf, const char *version, st
 			 rung_blind_spot(capture_rung(n->capture)));
 	*ret_node = n;
 	return 0;
-}
-
-void node_abort(struct node *n)
-{
-	bool armed_by_us = capture_how_started(n->capture) == CAPTURE_FRESH;
-	char pin_dir[CONF_PATH_MAX];
-	struct problem p;
-
-	memcpy(pin_dir, n->conf.pin_dir, sizeof(pin_dir));
-	destroy(n);
-	if (armed_by_us && capture_disarm(pin_dir, &p) < 0)
-		log_error("%s", p.text);
 }
 
 void node_stop(struct node *n)
@@ -246,6 +193,10 @@ static void keep_fixed(const struct conf *old, struct conf *new)
 		{ "pin_dir", new->pin_dir, old->pin_dir },
 	};
 
+	if (strcmp(new->user, old->user) != 0) {
+		log_warn("user changed: ignoring it until sekishod is restarted");
+		strcpy(new->user, old->user);
+	}
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
 		if (strcmp(paths[i].new, paths[i].old) != 0) {
 			log_warn("%s changed: ignoring it until sekishod is restarted",
@@ -278,6 +229,7 @@ static int apply(struct node *n, struct conf *conf, struct problem *p)
 	}
 	if (!error) {
 		syncer_set_interval(n->syncer, conf->sync_interval_ns);
+		clock_watch_set(n->clock, conf->ask_chrony);
 		head_sender_set_command(n->heads, conf->head_command);
 		error = recorder_set_roster(n->recorder, &roster, &for_recorder, &limits, p);
 		consents_done(&n->consents);
@@ -291,10 +243,28 @@ static int apply(struct node *n, struct conf *conf, struct problem *p)
 	return error;
 }
 
+/* The file is root's to read. */
+static int read_conf(struct node *n, struct conf *ret_conf, struct problem *p)
+{
+	struct ask *warden = capture_ask(n->capture);
+	struct ask_message m = { .kind = ASK_CONFIGURATION };
+	int fd, error;
+
+	if (!warden)
+		return conf_load(n->conf_path, ret_conf, p);
+	error = ask_call(warden, &m, ASK_PATIENCE_MS, &fd, p);
+	if (!error)
+		error = fd < 0 ? problem(p, -EBADMSG, "the warden gave no configuration") :
+				 conf_load_open(fd, n->conf_path, ret_conf, p);
+	if (fd >= 0)
+		close(fd);
+	return error;
+}
+
 int node_reload(struct node *n, struct problem *p)
 {
 	struct conf conf;
-	int error = conf_load(n->conf_path, &conf, p);
+	int error = read_conf(n, &conf, p);
 
 	if (error)
 		return error;
@@ -426,21 +396,23 @@ int node_withdraw(struct node *n, const struct consent_act *act, int64_t *ret_ti
 /* Takes what waits in the ring into the journal and states the stop; then the pins can go. */
 static int drain_for_disarm(struct conf *conf, struct problem *p)
 {
-	struct node *n = calloc(1, sizeof(*n));
-	int error;
+	struct ground ground;
+	struct node *n;
+	int error = ground_open(conf, &ground, p);
 
-	if (!n)
+	if (error)
+		return error;
+	n = new_node(&ground, conf);
+	if (!n) {
+		ground_close(&ground);
 		return problem(p, -ENOMEM, "out of memory");
-	n->conf = *conf;
-	memset(conf, 0, sizeof(*conf));
+	}
 	n->conf.min_free_bytes = n->conf.min_free_percent = 0; /* the ring goes: its events take the last room */
-	n->lock_fd = -1;
-	n->store = (struct store_dir){ -1, -1, -1, -1, -1 };
-	pthread_mutex_init(&n->lock, NULL);
 	error = bring_up(n, NULL, p);
 	if (!error)
 		error = recorder_state_stop(n->recorder, p);
 	destroy(n);
+	ground_close(&ground);
 	return error;
 }
 
@@ -453,7 +425,7 @@ int node_disarm(struct conf *conf, struct problem *p)
 		return 0;
 	memcpy(pin_dir, conf->pin_dir, sizeof(pin_dir));
 	error = drain_for_disarm(conf, p);
-	if (error == -EBUSY)
+	if (error == -EBUSY || error == -EXDEV)
 		return error;
 	if (error)
 		log_error("%s; events that wait in the ring are lost", p->text);

@@ -10,20 +10,19 @@
 #include <signal.h>
 #include "base/conf.h"
 #include "base/problem.h"
+#include "ground.h"
 #include "ledger/consent.h"
 #include "seal/seal.h"
 
 struct node;
 
 /*
- * Takes the state directory's lock (waiting up to 2 s), reads the ledger, arms the kernel and starts
- * recording. A version that is not the last one that started is stated in custody. -EBUSY: another sekishod has the lock; -EBADMSG: the ledger does not read (nothing is
- * recorded); others as capture_open(). The configuration becomes the node's.
+ * Reads the ledger and starts recording on the ground (borrowed). A version that is not the last one that started is
+ * stated in custody. -EBADMSG: the ledger does not read (nothing is recorded); others with *p. The configuration becomes
+ * the node's.
  */
-int node_start(const char *conf_path, struct conf *conf, const char *version, struct node **ret_node,
-	       struct problem *p);
-/* Undoes a start: as node_stop(), and what this start armed is taken out of the kernel again. */
-void node_abort(struct node *n);
+int node_start(const char *conf_path, struct conf *conf, struct ground *ground, const char *version,
+	       struct node **ret_node, struct problem *p);
 /* Drains, seals and ends; the pins stay and the kernel goes on recording into the ring. */
 void node_stop(struct node *n);
 

@@ -11,12 +11,12 @@
 
 struct node {
 	char *conf_path;
-	struct store_dir store;
-	int lock_fd;
-	struct capture *capture;
-	struct canary *canary; /* NULL: none could be made, or it is no start that records */
+	struct ground *ground;
+	struct store_dir store; /* the ground's */
+	struct capture *capture; /* the ground's */
 	struct syncer *syncer;
 	struct sealer *sealer;
+	struct clock_watch *clock;
 	struct recorder *recorder;
 	struct head_sender *heads; /* NULL: no thread for it */
 	pthread_mutex_t lock; /* one change at a time; guards conf and consents */

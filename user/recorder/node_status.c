@@ -110,6 +110,15 @@ static json_t *disk_json(const struct recorder_status *s, uint64_t used)
 			 "sealing_waits", s->seal_waits);
 }
 
+static json_t *clock_json(struct node *n, const struct anchor *clock)
+{
+	uint64_t chrony = clock_watch_error_ns(n->clock, boot_now_ns());
+
+	return json_pack("{s:b, s:I, s:o}", "synchronised", anchor_synchronised(clock), "max_error_ns",
+			 (json_int_t)clock->max_error_ns, "chrony_error_ns",
+			 chrony ? json_integer((json_int_t)chrony) : json_null());
+}
+
 static json_t *text_json(const struct problem *p)
 {
 	return p->text[0] ? json_string(p->text) : json_null();
@@ -145,7 +154,7 @@ static json_t *reconciled_json(const struct reconcile_status *r)
 
 static json_t *canary_json(const struct node *n, const struct recorder_status *s)
 {
-	if (!n->canary)
+	if (!n->ground->canary)
 		return json_null();
 	return json_pack("{s:b, s:o}", "missing", s->canary_alarm, "last_seen", time_json(s->canary_seen_ns));
 }
@@ -169,7 +178,7 @@ json_t *node_status(struct node *n)
 	for (size_t i = 0; i < n->conf.tenant_count; i++)
 		json_array_append_new(tenants, tenant_json(n, &n->conf.tenants[i], &places, now));
 	status = json_pack(
-		"{s:b, s:s, s:s, s:o, s:s, s:b, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:o, s:{s:b, s:I}, s:o, s:o, s:o, s:o, s:o}",
+		"{s:b, s:s, s:s, s:o, s:s, s:b, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"live", s.armed && !s.write_error && !sync.error && !s.room.stopped_ns && !s.canary_alarm, "hook",
 		rung_name(capture_rung(n->capture)), "cannot_see",
 		rung_blind_spot(capture_rung(n->capture)), "started", time_json(s.started_ns),
@@ -177,8 +186,7 @@ json_t *node_status(struct node *n)
 		"recorder", recorder_json(&s), "ring", "bytes", (json_int_t)s.ring_bytes, "waiting",
 		(json_int_t)s.ring_waiting, "produced", (json_int_t)s.ring_produced, "journal",
 		journal_json(n, &s), "sealed", sealed_json(n), "disk", disk_json(&s, disk),
-		"clock", "synchronised", anchor_synchronised(&s.clock), "max_error_ns",
-		(json_int_t)s.clock.max_error_ns, "heads", head_sender_json(n->heads), "tenants", tenants, "retention",
+		"clock", clock_json(n, &s.clock), "heads", head_sender_json(n->heads), "tenants", tenants, "retention",
 		retention_json(n), "reconciled", reconciled_json(&s.reconcile), "canary", canary_json(n, &s));
 	pthread_mutex_unlock(&n->lock);
 	free(places.list);

@@ -152,10 +152,11 @@ int places_check(struct places *p, enum sekisho_rung rung, int64_t utc_now)
 	struct resolved *found = calloc(p->count + 1, sizeof(*found));
 	struct capture_place *wanted = calloc(p->count + 1, sizeof(*wanted));
 	bool changed = false;
+	int error;
 	size_t n;
 
 	if (!p->resolver)
-		p->resolver = resolver_open();
+		p->resolver = resolver_open(NULL);
 	if (!found || !wanted || !p->resolver) {
 		free(found);
 		free(wanted);
@@ -163,7 +164,12 @@ int places_check(struct places *p, enum sekisho_rung rung, int64_t utc_now)
 	}
 	for (size_t i = 0; i < p->count; i++)
 		found[i].selector = &p->list[i].selector;
-	resolver_run(p->resolver, found, p->count);
+	error = resolver_run(p->resolver, found, p->count);
+	if (error) {
+		free(found);
+		free(wanted);
+		return error;
+	}
 	n = make_wanted(found, p->list, p->count, rung, wanted);
 	for (size_t i = 0; i < p->count; i++)
 		changed |= update(&p->list[i], found[i].id,

@@ -37,13 +37,15 @@ struct places {
 	struct capture_place *wanted; /* for the kernel, see capture_wanted */
 	size_t wanted_count;
 	bool pending; /* the kernel could not be told yet */
+	bool roster_pending; /* nor of the roster, as nobody could look */
 	struct resolver *resolver;
 };
 
 void places_done(struct places *p);
-/* The selectors of a new roster, what is known of them kept; then as places_check(). 0 or -ENOMEM. */
+/* The selectors of a new roster, what is known of them kept; then as places_check(). 0 or negative errno. */
 int places_set(struct places *p, const struct roster *roster, enum sekisho_rung rung, int64_t utc_now);
-/* Looks at all again: 1 if `wanted` or a state has changed, 0 if not, or -ENOMEM (nothing has changed). */
+/* Looks at all again: 1 if `wanted` or a state has changed, 0 if not; -ENOMEM, or what resolver_run() gave: nothing has
+ * changed then. */
 int places_check(struct places *p, enum sekisho_rung rung, int64_t utc_now);
 /*
  * After the first places_set(), when the programs went on without us: `armed` is what the kernel's map

@@ -37,6 +37,11 @@ static void tell(struct places *p, const struct roster *r)
 	}
 }
 
+static int not_looked(int error, struct problem *p)
+{
+	return problem(p, error, "cannot look where tenants are: %s", strerror(-error));
+}
+
 int places_begin(struct places *p, struct capture *capture, const struct roster *roster,
 		 const struct recovery *stated, struct problem *ret_problem)
 {
@@ -46,9 +51,11 @@ int places_begin(struct places *p, struct capture *capture, const struct roster 
 
 	if (error)
 		return problem(ret_problem, error, "cannot read the map of places: %s", strerror(-error));
+	if (!p->resolver)
+		p->resolver = resolver_open(capture_ask(capture));
 	error = places_set(p, roster, capture_rung(capture), utc_now_ns());
 	if (error)
-		problem(ret_problem, error, "out of memory");
+		not_looked(error, ret_problem);
 	else if (capture_how_started(capture) != CAPTURE_FRESH)
 		places_recall(p, armed, count, stated);
 	free(armed);
@@ -66,8 +73,10 @@ int places_apply(struct places *p, struct capture *capture, const struct roster 
 	};
 	int error;
 
-	if (places_set(p, roster, capture_rung(capture), utc_now_ns()))
-		return problem(ret_problem, -ENOMEM, "out of memory");
+	error = places_set(p, roster, capture_rung(capture), utc_now_ns());
+	p->roster_pending = error != 0;
+	if (error)
+		return not_looked(error, ret_problem);
 	wanted.places = p->wanted;
 	wanted.place_count = p->wanted_count;
 	error = capture_set_tenants(capture, &wanted, ret_problem);
@@ -79,10 +88,15 @@ int places_apply(struct places *p, struct capture *capture, const struct roster 
 int places_refresh(struct places *p, struct capture *capture, const struct roster *roster,
 		   struct problem *ret_problem)
 {
-	int changed = p->count ? places_check(p, capture_rung(capture), utc_now_ns()) : 0, error;
+	int changed, error;
 
+	if (p->roster_pending) {
+		error = places_apply(p, capture, roster, ret_problem);
+		return error ? error : 1;
+	}
+	changed = p->count ? places_check(p, capture_rung(capture), utc_now_ns()) : 0;
 	if (changed < 0)
-		return problem(ret_problem, changed, "out of memory");
+		return not_looked(changed, ret_problem);
 	if (!changed && !p->pending)
 		return 0;
 	error = capture_set_places(capture, p->wanted, p->wanted_count, ret_problem);

@@ -20,7 +20,7 @@
 #define ROTATE_RETRY_NS (10 * NS_PER_SEC)
 
 /* Says once that writing fails, and once that it works again. */
-static int note_write(struct pump *pump, int error, const char *what)
+int pump_note_write(struct pump *pump, int error, const char *what)
 {
 	if (error && error != pump->write_error)
 		log_error("cannot write %s to the journal: %s; events wait in the ring", what,
@@ -33,7 +33,7 @@ static int note_write(struct pump *pump, int error, const char *what)
 
 int pump_add_gap(struct pump *pump, const struct gap *g)
 {
-	int error = note_write(pump, journal_append_gaps(pump->journal, g, 1), "a gap");
+	int error = pump_note_write(pump, journal_append_gaps(pump->journal, g, 1), "a gap");
 
 	if (!error) {
 		pump->journal_gaps++;
@@ -44,30 +44,9 @@ int pump_add_gap(struct pump *pump, const struct gap *g)
 	return error;
 }
 
-static void take_anchor(struct pump *pump, const struct anchor *a)
-{
-	if (note_write(pump, journal_append_anchor(pump->journal, a), "a clock anchor") == 0) {
-		(void)anchors_add(&pump->anchors, a);
-		syncer_touch(pump->parts->syncer);
-	}
-}
-
-void pump_anchor(struct pump *pump)
-{
-	struct anchor a;
-
-	anchor_sample(&a);
-	take_anchor(pump, &a);
-}
-
-static const struct anchor *newest_anchor(const struct pump *pump)
-{
-	return pump->anchors.count ? &pump->anchors.list[pump->anchors.count - 1] : NULL;
-}
-
 static int make_journal(struct pump *pump, struct problem *p)
 {
-	const struct anchor *newest = newest_anchor(pump);
+	const struct anchor *newest = pump_newest_anchor(pump);
 	struct anchor carried = newest ? *newest : (struct anchor){}, now;
 	const struct fresh_journal fresh = {
 		.origin = {
@@ -78,6 +57,7 @@ static int make_journal(struct pump *pump, struct problem *p)
 		.roster = &pump->roster,
 		.stated = &pump->stated,
 		.newest = newest ? &carried : NULL,
+		.clock = pump->parts->clock,
 	};
 	struct journal *j;
 	int error = fresh_journal(pump->parts->store->journal, &fresh, &j, &now, p);
@@ -91,7 +71,7 @@ static int make_journal(struct pump *pump, struct problem *p)
 	anchors_done(&pump->anchors);
 	if (fresh.newest)
 		(void)anchors_add(&pump->anchors, &carried);
-	(void)anchors_add(&pump->anchors, &now);
+	pump_note_anchor(pump, &now);
 	return 0;
 }
 
@@ -127,7 +107,7 @@ void pump_state_places(struct pump *pump, bool open)
 	places_state(&pump->places, utc_now_ns(), open, add_place_gap, pump);
 }
 
-static int apply_roster(struct pump *pump, struct problem *p)
+int pump_apply_roster(struct pump *pump, struct problem *p)
 {
 	int error = places_apply(&pump->places, pump->parts->capture, &pump->roster, p);
 
@@ -178,6 +158,7 @@ static int begin(struct pump *pump, struct problem *p)
 	if (recovery_resume(&pump->stated, pump->ring))
 		log_warn("a journal claims ring position %llu, which was never written: ignoring it",
 			 (unsigned long long)pump->stated.ring_end);
+	(void)shares_recount(pump->shares, pump->ring);
 	if (pump->stated.last_anchor.boot_ns)
 		(void)anchors_add(&pump->anchors, &pump->stated.last_anchor);
 	error = begin_journal(pump, p);
@@ -187,7 +168,7 @@ static int begin(struct pump *pump, struct problem *p)
 	had_grants = capture_has_grants(capture);
 	error = places_begin(&pump->places, capture, &pump->roster, &pump->stated, p);
 	if (!error)
-		error = apply_roster(pump, p);
+		error = pump_apply_roster(pump, p);
 	if (!error)
 		pump_state_places(pump, false);
 	if (!error && state_start_gap(pump, had_grants))
@@ -216,6 +197,7 @@ int pump_open(const struct recorder_parts *parts, struct roster *roster, struct 
 	}
 	pump->parts = parts;
 	pump->ring = capture_ring(parts->capture);
+	pump->shares = capture_shares(parts->capture);
 	pump->room = (struct room){ .fd = parts->store->root, .limit = parts->limits.room };
 	pump->loss_changes = UINT64_MAX;
 	pump->canary.seen_ns = boot_now_ns();
@@ -280,17 +262,32 @@ static size_t read_batch(struct pump *pump, uint64_t *position)
 	int state = 1;
 
 	while (count < JOURNAL_FRAME_ROWS_MAX &&
-	       (state = ring_next(pump->ring, position, &data, &size)) > 0)
-		if (data && take_event(pump, data, size, &pump->rows[count]))
+	       (state = ring_next(pump->ring, position, &data, &size)) > 0) {
+		if (!data)
+			continue;
+		shares_read(pump->shares, data, size);
+		if (take_event(pump, data, size, &pump->rows[count]))
 			count++;
+	}
 	if (state < 0) {
 		/* Without a believable header the next record cannot be found: give up what waits. */
 		log_error("the ring holds a record that cannot be one: skipping to its end");
 		pump->malformed++;
 		pump->unstated_malformed++;
 		*position = ring_producer(pump->ring);
+		pump->recount = true;
 	}
 	return count;
+}
+
+/* The events up to here are written. */
+static void release(struct pump *pump, uint64_t position)
+{
+	ring_release(pump->ring, position);
+	shares_released(pump->shares);
+	if (pump->recount)
+		(void)shares_recount(pump->shares, pump->ring);
+	pump->recount = false;
 }
 
 static int append_batch(struct pump *pump, size_t count, uint64_t position)
@@ -300,7 +297,7 @@ static int append_batch(struct pump *pump, size_t count, uint64_t position)
 
 	if (error == -EPIPE && begin_journal(pump, &p) == 0 && start_syncing(pump, &p) == 0)
 		error = journal_append_rows(pump->journal, pump->rows, count, position);
-	if (note_write(pump, error, "records"))
+	if (pump_note_write(pump, error, "records"))
 		return error;
 	pump->total_rows += count;
 	pump->last_record_ns = anchors_utc(&pump->anchors, (uint64_t)pump->rows[count - 1].time_ns);
@@ -344,9 +341,10 @@ int pump_drain(struct pump *pump, struct problem *p)
 		if (count)
 			error = append_batch(pump, count, position);
 		if (!error) {
-			ring_release(pump->ring, position);
+			release(pump, position);
 			continue;
 		}
+		shares_kept(pump->shares);
 		/* These events stay in the ring and will be counted when they are read again. */
 		pump->refused = refused;
 		pump->malformed = malformed;
@@ -362,17 +360,6 @@ int pump_drain(struct pump *pump, struct problem *p)
 void pump_pause(struct pump *pump, bool paused)
 {
 	pump->paused = paused;
-}
-
-void pump_clock_was_set(struct pump *pump)
-{
-	struct problem p;
-
-	log_info("the clock was set: new anchor");
-	pump_anchor(pump);
-	roster_retime(&pump->roster, utc_now_ns(), boot_now_ns());
-	if (apply_roster(pump, &p))
-		log_error("%s", p.text);
 }
 
 bool pump_rotation_due(const struct pump *pump)
@@ -421,7 +408,7 @@ int pump_set_roster(struct pump *pump, struct roster *roster, struct consents *c
 	memset(roster, 0, sizeof(*roster));
 	memset(consents, 0, sizeof(*consents));
 	pump_anchor(pump); /* so that the first record cannot seem older than its grant */
-	error = note_write(pump, journal_append_tenants(pump->journal, pump->roster.names,
+	error = pump_note_write(pump, journal_append_tenants(pump->journal, pump->roster.names,
 							pump->roster.name_count), "tenants");
 	if (error) {
 		/* A row whose tenant the journal does not name could not be sealed. */
@@ -431,7 +418,7 @@ int pump_set_roster(struct pump *pump, struct roster *roster, struct consents *c
 	}
 	capture_set_loopback(pump->parts->capture, pump->parts->limits.record_loopback);
 	pump->room.limit = pump->parts->limits.room;
-	error = apply_roster(pump, p);
+	error = pump_apply_roster(pump, p);
 	if (!error)
 		pump_state_places(pump, false);
 	return error;
@@ -466,7 +453,7 @@ int pump_state_stop(struct pump *pump, struct problem *p)
 
 void pump_status(struct pump *pump, struct recorder_status *s)
 {
-	const struct anchor *clock = newest_anchor(pump);
+	const struct anchor *clock = pump_newest_anchor(pump);
 
 	strncpy(s->journal, journal_name(pump->journal), sizeof(s->journal) - 1);
 	s->journal_rows = journal_rows(pump->journal);

@@ -23,8 +23,10 @@ static bool state_loss(struct pump *pump, uint32_t tenant, uint32_t reason, uint
 	/* What the hook did not see is known later than its time, which its counter has. */
 	if (!recovery_new_loss(stated, total, reason == STORE_GAP_NOT_SEEN ? INT64_MIN : pump->last_loss_check_ns, &g))
 		return true;
-	if (reason == STORE_GAP_RING_FULL && pump->stopped_losses)
+	if (pump->stopped_losses && reason == STORE_GAP_RING_FULL)
 		g.reason = STORE_GAP_DISK_FULL;
+	if (pump->stopped_losses && reason == STORE_GAP_SHARE)
+		g.reason = STORE_GAP_DISK_SHARE;
 	if (pump_add_gap(pump, &g))
 		return false;
 	*stated = total;

@@ -14,6 +14,8 @@
 struct pump {
 	const struct recorder_parts *parts;
 	struct ring *ring;
+	struct shares *shares; /* of the ring */
+	bool recount; /* them: records were skipped */
 	struct journal *journal;
 	struct roster roster;
 	struct places places; /* of the roster: cgroups and namespaces */
@@ -45,6 +47,14 @@ int pump_add_gap(struct pump *pump, const struct gap *g);
 
 /* pump_watch.c */
 void pump_set_reconciled(struct pump *pump); /* behind every change of places */
+/* What a write of `what` came to, said once when it changes; returns `error`. */
+int pump_note_write(struct pump *pump, int error, const char *what);
+int pump_apply_roster(struct pump *pump, struct problem *p);
+
+/* pump_clock.c */
+const struct anchor *pump_newest_anchor(const struct pump *pump); /* NULL: there is none yet */
+/* One that the journal has now; if the clock was set since the last one, that is stated. */
+void pump_note_anchor(struct pump *pump, const struct anchor *a);
 
 /* pump_loss.c */
 bool pump_has_room(struct pump *pump); /* on the disk; says once when that changes */

@@ -6,7 +6,6 @@
 #include <string.h>
 #include "base/log.h"
 #include "base/utc.h"
-#include "capture/netns.h"
 #include "capture/opens.h"
 #include "capture/passive_opens.h"
 #include "reconcile.h"
@@ -19,8 +18,7 @@
 
 #define LOOK_NS (NS_PER_SEC)
 #define LOOK_AGAIN_NS (NS_PER_SEC / 5)
-/* Some 0.1 ms of work for each namespace at each look: with many of them the looks are further apart. */
-#define LOOK_EACH_NS (NS_PER_SEC / 50)
+#define LOOK_AT_MAX 4 /* at a time: the ring waits meanwhile; with more of them the looks at each are further apart */
 
 static bool fastopen_is_near(struct reconciled *n, const struct reconcile_look *look)
 {
@@ -93,15 +91,23 @@ static bool is_reconciled(const struct place *at)
 	return at->tenant && at->selector.kind == SELECTOR_NETNS && at->state == PLACE_COVERED;
 }
 
+static int find_own(const struct capture *capture, uint64_t *ret_cookie)
+{
+	struct passive_opens own = {};
+
+	passive_opens_open(capture_ask(capture), &own, 1);
+	if (!own.error)
+		*ret_cookie = own.cookie;
+	passive_opens_close(&own, 1);
+	return own.error;
+}
+
 /* On failure the list is what it was. */
 static int make_list(const struct places *places, struct reconcile *new)
 {
+	const uint64_t own = new->own;
 	bool shared = has_cgroups(places);
-	uint64_t own;
-	int error = netns_cookie(&own);
 
-	if (error)
-		return error;
 	new->list = calloc(places->count + 1, sizeof(*new->list));
 	if (!new->list)
 		return -ENOMEM;
@@ -195,7 +201,9 @@ int reconcile_set(struct reconcile *r, struct capture *capture, const struct pla
 	new.on = capture_rung(capture) == SEKISHO_RUNG_SET_STATE;
 	new.list = NULL;
 	new.count = 0;
-	if (new.on)
+	if (new.on && !new.own)
+		error = find_own(capture, &new.own);
+	if (new.on && !error)
 		error = make_list(places, &new);
 	if (error)
 		return error;
@@ -269,22 +277,19 @@ void reconcile_look(struct reconcile *r, struct capture *capture,
 		    int (*missed)(void *ctx, const struct not_seen *what), void *ctx)
 {
 	const struct capture_maps *maps = capture_maps_of(capture);
-	struct passive_opens *kernel = calloc(r->count + 1, sizeof(*kernel));
 	struct sekisho_opens others;
 	struct reconcile_look look;
 
-	if (!kernel)
-		return; /* the next look comes */
-	for (size_t i = 0; i < r->count; i++)
-		kernel[i].netns = r->list[i].path;
-	passive_opens_open(kernel, r->count);
-	/* A path may lead to another namespace by now: places will say so. */
-	for (size_t i = 0; i < r->count; i++)
-		if (!kernel[i].error && kernel[i].cookie == r->list[i].cookie &&
-		    look_at(maps, &kernel[i], &r->list[i], &look) == 0)
-			judge(r, maps, &r->list[i], &look, missed, ctx);
-	passive_opens_close(kernel, r->count);
-	free(kernel);
+	for (size_t i = 0; i < LOOK_AT_MAX && i < r->count; i++) {
+		struct reconciled *n = &r->list[r->next++ % r->count];
+		struct passive_opens kernel = { .netns = n->path };
+
+		passive_opens_open(capture_ask(capture), &kernel, 1);
+		/* A path may lead to another namespace by now: places will say so. */
+		if (!kernel.error && kernel.cookie == n->cookie && look_at(maps, &kernel, n, &look) == 0)
+			judge(r, maps, n, &look, missed, ctx);
+		passive_opens_close(&kernel, 1);
+	}
 	if (r->on && opens_read(maps, 0, &others) == 0)
 		r->elsewhere = opens_left(&others);
 }
@@ -295,7 +300,7 @@ int64_t reconcile_interval(const struct reconcile *r)
 
 	for (size_t i = 0; i < r->count; i++)
 		doubt |= r->list[i].looks != 0;
-	return (doubt ? LOOK_AGAIN_NS : LOOK_NS) + (int64_t)r->count * LOOK_EACH_NS;
+	return doubt || r->count > LOOK_AT_MAX ? LOOK_AGAIN_NS : LOOK_NS;
 }
 
 void reconcile_status(const struct reconcile *r, struct reconcile_status *ret_status)

@@ -57,8 +57,10 @@ bool reconcile_judge(struct reconciled *n, const struct reconcile_look *look, st
 
 struct reconcile {
 	bool on; /* the hook in use counts all that the kernel counts */
+	uint64_t own; /* the cookie of the node's own namespace; 0 = not known yet */
 	struct reconciled *list;
 	size_t count;
+	size_t next; /* to be looked at */
 	uint64_t not_seen; /* since the start */
 	uint64_t vanished; /* namespaces that went without a last look, since the start */
 	uint64_t elsewhere; /* recorded or lost in namespaces that are not reconciled */
@@ -69,7 +71,7 @@ struct reconcile {
  * left goes on from its baseline. 0 or negative errno.
  */
 int reconcile_set(struct reconcile *r, struct capture *capture, const struct places *places);
-/* Looks at each once and calls `missed` for each residue; a failure of that (not 0) leaves it for the next look. */
+/* Looks at the next few and calls `missed` for each residue; a failure of that (not 0) leaves it for the next look. */
 void reconcile_look(struct reconcile *r, struct capture *capture,
 		    int (*missed)(void *ctx, const struct not_seen *what), void *ctx);
 /* How long until the next look (ns). */

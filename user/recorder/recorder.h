@@ -20,6 +20,7 @@
 #include "base/store_dir.h"
 #include "canary.h"
 #include "capture/capture.h"
+#include "clock_watch.h"
 #include "ledger/consent.h"
 #include "places.h"
 #include "reconcile.h"
@@ -45,6 +46,7 @@ struct recorder_parts {
 	struct syncer *syncer;
 	struct sealer *sealer;
 	struct canary *canary; /* NULL: none could be made */
+	struct clock_watch *clock; /* NULL: the kernel's bound alone */
 	struct recorder_limits limits;
 	void (*clock_was_set)(void); /* called on the recorder's thread; must not call back into it */
 	int64_t unarmed_from_ns; /* if the program was exchanged at start: since when; else 0 */

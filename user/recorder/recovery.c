@@ -47,6 +47,14 @@ static int take_end(struct recovery *r, const struct gap *g)
 	return 0;
 }
 
+/* The reason that the kernel counts a loss under. */
+static uint32_t counted_as(uint32_t reason)
+{
+	if (reason == STORE_GAP_DISK_FULL)
+		return STORE_GAP_RING_FULL;
+	return reason == STORE_GAP_DISK_SHARE ? STORE_GAP_SHARE : reason;
+}
+
 static int take_ring(struct recovery *r, const struct journal_reader *j)
 {
 	if (!r->same_ring || j->ring_end > r->ring_end)
@@ -63,9 +71,7 @@ static int take_ring(struct recovery *r, const struct journal_reader *j)
 			return -ENOMEM;
 		if (!g->total)
 			continue;
-		/* Both reasons state the same counter. */
-		total = recovery_stated(r, g->tenant, g->reason == STORE_GAP_DISK_FULL ? STORE_GAP_RING_FULL :
-											 g->reason);
+		total = recovery_stated(r, g->tenant, counted_as(g->reason));
 		if (!total)
 			return -ENOMEM;
 		if (g->total > *total)

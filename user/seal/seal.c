@@ -45,7 +45,7 @@ static int open_tenant_dir(const struct seal_job *job, const char *tenant_id)
 	int fd = fs_open_dir(job->store->segments, tenant_id, 0);
 
 	if (fd == -ENOENT) {
-		fd = mkdirat(job->store->segments, tenant_id, 0700) < 0 ? -errno : 0;
+		fd = fs_make_dir(job->store->segments, tenant_id);
 		if (!fd || fd == -EEXIST)
 			fd = fs_open_dir(job->store->segments, tenant_id, 0);
 	}

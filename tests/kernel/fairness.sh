@@ -1,0 +1,208 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# AC-83: no tenant has more than a quarter of the ring, so that a flood at some is no loss of others.
+. "$(dirname "$0")/../lib.sh"
+
+EVENT_BYTES=80 # in the ring
+PROCESSORS=$(($(awk -F'[-,]' '{ print $NF }' /sys/devices/system/cpu/possible) + 1))
+# share_of KIB: events that one tenant can have in a ring of so many KiB (shares_limit()).
+share_of() {
+	local quarter=$(($1 * 1024 / 4)) slack=$((2 * PROCESSORS * 88))
+	[ "$slack" -lt $((quarter / 2)) ] || slack=$((quarter / 2))
+	printf '%d' $(((quarter - slack) / EVENT_BYTES))
+}
+
+# tenants RING NAME...: each has the next of the node's addresses, $NET4.1 and so on.
+tenants() {
+	local i=0 name
+	world
+	conf "hook = $RUNG" "ring_size = $1"
+	shift
+	for name in "$@"; do
+		i=$((i + 1))
+		conf_tenant "$name" "$NET4.$i"
+	done
+	for name in "$@"; do
+		grant "$name"
+	done
+	daemon_start
+	serve 0.0.0.0:443
+}
+
+# Made = recorded + lost for reason(s), and nothing is recorded that was not made. tally TENANT LIST
+tally() {
+	RECORDED=0 SHARE_LOST=$(lost "$SHARE_FULL" "$1") RING_LOST=$(lost 'ring full' "$1")
+	search "$W/rows" --tenant "$1"
+	RECORDED=$(lines "$W/rows")
+	[ "$(lines "$2")" -eq $((RECORDED + SHARE_LOST + RING_LOST)) ] ||
+		die "tenant $1: made $(lines "$2"), recorded $RECORDED, lost $SHARE_LOST for its share and $RING_LOST for the ring"
+	tuples "$W/rows" | sort >"$W/got"
+	sort "$2" | comm -13 - "$W/got" >"$W/extra"
+	[ ! -s "$W/extra" ] || die "tenant $1: a row that the client did not make: $(head -n 1 "$W/extra")"
+}
+
+# held TENANT: bytes that the kernel believes to be in the ring, by the tenant's number.
+held() {
+	bpftool map dump pinned "$PINS/shares" -j 2>>"$LOG" | sed 's/"formatted"/\n&/g' | awk -F'[:,}]' -v tenant="$1" '
+		/^"formatted"/ {
+			for (i = 1; i < NF; i++) {
+				if ($i == "{\"produced\"" || $i == "\"produced\"") produced = $(i + 1)
+				if ($i == "\"consumed\"") consumed = $(i + 1)
+				if ($i == "\"tenant\"" && $(i + 1) == tenant) { print produced - consumed; exit }
+			}
+		}'
+}
+
+# One tenant alone: its quarter to the event, whatever else is free.
+a_quarter() {
+	local share
+	share=$(share_of 64)
+	tenants 64K web
+	daemon_freeze
+	connect "$W/web" --count 1000 --procs 1 --from "$NET4.100" "$NET4.1:443"
+	[ "$(held 1)" -eq $((share * EVENT_BYTES)) ] || die "the kernel counts $(held 1) bytes, expected $((share * EVENT_BYTES))"
+	daemon_thaw
+	sleep 1.3 # counters become gaps once a second
+	gaps "$W/gaps"
+	tally web "$W/web"
+	[ "$RECORDED" -eq "$share" ] && [ "$RING_LOST" -eq 0 ] ||
+		die "recorded $RECORDED, expected $share; $RING_LOST lost for the ring"
+	[ "$(held 1)" -eq 0 ] || die "the kernel still counts $(held 1) bytes"
+	connect "$W/again" --count $((share - 50)) --procs 1 --from "$NET4.101" "$NET4.1:443"
+	search "$W/rows" --src "$NET4.101"
+	same_rows "$W/again" "$W/rows" "after the loss"
+}
+
+# More tenants than quarters, all at once into a tiny ring: each balances, by both reasons.
+everybody() {
+	local name i=0 share=0 ring=0 names=(one two three four five six) targets=()
+	tenants 64K "${names[@]}"
+	daemon_freeze
+	for name in "${names[@]}"; do
+		i=$((i + 1))
+		targets+=("$NET4.$i:443")
+	done
+	# One floods first and has its share; then all of them come, for a ring that is too small.
+	connect "$W/list" --count 400 --procs 1 --from "$NET4.100" "${targets[0]}"
+	connect "$W/more" --count 1800 --from "$NET4.100,$NET4.101" "${targets[@]}"
+	cat "$W/more" >>"$W/list"
+	daemon_thaw
+	sleep 1.3
+	for state in live sealed; do
+		[ "$state" = live ] || seal
+		gaps "$W/gaps"
+		for i in "${!names[@]}"; do
+			awk -F, -v to="$NET4.$((i + 1))" '$3 == to' "$W/list" >"$W/made"
+			tally "${names[$i]}" "$W/made"
+			[ "$RECORDED" -le "$(share_of 64)" ] || die "${names[$i]} had $RECORDED events in the ring, more than its share"
+			share=$((share + SHARE_LOST)) ring=$((ring + RING_LOST))
+		done
+		[ "$share" -gt 0 ] && [ "$ring" -gt 0 ] || die "$state: lost $share for shares and $ring for the ring: one of them was not tried"
+	done
+	[ "$(awk -F'|' '$2 == "-" || $2 == ""' "$W/gaps" | wc -l)" -eq 0 ] || die "a gap of nobody: $(head -n 1 "$W/gaps")"
+	verify
+}
+
+# Two flood as fast as they can while the collector is away again and again; three neighbours lose nothing.
+neighbours() {
+	local i pids=() rate=$((SLOW ? 100 : 1000)) ring=$((SLOW ? 128 : 512)) away=$((SLOW ? 2 : 1)) flood
+	tenants "${ring}K" flood1 flood2 quiet1 quiet2 quiet3
+	for i in 1 2; do
+		load "$W/flood$i" --count 100000000 --timeout 86400 --procs 2 --from "$NET4.100,$NET4.101" "$NET4.$i:443"
+		pids+=("$LOAD")
+	done
+	for i in 1 2 3; do
+		load "$W/quiet$i" --count 100000000 --timeout 86400 --rate "$rate" --procs 1 --from "$NET4.102" "$NET4.$((i + 2)):443"
+		pids+=("$LOAD")
+	done
+	for i in 1 2 3; do
+		daemon_freeze
+		sleep "0.$((5 * away))"
+		daemon_thaw
+		sleep 0.3
+	done
+	for LOAD in "${pids[@]}"; do
+		load_end stop
+	done
+	sleep 1.3
+	gaps "$W/gaps"
+	for i in 1 2; do
+		tally "flood$i" "$W/flood$i"
+		[ "$SHARE_LOST" -gt 0 ] || die "flood$i lost nothing: the test proves nothing"
+		[ "$RING_LOST" -eq 0 ] || die "the ring was full: $RING_LOST of flood$i"
+	done
+	for i in 1 2 3; do
+		tally "quiet$i" "$W/quiet$i"
+		[ "$SHARE_LOST" -eq 0 ] && [ "$RING_LOST" -eq 0 ] || die "quiet$i lost $SHARE_LOST for its share, $RING_LOST for the ring"
+		[ "$RECORDED" -gt "$rate" ] || die "quiet$i made only $RECORDED connections"
+	done
+}
+
+# Killed between release and count, or with what another one counted: the ring tells what is in it.
+recounted() {
+	local i share wrong
+	share=$(share_of 64)
+	tenants 64K web other
+	connect "$W/web" --count 150 --procs 1 --from "$NET4.100" "$NET4.1:443"
+	search "$W/rows" --tenant web # the drain
+	daemon_end KILL
+	connect "$W/one" --count 60 --procs 1 --from "$NET4.100" "$NET4.1:443"
+	cat "$W/one" >>"$W/web"
+	[ "$(held 1)" -eq $((60 * EVENT_BYTES)) ] || die "60 events wait, the kernel counts $(held 1) bytes"
+	for wrong in ff,00 00,ff; do
+		# Slot 1 is tenant 1's: produced, consumed, tenant (schema/event.h). First too little was consumed, then too much.
+		bpftool map update pinned "$PINS/shares" key hex 01 00 00 00 value hex \
+			"${wrong%,*}" "${wrong%,*}" "${wrong%,*}" 00 00 00 00 00 "${wrong#*,}" "${wrong#*,}" "${wrong#*,}" 00 00 00 00 00 \
+			01 00 00 00 00 00 00 00 || die "bpftool map update failed"
+		connect "$W/one" --count 5 --procs 1 --from "$NET4.101" "$NET4.1:443"
+		search "$W/rows" --src "$NET4.101"
+		daemon_spawn
+		wait_until "$LIVE_SECONDS" daemon_up && daemon_live || die "not live: $(tail -n 1 "$LOG")"
+		[ "$(held 1)" -eq 0 ] || die "after $wrong the kernel counts $(held 1) bytes of an empty ring"
+		daemon_freeze
+		connect "$W/fill" --count $((share + 30)) --procs 1 --from "$NET4.102" "$NET4.1:443"
+		[ "$(held 1)" -eq $((share * EVENT_BYTES)) ] || die "after $wrong the kernel counts $(held 1) bytes of a full share"
+		daemon_thaw
+		search "$W/rows" --src "$NET4.102"
+		cat "$W/fill" >>"$W/filled"
+		daemon_end KILL
+	done
+	[ "$(lines "$W/rows")" -eq $((2 * share)) ] || die "$(lines "$W/rows") of the full shares recorded, expected $((2 * share))"
+	daemon_start
+	sleep 1.3
+	gaps "$W/gaps"
+	[ "$(lost "$SHARE_FULL" web)" -eq $((2 * 30 + 5)) ] ||
+		die "lost $(lost "$SHARE_FULL" web), expected $((2 * 30 + 5))"
+}
+
+# Killed under a flood; at rest the kernel's count is what is in the ring, nothing.
+killed() {
+	local i name
+	tenants 256K web other
+	load "$W/list" --count 100000000 --timeout 86400 --from "$NET4.100,$NET4.101" "$NET4.1:443" "$NET4.2:443"
+	for i in 1 2 3 4; do
+		sleep "0.$((RANDOM % 4 + 1))"
+		daemon_end KILL
+		sleep "0.$((RANDOM % 4 + 1))"
+		daemon_spawn
+		wait_until "$LIVE_SECONDS" daemon_live || die "not live: $(tail -n 1 "$LOG")"
+	done
+	load_end stop
+	sleep 1.3
+	gaps "$W/gaps"
+	for i in 1 2; do
+		name=$([ "$i" -eq 1 ] && echo web || echo other)
+		awk -F, -v to="$NET4.$i" '$3 == to' "$W/list" >"$W/made"
+		tally "$name" "$W/made"
+		[ "$(held "$i")" -eq 0 ] || die "the kernel counts $(held "$i") bytes of tenant $name in an empty ring"
+	done
+	[ "$(lines "$W/list")" -gt 1000 ] || die "only $(lines "$W/list") connections under load"
+	verify
+}
+
+run_case AC-83_no_more_than_a_quarter a_quarter
+run_case AC-81,83_many_tenants_tiny_ring everybody
+run_case AC-83_neighbours_of_two_floods neighbours
+run_case_once AC-83_share_recounted_after_SIGKILL recounted
+run_case AC-83_killed_under_a_flood killed
+finish

@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The control socket: capped, deaf to nonsense, and one request is nobody's but its sender's (AC-38, AC-63). */
+#include "control/registrar.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "control/client.h"
+#include "control/link.h"
+#include "fixture.h"
+#include "unit.h"
+
+#define USER 60001 /* has no name */
+
+static void sleep_ms(long ms)
+{
+	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+
+	(void)nanosleep(&ts, NULL);
+}
+
+static const char *run_dir(void)
+{
+	static char path[100];
+
+	snprintf(path, sizeof(path), "%s/run", unit_temp_path());
+	return path;
+}
+
+/* --- What the daemon of these tests does --- */
+
+static size_t open_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	size_t n = 0;
+
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n - 3; /* ".", ".." and its own */
+}
+
+static int run(const struct serve *s, const struct peer *peer, const struct control_request *r, const int *files)
+{
+	char byte;
+
+	(void)s;
+	if (strcmp(r->argv[0], "who") == 0)
+		printf("%u %s %d\n", peer->uid, r->argc > 1 ? r->argv[1] : "-", peer->by_socket);
+	else if (strcmp(r->argv[0], "cat") == 0)
+		while (read(files[0], &byte, 1) == 1)
+			putchar(byte);
+	else if (strcmp(r->argv[0], "stdin") == 0)
+		printf("%c\n", getchar());
+	else if (strcmp(r->argv[0], "descriptors") == 0)
+		printf("%zu\n", open_descriptors());
+	else if (strcmp(r->argv[0], "crash") == 0)
+		raise(SIGSEGV);
+	else if (strcmp(r->argv[0], "sleep") == 0)
+		sleep_ms(20000);
+	else if (strcmp(r->argv[0], "spin") == 0)
+		for (struct timespec t = {}; t.tv_sec < 2;)
+			clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	else if (strcmp(r->argv[0], "eat") == 0)
+		for (int i = 0; i < 64; i++) {
+			void *p = malloc(4u << 20);
+
+			if (!p)
+				return 3;
+			memset(p, 1, 4u << 20);
+		}
+	else if (strcmp(r->argv[0], "status") == 0)
+		return r->argv[1][0] - '0';
+	else
+		fprintf(stderr, "what?\n");
+	return 0;
+}
+
+struct daemon {
+	pid_t pid;
+	int link[2], orders[2];
+	struct link_server *recorder;
+};
+
+static json_t *recorder(void *ctx, const json_t *request)
+{
+	(void)ctx;
+	return json_pack("{s:i, s:O, s:O}", "status", 0, "uid", json_object_get(request, "uid"), "verb",
+			 json_object_get(request, "verb"));
+}
+
+static void start(struct daemon *d, struct registrar r)
+{
+	struct problem p = { "" };
+
+	(void)run_dir(); /* both use this process's */
+	REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, d->link) == 0);
+	REQUIRE(pipe2(d->orders, O_CLOEXEC) == 0);
+	d->pid = fork();
+	REQUIRE(d->pid >= 0);
+	if (d->pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(d->link[1]);
+		close(d->orders[1]);
+		r.serve.run = run;
+		r.serve.link_fd = d->link[0];
+		r.orders_fd = d->orders[0];
+		_exit(registrar_listen(run_dir(), &r.listen_fd, &p) || registrar_run(&r, &p) ? 1 : 0);
+	}
+	close(d->orders[0]);
+	REQUIRE(link_server_start(d->link[1], recorder, NULL, &d->recorder, &p) == 0);
+	for (int i = 0; i < 500; i++) {
+		json_t *answer;
+
+		if (client_call(run_dir(), json_object(), &answer, &p) == 0) {
+			json_decref(answer);
+			return;
+		}
+		sleep_ms(10);
+	}
+	REQUIRE(!"the daemon is up");
+}
+
+static void stop(struct daemon *d)
+{
+	int status;
+
+	close(d->orders[1]);
+	CHECK(waitpid(d->pid, &status, 0) == d->pid);
+	CHECK_INT(status, 0);
+	link_server_stop(d->recorder);
+	close(d->link[0]);
+	registrar_unlisten(run_dir());
+}
+
+/* --- Clients --- */
+
+/* A connection of that user: the kernel takes the effective one. */
+static int dial(uid_t uid)
+{
+	struct sockaddr_un address;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	REQUIRE(message_address(run_dir(), &address) == 0);
+	if (uid) {
+		REQUIRE(seteuid(uid) == 0);
+		setfsuid(0); /* the way to the socket is this test's own */
+	}
+	REQUIRE(connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
+	if (uid)
+		REQUIRE(seteuid(0) == 0);
+	return fd;
+}
+
+/* Sends "VERB [ARG]" with these as input, output and error, and the file. */
+static void send_request(int fd, const char *verb, const char *arg, int out, int file)
+{
+	struct control_request r = { .argc = arg ? 2 : 1, .argv = { (char *)verb, (char *)arg }, .file_args = { 1 },
+				     .file_count = file >= 0 };
+	struct descriptors d = { .fds = { out, out, out, file }, .count = 3 + (file >= 0) };
+	struct buffer body = {};
+
+	REQUIRE(message_build_run(&r, &body) == 0);
+	/* Who is refused may be so before all is sent. */
+	(void)message_send(fd, CONTROL_RUN, body.data, body.size, &d);
+	buffer_done(&body);
+}
+
+/* The status of the answer, its text in *p; negative errno without one. */
+static int receive_status(int fd, unsigned int timeout_ms, struct problem *p)
+{
+	struct descriptors none = {};
+	enum control_type type;
+	uint8_t *body;
+	size_t size;
+	int status, error = message_receive(fd, CONTROL_ANSWER_MAX, timeout_ms, &type, &body, &size, &none, p);
+
+	if (error)
+		return error;
+	CHECK_INT(type, CONTROL_DONE);
+	status = (int)get_le32(body);
+	problem(p, 0, "%s", (char *)body + 4);
+	free(body);
+	return status;
+}
+
+/* All in one; what it printed, at most 99 bytes, into said. */
+static int ask(uid_t uid, const char *verb, const char *arg, int file, char said[static 100], struct problem *p)
+{
+	int fd = dial(uid), pair[2], status;
+	ssize_t n;
+
+	REQUIRE(pipe2(pair, O_CLOEXEC) == 0);
+	send_request(fd, verb, arg, pair[1], file);
+	close(pair[1]);
+	status = receive_status(fd, 15000, p);
+	n = read(pair[0], said, 99);
+	said[n > 0 ? n : 0] = '\0';
+	close(pair[0]);
+	close(fd);
+	return status;
+}
+
+/* Whether nothing but the end comes. */
+static bool is_closed(int fd, int timeout_ms)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+	char byte;
+
+	return poll(&wait, 1, timeout_ms) == 1 && recv(fd, &byte, 1, 0) <= 0;
+}
+
+/* --- The tests --- */
+
+static bool is_root(void)
+{
+	return geteuid() == 0;
+}
+
+static void requests_are_answered(void)
+{
+	struct daemon d;
+	char said[100];
+	struct problem p = { "" };
+	json_t *answer;
+	mode_t old = umask(0077);
+	int file;
+
+	if (!is_root())
+		SKIP("other users are played by root");
+	start(&d, (struct registrar){});
+	umask(old);
+	CHECK_INT(mode_of_file(unit_temp_dir(), "run"), 0755);
+	CHECK_INT(mode_of_file(unit_temp_dir(), "run/control.sock"), 0666);
+	CHECK_INT(ask(0, "who", "me", -1, said, &p), 0);
+	CHECK_STR(said, "0 me 1\n");
+	CHECK_INT(ask(USER, "who", NULL, -1, said, &p), 0);
+	CHECK_STR(said, "60001 - 1\n");
+	for (int status = 0; status <= 5; status++)
+		CHECK_INT(ask(USER, "status", (char[]){ (char)('0' + status), 0 }, -1, said, &p), status);
+	CHECK_STR(p.text, "");
+	write_file(unit_temp_dir(), "file", "what is in it", 13);
+	file = openat(unit_temp_dir(), "file", O_RDONLY | O_CLOEXEC);
+	CHECK_INT(ask(USER, "cat", "file", file, said, &p), 0);
+	CHECK_STR(said, "what is in it");
+	close(file);
+	/* The recorder is root's. */
+	REQUIRE(client_call(run_dir(), json_pack("{s:s}", "verb", "status"), &answer, &p) == 0);
+	CHECK_STR(json_string_value(json_object_get(answer, "verb")), "status");
+	CHECK_INT(json_integer_value(json_object_get(answer, "uid")), 0);
+	json_decref(answer);
+	file = dial(USER);
+	CHECK_INT(message_send(file, CONTROL_ASK, "{\"verb\":\"status\",\"uid\":0}", 25, NULL), 0);
+	CHECK_INT(receive_status(file, 5000, &p), 4);
+	CHECK_STR(p.text, "the recorder is asked by root alone, not by uid 60001");
+	close(file);
+	stop(&d);
+}
+
+static void without_a_daemon_the_client_says_so(void)
+{
+	struct problem p = { "" };
+	json_t *answer;
+	char want[200], long_dir[200];
+
+	snprintf(want, sizeof(want), "sekishod is not running (%s/control.sock: Connection refused)", run_dir());
+	CHECK_INT(client_call(run_dir(), json_object(), &answer, &p), -ECONNREFUSED);
+	CHECK_STR(p.text, want);
+	memset(long_dir, 'd', sizeof(long_dir));
+	long_dir[199] = '\0';
+	CHECK_INT(client_call(long_dir, json_object(), &answer, &p), -ENAMETOOLONG);
+}
+
+/* What a killed daemon left behind is replaced, and refuses calls until then. */
+static void a_dead_socket_is_replaced(void)
+{
+	struct sockaddr_un address;
+	struct problem p;
+	struct daemon d;
+	json_t *answer;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	CHECK_INT(mkdir(run_dir(), 0700), 0);
+	REQUIRE(message_address(run_dir(), &address) == 0);
+	REQUIRE(bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
+	close(fd);
+	CHECK_INT(client_call(run_dir(), json_object(), &answer, &p), -ECONNREFUSED);
+	start(&d, (struct registrar){});
+	REQUIRE(client_call(run_dir(), json_object(), &answer, &p) == 0);
+	json_decref(answer);
+	stop(&d);
+}
+
+/* Nonsense closes its own connection and nothing else; another version is told. */
+static void nonsense_closes_only_its_connection(void)
+{
+#define BYTES(text) text, sizeof(text) - 1
+	static const struct {
+		const char *bytes;
+		size_t size;
+	} nonsense[] = {
+		{ BYTES("GET / HTTP/1.0\r\n\r\n") },
+		{ BYTES("{\"sekisho\":1,\"verb\":\"status\"}\n") },
+		{ BYTES("SKSH\2\0\1\0\xff\xff\xff\xff\0\0\0\0") },
+		{ BYTES("SKSH\2\0\1\0\4\0\0\0\1\0\0\0ab") },
+	};
+	struct daemon d;
+	struct problem p;
+	char said[100];
+	int fd;
+
+	start(&d, (struct registrar){});
+	for (size_t i = 0; i < ARRAY_SIZE(nonsense); i++) {
+		fd = dial(0);
+		CHECK(send(fd, nonsense[i].bytes, nonsense[i].size, MSG_NOSIGNAL) > 0);
+		CHECK_ROW(is_closed(fd, 3000), "row %zu", i);
+		close(fd);
+	}
+	fd = dial(0);
+	CHECK(send(fd, "SKSH\7\0\1\0\0\0\0\0\0\0\0\0", 16, MSG_NOSIGNAL) == 16);
+	CHECK_INT(receive_status(fd, 3000, &p), 2);
+	CHECK_STR(p.text, "version 7 of the control protocol: version 2 is spoken here");
+	close(fd);
+	/* Without descriptors, or with such as nobody writes to for others. */
+	fd = dial(0);
+	CHECK_INT(message_send(fd, CONTROL_RUN, "\1\0\0\0\0\0\0\0who", 12, NULL), 0);
+	CHECK_INT(receive_status(fd, 3000, &p), 2);
+	CHECK_STR(p.text, "not a request: 0 descriptors, expected 3");
+	close(fd);
+	for (int i = 0; i < 2; i++) {
+		int out = open(i ? "/proc/self/comm" : "/dev/zero", O_RDWR | O_CLOEXEC);
+
+		fd = dial(0);
+		send_request(fd, "who", NULL, out, -1);
+		CHECK_INT(receive_status(fd, 3000, &p), 2);
+		CHECK_STR(p.text, "descriptor 0 is not of a regular file, pipe, socket or terminal");
+		close(fd);
+		close(out);
+	}
+	CHECK_INT(ask(0, "who", NULL, -1, said, &p), 0);
+	stop(&d);
+}
+
+static void a_crash_is_told_and_is_the_requests_alone(void)
+{
+	struct daemon d;
+	struct problem p;
+	char said[100];
+
+	start(&d, (struct registrar){});
+	CHECK_INT(ask(0, "crash", NULL, -1, said, &p), 1);
+	CHECK_STR(p.text, "the request was ended: what was answered is not complete");
+	CHECK_INT(ask(0, "who", NULL, -1, said, &p), 0);
+	stop(&d);
+}
+
+/* Those who say nothing hold back nobody else, and are closed. */
+static void slow_requests_are_closed(void)
+{
+	struct daemon d;
+	struct problem p;
+	char said[100];
+	int fds[8];
+
+	if (!is_root())
+		SKIP("other users are played by root");
+	start(&d, (struct registrar){ .serve = { .request_ms = 700 } });
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		fds[i] = dial(USER);
+		CHECK_INT(send(fds[i], "SKSH\2", i % 6, 0), i % 6);
+	}
+	CHECK_INT(ask(USER + 1, "who", NULL, -1, said, &p), 0);
+	CHECK_INT(ask(0, "who", NULL, -1, said, &p), 0);
+	/* The same user has as many as it may. */
+	CHECK_INT(ask(USER, "who", NULL, -1, said, &p), 1);
+	CHECK_STR(p.text, "too many requests of this user at once: try again");
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		CHECK_ROW(is_closed(fds[i], 5000), "connection %zu", i);
+		close(fds[i]);
+	}
+	sleep_ms(100);
+	CHECK_INT(ask(USER, "who", NULL, -1, said, &p), 0);
+	stop(&d);
+}
+
+/* However many users ask, root finds a place. */
+static void the_number_of_connections_is_capped(void)
+{
+	struct daemon d;
+	struct problem p;
+	char said[100];
+	int fds[12];
+
+	if (!is_root())
+		SKIP("other users are played by root");
+	start(&d, (struct registrar){ .connections_max = 10, .per_user_max = 3 });
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		fds[i] = dial(USER + (uid_t)i / 2);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		int status = i < 10 ? -ETIMEDOUT : 1;
+
+		CHECK_ROW(receive_status(fds[i], i < 10 ? 1 : 3000, &p) == status, "connection %zu", i);
+	}
+	CHECK_STR(p.text, "sekishod is busy with as many requests as it takes: try again");
+	CHECK_INT(ask(0, "who", NULL, -1, said, &p), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+	stop(&d);
+}
+
+static void the_rate_of_a_user_is_capped(void)
+{
+	struct daemon d;
+	struct problem p;
+	char said[100];
+	int answered = 0;
+
+	if (!is_root())
+		SKIP("other users are played by root");
+	start(&d, (struct registrar){ .rate_burst = 5, .rate_per_second = 1 });
+	for (int i = 0; i < 50; i++)
+		answered += ask(USER, "who", NULL, -1, said, &p) == 0;
+	CHECK_STR(p.text, "too many requests of this user: try again in a second");
+	CHECK_ROW(answered >= 5 && answered < 20, "%d", answered);
+	CHECK_INT(ask(USER + 1, "who", NULL, -1, said, &p), 0);
+	for (int i = 0; i < 20; i++)
+		CHECK_INT(ask(0, "who", NULL, -1, said, &p), 0);
+	stop(&d);
+}
+
+/* The writing end of the pipe is closed once the request's process is gone. */
+static void a_request_ends_with_its_client(void)
+{
+	struct daemon d;
+	int fd, pair[2];
+	struct pollfd wait;
+
+	start(&d, (struct registrar){});
+	fd = dial(0);
+	REQUIRE(pipe2(pair, O_CLOEXEC) == 0);
+	send_request(fd, "sleep", NULL, pair[1], -1);
+	close(pair[1]);
+	wait = (struct pollfd){ .fd = pair[0], .events = POLLIN };
+	CHECK_INT(poll(&wait, 1, 300), 0); /* it is under way */
+	close(fd);
+	CHECK_INT(poll(&wait, 1, 5000), 1);
+	CHECK(wait.revents & POLLHUP);
+	close(pair[0]);
+	stop(&d);
+}
+
+static void a_request_that_does_not_go_on_is_ended(void)
+{
+	struct daemon d;
+	struct problem p;
+	char said[100];
+
+	start(&d, (struct registrar){ .stall_ms = 500 });
+	CHECK_INT(ask(0, "sleep", NULL, -1, said, &p), 1);
+	CHECK_STR(p.text, "the request was ended: what was answered is not complete");
+	CHECK_INT(ask(0, "spin", NULL, -1, said, &p), 0); /* what works goes on, for longer than that */
+	stop(&d);
+}
+
+static void memory_is_bounded(void)
+{
+	struct daemon d;
+	struct problem p;
+	char said[100];
+
+#ifdef __SANITIZE_ADDRESS__
+	SKIP("with sanitizers memory is not bounded");
+#endif
+	start(&d, (struct registrar){ .serve = { .memory_max = 128u << 20 } });
+	CHECK_INT(ask(0, "eat", NULL, -1, said, &p), 3);
+	stop(&d);
+	start(&d, (struct registrar){ .serve = { .memory_max = 512u << 20 } });
+	CHECK_INT(ask(0, "eat", NULL, -1, said, &p), 0);
+	stop(&d);
+}
+
+/* A request's process holds its own connection and its client's descriptors, whoever else is connected. */
+static void descriptors_of_others_are_out_of_reach(void)
+{
+	struct daemon d;
+	struct problem p;
+	char alone[100], beside[100];
+	int fds[5];
+
+	start(&d, (struct registrar){});
+	CHECK_INT(ask(0, "descriptors", NULL, -1, alone, &p), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		fds[i] = dial(0);
+		send_request(fds[i], "sleep", NULL, fds[i], -1);
+	}
+	sleep_ms(100);
+	CHECK_INT(ask(0, "descriptors", NULL, -1, beside, &p), 0);
+	CHECK(alone[0] > '0');
+	CHECK_STR(beside, alone);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+	stop(&d);
+}
+
+static void where_it_cannot_listen(void)
+{
+	struct problem p;
+	char path[300], want[400];
+	int fd = -1;
+
+	write_file(unit_temp_dir(), "file", "", 0);
+	snprintf(path, sizeof(path), "%s/file", unit_temp_path());
+	snprintf(want, sizeof(want), "cannot listen on %s/control.sock: Not a directory", path);
+	CHECK_INT(registrar_listen(path, &fd, &p), -ENOTDIR);
+	CHECK_STR(p.text, want);
+	snprintf(path, sizeof(path), "%s/%0100d", unit_temp_path(), 0);
+	CHECK_INT(registrar_listen(path, &fd, &p), -ENAMETOOLONG);
+}
+
+UNIT_SUITE(registrar, TEST(requests_are_answered), TEST(without_a_daemon_the_client_says_so), TEST(a_dead_socket_is_replaced),
+	   TEST(nonsense_closes_only_its_connection), TEST(a_crash_is_told_and_is_the_requests_alone),
+	   TEST(slow_requests_are_closed), TEST(the_number_of_connections_is_capped), TEST(the_rate_of_a_user_is_capped),
+	   TEST(a_request_ends_with_its_client), TEST(a_request_that_does_not_go_on_is_ended), TEST(memory_is_bounded),
+	   TEST(descriptors_of_others_are_out_of_reach), TEST(where_it_cannot_listen));

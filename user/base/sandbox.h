@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The rights of each process of sekishod, all on one page (sandbox.c). A process enters its sandbox before it has a
+ * second thread, and never leaves it.
+ */
+#ifndef SEKISHO_SANDBOX_H
+#define SEKISHO_SANDBOX_H
+
+#include "owner.h"
+#include "problem.h"
+
+enum sandbox_role {
+	SANDBOX_WARDEN,
+	SANDBOX_RECORDER,
+	SANDBOX_REGISTRAR,
+	SANDBOX_COURIER, /* runs a program of the operator's */
+};
+
+struct sandbox_place {
+	struct owner owner; /* who to become; the warden stays who it is */
+	int state_dir; /* the directory of the store: open, borrowed */
+};
+
+/*
+ * Gives up everything but what the role needs, for good. 0, or negative errno and *p: some right was kept that should
+ * not have been, the process must end. `ret_notes` says what this kernel cannot restrict: "" when all is in force.
+ */
+int sandbox_enter(enum sandbox_role role, const struct sandbox_place *place, struct problem *ret_notes, struct problem *p);
+
+#endif

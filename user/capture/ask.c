@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Asking the warden. */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "ask.h"
+#include "base/fd_pass.h"
+#include "base/utc.h"
+
+struct ask {
+	int fd;
+	uint32_t number; /* of the last question */
+	pthread_mutex_t lock;
+};
+
+struct ask *ask_open(int fd)
+{
+	struct ask *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return NULL;
+	a->fd = fd;
+	pthread_mutex_init(&a->lock, NULL);
+	return a;
+}
+
+void ask_close(struct ask *a)
+{
+	if (!a)
+		return;
+	close(a->fd);
+	pthread_mutex_destroy(&a->lock);
+	free(a);
+}
+
+void ask_ready(struct ask *a)
+{
+	const struct ask_message message = { .kind = ASK_READY };
+
+	(void)fd_pass_send(a->fd, &message, sizeof(message), -1, 0);
+}
+
+void ask_failed(struct ask *a, int error, const struct problem *why)
+{
+	struct ask_message message = { .kind = ASK_FAILED, .status = error };
+
+	snprintf(message.text, sizeof(message.text), "%s", why->text);
+	(void)fd_pass_send(a->fd, &message, sizeof(message), -1, 0);
+}
+
+/* The answer to this question, others dropped. */
+static int await(struct ask *a, struct ask_message *message, int64_t end_boot_ns, int *ret_fd)
+{
+	for (;;) {
+		struct pollfd wait = { .fd = a->fd, .events = POLLIN };
+		int64_t left_ms = (end_boot_ns - boot_now_ns()) / 1000000;
+		int size = poll(&wait, 1, left_ms < 0 ? 0 : (int)left_ms), fd;
+
+		if (size == 0)
+			return -ETIMEDOUT;
+		if (size < 0 && errno == EINTR)
+			continue;
+		size = fd_pass_receive(a->fd, message, sizeof(*message), &fd, MSG_DONTWAIT);
+		if (size == -EAGAIN)
+			continue;
+		if (size == 0)
+			return -EPIPE;
+		if (size == sizeof(*message) && message->number == a->number) {
+			*ret_fd = fd;
+			return 0;
+		}
+		if (fd >= 0)
+			close(fd);
+		if (size < 0)
+			return size;
+	}
+}
+
+int ask_call(struct ask *a, struct ask_message *message, int timeout_ms, int *ret_fd, struct problem *p)
+{
+	uint32_t kind = message->kind;
+	int error, fd = -1;
+
+	pthread_mutex_lock(&a->lock);
+	message->number = ++a->number;
+	error = fd_pass_send(a->fd, message, sizeof(*message), -1, MSG_DONTWAIT);
+	if (!error)
+		error = await(a, message, boot_now_ns() + timeout_ms * INT64_C(1000000), &fd);
+	else if (error == -EAGAIN)
+		error = -ETIMEDOUT; /* it has not read the questions before */
+	pthread_mutex_unlock(&a->lock);
+	if (ret_fd)
+		*ret_fd = fd;
+	else if (fd >= 0)
+		close(fd);
+	if (error)
+		return problem(p, error, "sekishod's warden does not answer: %s", strerror(-error));
+	if (message->status < 0) {
+		message->text[sizeof(message->text) - 1] = '\0';
+		return problem(p, message->status, "%s", message->kind == kind && message->text[0] ? message->text :
+										 strerror(-message->status));
+	}
+	return message->status;
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* sekisho reload: asks the daemon to read its configuration again, as SIGHUP does. */
+#include <errno.h>
+#include "command.h"
+
+struct reload_options {
+	unsigned int help;
+};
+
+static const struct cmd_option option_table[] = {
+	CMD_SWITCH("help", struct reload_options, help, "this text"),
+	{},
+};
+
+int verb_reload(struct command *c, int argc, char **argv)
+{
+	struct reload_options o = {};
+	struct problem p;
+	json_t *answer;
+	size_t operands;
+	int error, status;
+
+	if (cmdline_parse(argc, argv, option_table, &o, false, NULL, 0, &operands, &p))
+		return command_fail(EXIT_USAGE, &p);
+	if (o.help) {
+		printf("usage: sekisho reload\n\nsekishod reads its configuration and the consents again. What it cannot take is said,\n"
+		       "and the old configuration stays in force.\n"
+		       "\nExit status: 0 done, 1 could not, 2 an error in the configuration, 3 sekishod does not run.\n");
+		return EXIT_YES;
+	}
+	if (c->store_path) {
+		log_error("reload is done by sekishod (-c FILE), not on --store");
+		return EXIT_USAGE;
+	}
+	error = command_ask(c, json_pack("{s:s}", "verb", "reload"), &answer, &p);
+	if (error)
+		return command_fail(error == -ECONNREFUSED ? EXIT_NO_DAEMON : EXIT_NO, &p);
+	status = command_answer_status(answer);
+	json_decref(answer);
+	return status;
+}

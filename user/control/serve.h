@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One request of the control socket, in a process of its own. */
+#ifndef SEKISHO_SERVE_H
+#define SEKISHO_SERVE_H
+
+#include "base/conf.h"
+#include "message.h"
+#include "peer.h"
+
+struct serve;
+
+/*
+ * Runs a verb for the peer: standard input, output and error are the client's, files[i] is what argv[file_args[i]]
+ * names. An exit status of the command.
+ */
+typedef int serve_fn(const struct serve *s, const struct peer *peer, const struct control_request *request,
+		     const int *files);
+
+struct serve {
+	serve_fn *run;
+	const struct conf *conf; /* in force */
+	const char *conf_path; /* for messages */
+	int link_fd; /* to the recorder (link.h) */
+	unsigned int request_ms; /* how long a request may take to arrive; 0: the default */
+	uint64_t memory_max; /* bytes; 0: the default */
+};
+
+/*
+ * Reads the request, checks and runs it. What was answered on the connection already ends with SERVE_ANSWERED; else
+ * the exit status is what the registrar answers. Does not return.
+ */
+#define SERVE_ANSWERED 255
+__attribute__((noreturn)) void serve_connection(const struct serve *s, int connection);
+
+#endif

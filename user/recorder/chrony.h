@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What chronyd says of the clock, asked with chronyc(1). The kernel's maxerror has chronyd's root delay
+ * and dispersion, but not what it still has to correct by slewing (reference.c, REF_SetReference;
+ * chronyc(1), "tracking"): with a clock that is a second off and being slewed it is too small by that
+ * second.
+ */
+#ifndef SEKISHO_CHRONY_H
+#define SEKISHO_CHRONY_H
+
+#include <stdint.h>
+#include "base/problem.h"
+
+struct chrony_bound {
+	uint64_t error_ns; /* |system time offset| + root dispersion + root delay / 2 */
+	int64_t boot_ns; /* when it was asked */
+};
+
+/*
+ * One line of `chronyc -c tracking`. 0; -ENODATA: chronyd is not synchronised; -EINVAL and *p: it is not
+ * such a line.
+ */
+int chrony_parse(const char *line, uint64_t *ret_error_ns, struct problem *p);
+
+/*
+ * Runs `command` (an absolute path) with -n -c tracking, two seconds at most. 0; -ENODATA: no chronyd answers, or
+ * it is not synchronised; else negative errno and *p.
+ */
+int chrony_ask(const char *command, struct chrony_bound *ret_bound, struct problem *p);
+
+#endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the warden does for its children: the closed list of capture/ask.h. */
+#ifndef SEKISHO_ANSWERS_H
+#define SEKISHO_ANSWERS_H
+
+#include "warden_parts.h"
+
+/* Reads one message of a child and answers it. 0, or negative errno when the child has gone or sent nonsense. */
+int answers_next(struct warden *w, enum child_name from);
+
+#endif

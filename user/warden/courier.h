@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A process that runs one program for the recorder and says what became of it. */
+#ifndef SEKISHO_COURIER_H
+#define SEKISHO_COURIER_H
+
+#include "base/owner.h"
+
+/* Starts head_command with `heads` as its input, as that user and without capabilities. *ret_fd gives one struct head_outcome when it has ended. 0 or negative
+ * errno. */
+int courier_start(const struct owner *owner, const char *command, const char *heads, int *ret_fd);
+
+#endif
