@@ -30,6 +30,7 @@ err ''
 out "state_dir = $STATE
 run_dir = $RUN
 pin_dir = $PINS
+user = 64123
 hook = auto
 record_loopback = no
 ring_size = 1M
@@ -65,6 +66,7 @@ status 0
 out 'state_dir = /var/lib/sekisho
 run_dir = /run/sekisho
 pin_dir = /sys/fs/bpf/sekisho
+user = sekisho
 hook = auto
 record_loopback = no
 ring_size = 16M
