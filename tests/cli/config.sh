@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # sekishod -n and -nn: what a configuration may say, and what each mistake is answered with.
 . "$(dirname "$0")/cli_lib"
+STORE_USER= # the lines of the configuration are counted
 
 check() { "${SEKISHOD[@]}" -n; }
 
@@ -30,7 +31,7 @@ err ''
 out "state_dir = $STATE
 run_dir = $RUN
 pin_dir = $PINS
-user = 64123
+user = sekisho
 hook = auto
 record_loopback = no
 ring_size = 1M

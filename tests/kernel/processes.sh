@@ -64,6 +64,8 @@ descriptors() {
 	[ "$(find "/proc/$(child registrar)/fd" -lname 'anon_inode:bpf*' | wc -l)" -eq 0 ] ||
 		die "the registrar has BPF descriptors"
 	[ "$(find "/proc/$(child recorder)/fd" -lname 'anon_inode:bpf-map' | wc -l)" -ge 6 ] || die "no maps where they should be"
+	[ "$(grep -c bpf-map "/proc/$(child registrar)/maps")" -eq 0 ] || die "the registrar sees the ring"
+	[ "$(grep -c bpf-map "/proc/$(child recorder)/maps")" -ge 3 ] || die "no ring where it should be"
 	grep -q "$STATE/ledger" <(ls -l "/proc/$(child registrar)/fd") || die "no store where it should be"
 }
 
