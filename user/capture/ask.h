@@ -19,6 +19,7 @@ enum ask_kind {
 	ASK_CONFIGURATION = 5, /* read it again: a descriptor of the file, checked, comes with the answer */
 	ASK_HEADS = 6, /* run head_command with `text` as its input; a descriptor of the outcome comes along */
 	ASK_PROCESSES = 7, /* who runs: processes[] */
+	ASK_CHRONY = 8, /* how far the clock is off; a descriptor of the answer comes along (recorder/chrony.h) */
 };
 
 #define ASK_PLACES_MAX 24

@@ -10,6 +10,7 @@
 #include "base/fd_pass.h"
 #include "base/log.h"
 #include "courier.h"
+#include "recorder/chrony.h"
 
 static bool in_configuration(const struct conf *c, const struct selector *s)
 {
@@ -86,6 +87,14 @@ static int heads(struct warden *w, struct ask_message *m, int *ret_fd)
 	return courier_start(&w->ground.owner, w->conf.head_command, m->text, ret_fd);
 }
 
+static int chrony(struct warden *w, struct ask_message *m, int *ret_fd)
+{
+	(void)m;
+	if (access(CHRONY_COMMAND, X_OK) < 0)
+		return -ENODATA;
+	return courier_ask_chrony(&w->ground.owner, ret_fd);
+}
+
 static void name_process(struct ask_process *process, const char *name, pid_t pid, uid_t uid,
 			 uint32_t restarts)
 {
@@ -109,7 +118,7 @@ static const struct {
 	int (*answer)(struct warden *w, struct ask_message *m, int *ret_fd);
 } questions[] = {
 	{ ASK_RESOLVE, resolve }, { ASK_ARMED, armed },		{ ASK_CONFIGURATION, configuration },
-	{ ASK_HEADS, heads },	  { ASK_PROCESSES, processes },
+	{ ASK_HEADS, heads },	  { ASK_PROCESSES, processes }, { ASK_CHRONY, chrony },
 };
 
 static int answer(struct warden *w, enum child_name from, struct ask_message *m)
