@@ -41,8 +41,8 @@ enum catalog_chunk_at {
 	CHUNK_AT_SEED = 40, /* u64, random: of the hash of a key */
 	CHUNK_AT_CODING = 48, /* u8: enum store_coding of the facts */
 	CHUNK_AT_CELL_BITS = 49, /* u8: a bucket has 2^n cells */
-	CHUNK_AT_GAP_BITS = 50, /* u8: plain bits of a distance between cells */
-	CHUNK_AT_RESERVED = 51, /* 13 bytes, zero */
+	CHUNK_AT_COUNT_LENGTHS = 50, /* u32: of the codes of the numbers of pairs in a cell, four bits each */
+	CHUNK_AT_RESERVED = 54, /* 10 bytes, zero */
 	CHUNK_PREFIX_BYTES = 64,
 };
 
@@ -63,6 +63,11 @@ enum catalog_section_flag {
 #define CATALOG_GROUP_SECTIONS 512
 /* Bits that a key is hashed to. */
 #define CATALOG_HASH_BITS 40
+/* Numbers of pairs in a cell that have a code, and the one that is added to the next. */
+#define CATALOG_COUNT_SYMBOLS 8
+#define CATALOG_COUNT_MORE 7
+/* Pairs of a cell whose sections are told together. */
+#define CATALOG_GROUP_PAIRS 4
 
 /* Bounds that a reader enforces before it allocates. */
 #define CATALOG_FACTS_MAX (64u << 20)

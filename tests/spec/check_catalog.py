@@ -18,6 +18,8 @@ from read_store import MODULO, Bad, Fields, checksum, signed, unpack
 
 DAY_NS = 86400 * 10**9
 GROUP, UNIT, HASH_BITS = 512, 1 << 26, 40
+SPLITS = {1: {"0": 1, "1": 0}, 2: {"0": 1, "10": 2, "11": 0}, 3: {"00": 0, "10": 1, "01": 2, "11": 3},
+          4: {"0": 2, "10": 1, "110": 3, "1110": 0, "1111": 4}}
 
 
 def rounded_up(ns):
@@ -57,13 +59,28 @@ class Code:
         raise Bad
 
 
+    def take_group(self, bits, k, count=0, code=0):
+        if (count, code) in self.sections:
+            if k != 1:
+                raise Bad
+            return [self.sections[count, code]]
+        if count == 24:
+            raise Bad
+        text, zeroes = "", None
+        while zeroes is None:
+            text += str(bits.plain(1))
+            zeroes = SPLITS[k].get(text)
+        return (self.take_group(bits, zeroes, count + 1, code << 1) if zeroes else []) + \
+            (self.take_group(bits, k - zeroes, count + 1, code << 1 | 1) if k > zeroes else [])
+
+
 class Chunk:
     def __init__(self, data, at, file_id, day):
         prefix = data[at:at + 64]
         if len(prefix) < 64 or prefix[:4] != b"SKCK":
             raise Bad
         (crc, facts_bytes, facts_raw, facts_crc, directory_bytes, directory_crc, self.buckets, buckets_bytes, self.pairs,
-         self.seed, coding, self.n, self.g) = struct.unpack_from("<9IQBBB", prefix, 4)
+         self.seed, coding, self.n, counts) = struct.unpack_from("<9IQBBI", prefix, 4)
         if crc != checksum(file_id, at, prefix[8:]):
             raise Bad
         self.begin = day * DAY_NS
@@ -75,6 +92,7 @@ class Chunk:
                 directory_crc != checksum(file_id, directory_at, directory):
             raise Bad
         self.read_facts(Fields(unpack(coding, facts, facts_raw)))
+        self.counts = Code([counts >> 4 * i & 15 for i in range(8)])
         self.cells = {}
         self.read_buckets(data, Fields(directory), buckets_at, file_id)
 
@@ -151,17 +169,17 @@ class Chunk:
             body = data[at + 4:at + size]
             if struct.unpack_from("<I", data, at)[0] != checksum(file_id, at, body):
                 raise Bad
-            bits, cell = read_store.Bits(body), 0
-            while True:
-                zeroes = 0
-                while not bits.plain(1):
-                    zeroes += 1
-                cell += (zeroes << self.g) + bits.plain(self.g)
-                if cell >= 1 << self.n:
-                    break
-                self.cells.setdefault((bucket << self.n) + cell, set()).add(code.take(bits))
-                pairs += 1
-            if cell != 1 << self.n or bits.left > 7 or bits.plain(bits.left):
+            bits = read_store.Bits(body)
+            for cell in range(bucket << self.n, (bucket + 1) << self.n):
+                left, more = 0, 7
+                while more == 7:
+                    more = self.counts.take(bits)
+                    left += more
+                pairs += left
+                while left:
+                    self.cells.setdefault(cell, set()).update(code.take_group(bits, min(left, 4)))
+                    left -= min(left, 4)
+            if bits.left > 7 or bits.plain(bits.left):
                 raise Bad
             at += size
         if at != self.end or directory.at != len(directory.data) or pairs != self.pairs:
@@ -170,7 +188,13 @@ class Chunk:
     def can_hold(self, source):
         cell = hash_of(key_of(source), self.seed) * (self.buckets << self.n) >> HASH_BITS
         found = {i for i, s in enumerate(self.sections) if s["always"]}
-        return found | self.cells.get(cell, set())
+        for i in self.cells.get(cell, set()):
+            found.add(i)
+            while i + 1 < len(self.sections) and not self.sections[i + 1]["bits"] and \
+                    self.sections[i + 1]["segment"] is self.sections[i]["segment"]:
+                i += 1
+                found.add(i)
+        return found
 
 
 class Catalog:

@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include "array.h"
 #include "conf.h"
-#include "conf_shared.h"
+#include "conf_parts.h"
 #include "rung.h"
 #include "utc.h"
 
@@ -55,21 +55,6 @@ static int set_pin_dir(struct conf *c, const char *value)
 
 	/* bpffs keeps names with a dot for itself (kernel/bpf/inode.c, bpf_lookup). */
 	return name && strchr(name, '.') ? -EINVAL : set_path(c->pin_dir, value);
-}
-
-static int set_user(struct conf *c, const char *value)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-
-	if (!*value || *value == '-' || strlen(value) >= CONF_USER_MAX || strspn(value, allowed) != strlen(value))
-		return -EINVAL;
-	strcpy(c->user, value);
-	return 0;
-}
-
-static void print_user(const struct conf *c, char *out, size_t size)
-{
-	snprintf(out, size, "%s", c->user);
 }
 
 static void print_pin_dir(const struct conf *c, char *out, size_t size)
@@ -285,6 +270,7 @@ static int set_name(char name[static CONF_NAME_MAX + 1], const char *value)
 	{                                                                         \
 		snprintf(out, size, "%s", c->key);                                \
 	}
+NAME_KEY(user)
 NAME_KEY(group_admin)
 NAME_KEY(group_desk)
 NAME_KEY(group_audit)
@@ -295,7 +281,7 @@ static const struct key keys[] = {
 	{ "state_dir", "an absolute path of less than 200 bytes", set_state_dir, print_state_dir },
 	{ "run_dir", "an absolute path of less than 200 bytes", set_run_dir, print_run_dir },
 	{ "pin_dir", "an absolute path of less than 200 bytes on a BPF file system, its name without a dot", set_pin_dir, print_pin_dir },
-	{ "user", "the name or number of a user", set_user, print_user },
+	{ "user", NAME_EXPECTED, set_user, print_user },
 	{ "hook", "auto, set_state, fexit or kretprobe", set_hook, print_hook },
 	{ "record_loopback", "yes or no", set_record_loopback, print_record_loopback },
 	{ "ring_size", "a power of two from 64K to 1G", set_ring_size, print_ring_size },
@@ -575,13 +561,7 @@ const struct conf_tenant *conf_find_tenant(const struct conf *c, const char *id)
 	return NULL;
 }
 
-/* The value of a selector's key. */
-static const char *selector_value(const struct selector *s, char text[static SELECTOR_TEXT_MAX])
-{
-	return s->kind == SELECTOR_ADDRESS ? selector_format(s, text) : s->name;
-}
-
-void conf_print(const struct conf *c, FILE *out)
+void conf_print_keys(const struct conf *c, FILE *out)
 {
 	char text[SELECTOR_TEXT_MAX];
 
@@ -589,17 +569,5 @@ void conf_print(const struct conf *c, FILE *out)
 	for (size_t i = 0; i < KEYS; i++) {
 		keys[i].print(c, text, sizeof(text));
 		fprintf(out, "%s = %s\n", keys[i].name, text);
-	}
-	for (size_t i = 0; i < c->shared_count; i++)
-		fprintf(out, "shared_listener = %s\n", selector_format(&c->shared[i], text));
-	for (size_t i = 0; i < c->tenant_count; i++) {
-		const struct conf_tenant *t = &c->tenants[i];
-
-		fprintf(out, "\n[tenant %s]\n", t->id);
-		if (t->owner[0])
-			fprintf(out, "owner = %s\n", t->owner);
-		for (size_t k = 0; k < t->selector_count; k++)
-			fprintf(out, "%s = %s\n", selector_kind_name(t->selectors[k].kind),
-				selector_value(&t->selectors[k], text));
 	}
 }

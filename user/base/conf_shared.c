@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include "array.h"
-#include "conf_shared.h"
+#include "conf_parts.h"
 
 static const struct selector *shared_by(const struct conf *c, const struct selector *s)
 {

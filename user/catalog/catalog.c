@@ -119,8 +119,8 @@ static int find_in_chunk(const struct catalog *c, const struct catalog_chunk *ch
 	if (error)
 		return error;
 	while ((error = catalog_walk_next(&w)) > 0 && w.cell <= (cell & mask))
-		if (w.cell == (cell & mask))
-			wanted[chunk->sections[w.section]] = true;
+		for (uint32_t i = w.section; w.cell == (cell & mask) && i < chunk->shared_end[w.section]; i++)
+			wanted[chunk->sections[i]] = true;
 	return error < 0 ? error : 0;
 }
 

@@ -13,9 +13,8 @@
 #include "catalog_file.h"
 #include "catalog_lists.h"
 
-/* The first chunk of a day is mostly the greatest. Each further one is asked too, so it is made to find less
- * in vain: a quarter of a section. */
-#define MORE_CELLS 2
+/* The first chunk of a day is mostly the greatest, and finds two sections in vain. Each further one is asked
+ * too, so it is made to find less: half a section. */
 /* A file of so many chunks is made anew as one. */
 #define CHUNKS_MANY 32
 
@@ -203,7 +202,7 @@ static int begin_file(struct catalog_add *a, struct catalog_draft *d, bool *ret_
 	error = catalog_file_header(d->lists.day, &out, &file_id);
 	catalog_name(d->lists.day, name);
 	if (!error)
-		error = catalog_draft_write(d, 0, file_id, out.size, &out);
+		error = catalog_draft_write(d, false, CATALOG_SPREAD_LEAST, file_id, out.size, &out);
 	if (!error)
 		error = fs_publish(a->store->catalog, name, out.data, out.size);
 	buffer_done(&out);
@@ -232,7 +231,7 @@ static int extend_file(struct catalog_add *a, struct catalog_draft *d, struct ca
 		error = is_gapless(old, &d->lists, &gapless);
 	if (error || all || !gapless)
 		return error;
-	error = catalog_draft_write(d, MORE_CELLS, old->file_id, old->size, &out);
+	error = catalog_draft_write(d, false, CATALOG_SPREAD_MOST, old->file_id, old->size, &out);
 	if (!error)
 		error = append_bytes(a->store->catalog, d->lists.day, old->size, &out);
 	buffer_done(&out);

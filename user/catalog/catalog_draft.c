@@ -252,18 +252,37 @@ static int order_sections(struct catalog_draft *d)
 	return 0;
 }
 
-int catalog_draft_write(struct catalog_draft *d, unsigned int more_cells, uint64_t file_id,
-			uint64_t offset, struct buffer *out)
+/* Pairs name the first of a segment's sections, which stand in order. */
+static int share_codes(struct catalog_draft *d)
+{
+	const struct catalog_section *s = d->lists.sections;
+	size_t count = d->lists.section_count;
+	uint32_t *first = malloc((count + 1) * sizeof(*first));
+
+	if (!first)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++)
+		first[i] = i && s[i].segment == s[i - 1].segment ? first[i - 1] : i;
+	for (size_t i = 0; i < d->pair_count; i++)
+		d->pairs[i] = catalog_pack(d->pairs[i] >> 24, first[d->pairs[i] & 0xffffff]);
+	free(first);
+	return 0;
+}
+
+int catalog_draft_write(struct catalog_draft *d, bool shared, int spread,
+			uint64_t file_id, uint64_t offset, struct buffer *out)
 {
 	struct catalog_filter filter = {};
 	int error = order_segments(&d->lists);
 
 	if (!error)
 		error = order_sections(d);
+	if (!error && shared)
+		error = share_codes(d);
 	for (size_t i = 0; i < d->lists.origin_count; i++)
 		catalog_lists_settle(&d->lists.origins[i]);
 	if (!error)
-		error = catalog_filter_make(d->pairs, d->pair_count, d->lists.section_count, more_cells,
+		error = catalog_filter_make(d->pairs, d->pair_count, d->lists.section_count, spread,
 					    &filter);
 	if (!error)
 		error = catalog_chunk_write(&d->lists, d->flags, &filter, d->seed, file_id, offset, out);

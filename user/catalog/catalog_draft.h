@@ -36,8 +36,11 @@ int catalog_draft_add_rows(struct catalog_draft *d, const struct segment_reader 
 int catalog_draft_add_blocks(struct catalog_draft *d, struct segment_reader *r,
 			     const struct section_reader *s, bool or_not, bool *ret_whole);
 
-/* The chunk as it stands at `offset` of a file; the draft is empty then. more_cells: catalog_filter.h. */
-int catalog_draft_write(struct catalog_draft *d, unsigned int more_cells, uint64_t file_id,
+/*
+ * The chunk as it stands at `offset` of a file; the draft is empty then. shared: all sections of a segment
+ * have one code, so that what can be in one of them is looked for in all. spread: catalog_filter.h.
+ */
+int catalog_draft_write(struct catalog_draft *d, bool shared, int spread, uint64_t file_id,
 			uint64_t offset, struct buffer *out);
 
 #endif

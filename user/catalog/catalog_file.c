@@ -113,11 +113,9 @@ static int read_prefix(const struct catalog_file *f, const uint8_t *p, struct ca
 	chunk->pairs = get_le32(p + CHUNK_AT_PAIRS);
 	chunk->cells.buckets = get_le32(p + CHUNK_AT_BUCKETS);
 	chunk->cells.cell_bits = p[CHUNK_AT_CELL_BITS];
-	chunk->cells.gap_bits = p[CHUNK_AT_GAP_BITS];
 	if (e->facts > CATALOG_FACTS_MAX || e->facts_raw > CATALOG_FACTS_MAX ||
 	    e->directory > CATALOG_FACTS_MAX || chunk->pairs > CATALOG_PAIRS_MAX ||
 	    chunk->cells.cell_bits > CATALOG_CELL_BITS_MAX ||
-	    chunk->cells.gap_bits > chunk->cells.cell_bits ||
 	    chunk->cells.buckets > CATALOG_CELLS_MAX >> chunk->cells.cell_bits ||
 	    chunk->cells.buckets > e->directory || !chunk->cells.buckets != !e->buckets)
 		return -EBADMSG;
@@ -157,6 +155,35 @@ static int load(const struct catalog_file *f, struct buffer *spare, struct catal
 	return fs_pread_all(f->fd, p, need - n, (off_t)(chunk->offset + n));
 }
 
+/* The chunk's own numbers, and how far each section's code reaches: to the next one, within the segment. */
+static int number_sections(const struct catalog *c, const uint8_t *code_bits, struct catalog_chunk *chunk)
+{
+	size_t count = c->section_count;
+
+	chunk->sections = malloc((count + 1) * sizeof(*chunk->sections));
+	chunk->shared_end = malloc((count + 1) * sizeof(*chunk->shared_end));
+	if (!chunk->sections || !chunk->shared_end)
+		return -ENOMEM;
+	for (size_t i = count; i-- > 0;) {
+		bool shared = i + 1 < count && !code_bits[i + 1] &&
+			      c->sections[i + 1].segment == c->sections[i].segment;
+
+		chunk->sections[i] = (uint32_t)i;
+		chunk->shared_end[i] = shared ? chunk->shared_end[i + 1] : (uint32_t)i + 1;
+	}
+	return 0;
+}
+
+static int read_count_code(const uint8_t *prefix, struct catalog_chunk *chunk)
+{
+	uint32_t all = get_le32(prefix + CHUNK_AT_COUNT_LENGTHS);
+	uint8_t lengths[CATALOG_COUNT_SYMBOLS];
+
+	for (int i = 0; i < CATALOG_COUNT_SYMBOLS; i++)
+		lengths[i] = all >> (4 * i) & 15;
+	return catalog_code_make(lengths, CATALOG_COUNT_SYMBOLS, &chunk->counts);
+}
+
 static int read_facts(const uint8_t *prefix, const struct extent *e, struct catalog *c,
 		      struct catalog_chunk *chunk)
 {
@@ -174,12 +201,10 @@ static int read_facts(const uint8_t *prefix, const struct extent *e, struct cata
 	chunk->section_count = c->section_count;
 	if (!error)
 		error = catalog_code_make(code_bits, c->section_count, &chunk->code);
-	if (!error) {
-		chunk->sections = malloc((c->section_count + 1) * sizeof(*chunk->sections));
-		error = chunk->sections ? 0 : -ENOMEM;
-	}
-	for (size_t i = 0; !error && i < c->section_count; i++)
-		chunk->sections[i] = (uint32_t)i;
+	if (!error)
+		error = read_count_code(prefix, chunk);
+	if (!error)
+		error = number_sections(c, code_bits, chunk);
 	free(code_bits);
 	free(raw);
 	return error;
@@ -240,8 +265,10 @@ int catalog_chunk_read(const struct catalog_file *f, uint64_t offset, struct buf
 void catalog_chunk_done(struct catalog_chunk *chunk)
 {
 	catalog_code_done(&chunk->code);
+	catalog_code_done(&chunk->counts);
 	free(chunk->bucket_from);
 	free(chunk->sections);
+	free(chunk->shared_end);
 	free(chunk->flags);
 	memset(chunk, 0, sizeof(*chunk));
 }
@@ -263,7 +290,7 @@ int catalog_chunk_bucket(int fd, uint64_t file_id, const struct catalog_chunk *c
 		return error;
 	if (get_le32(p) != block_crc(file_id, at, NULL, 0, p + 4, size - 4))
 		return -EBADMSG;
-	catalog_walk_start(ret_walk, &chunk->cells, &chunk->code, p + 4, size - 4);
+	catalog_walk_start(ret_walk, &chunk->cells, &chunk->code, &chunk->counts, p + 4, size - 4);
 	return 0;
 }
 
@@ -303,6 +330,7 @@ int catalog_chunk_write(const struct catalog *lists, const uint8_t *flags, struc
 	size_t start = out->size, facts_bytes;
 	uint64_t facts_at = offset + CHUNK_PREFIX_BYTES, directory_at;
 	uint8_t coding = 0, *p;
+	uint32_t counts = 0;
 
 	catalog_facts_write(lists, flags, filter->lengths, &facts);
 	if (!buffer_ok(&facts) || facts.size > CATALOG_FACTS_MAX ||
@@ -339,7 +367,9 @@ int catalog_chunk_write(const struct catalog *lists, const uint8_t *flags, struc
 		put_le64(p + CHUNK_AT_SEED, seed);
 		p[CHUNK_AT_CODING] = coding;
 		p[CHUNK_AT_CELL_BITS] = filter->cells.cell_bits;
-		p[CHUNK_AT_GAP_BITS] = filter->cells.gap_bits;
+		for (int i = 0; i < CATALOG_COUNT_SYMBOLS; i++)
+			counts |= (uint32_t)filter->count_lengths[i] << (4 * i);
+		put_le32(p + CHUNK_AT_COUNT_LENGTHS, counts);
 		put_le32(p + CHUNK_AT_PREFIX_CRC,
 			 block_crc(file_id, offset, NULL, 0, p + CHUNK_AT_FACTS_BYTES,
 				   CHUNK_PREFIX_BYTES - CHUNK_AT_FACTS_BYTES));

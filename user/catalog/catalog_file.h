@@ -17,9 +17,10 @@ struct catalog_chunk {
 	uint64_t offset, bytes, seed, buckets_at;
 	uint32_t pairs;
 	struct catalog_cells cells;
-	struct catalog_code code;
+	struct catalog_code code, counts; /* of its sections, of the pairs in a cell */
 	uint32_t *bucket_from; /* after buckets_at; one more than there are buckets */
 	uint32_t *sections; /* by the chunk's own number: in the catalog */
+	uint32_t *shared_end; /* likewise: its code stands for the sections from it to before this one */
 	size_t section_count;
 	uint8_t *flags; /* by the chunk's own number */
 };

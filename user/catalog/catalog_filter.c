@@ -1,143 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Pairs to cells to bits, and back. */
+/* Pairs to cells to bits. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "catalog_filter.h"
 
-/* Pairs of a bucket, 2^n: some 300 bytes, so that a question reads one page and decodes for a microsecond. */
+/* Pairs of a bucket, 2^n: some 250 bytes, so that a question reads one page and decodes for microseconds. */
 #define BUCKET_BITS 8
 #define SECTION_MASK 0xffffffu
 #define DIGIT_BITS 10 /* of a pass of sorting; four make up a hash */
-
-uint64_t catalog_key(const struct addr *src)
-{
-	uint64_t half;
-
-	memcpy(&half, src->bytes + (addr_is_v4(src) ? 8 : 0), sizeof(half));
-	return __builtin_bswap64(half);
-}
-
-/* The finaliser of splitmix64. */
-uint64_t catalog_hash(uint64_t key, uint64_t seed)
-{
-	uint64_t v = key ^ seed;
-
-	v = (v ^ v >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	v = (v ^ v >> 27) * UINT64_C(0x94d049bb133111eb);
-	return (v ^ v >> 31) >> (64 - CATALOG_HASH_BITS);
-}
-
-int catalog_code_make(const uint8_t *lengths, size_t count, struct catalog_code *ret_code)
-{
-	struct catalog_code code = {};
-	uint32_t at[CATALOG_CODE_MAX + 2] = {};
-	uint64_t share = 0, coded = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		if (lengths[i] > CATALOG_CODE_MAX)
-			return -EBADMSG;
-		code.count[lengths[i]]++;
-	}
-	code.count[0] = 0;
-	for (unsigned int n = 1; n <= CATALOG_CODE_MAX; n++) {
-		share += (uint64_t)code.count[n] << (CATALOG_CODE_MAX - n);
-		coded += code.count[n];
-		at[n + 1] = at[n] + code.count[n];
-		if (code.count[n])
-			code.longest = n;
-	}
-	/* Complete, but for none or a single one. */
-	if (coded && share != UINT64_C(1) << CATALOG_CODE_MAX && (coded > 1 || code.longest != 1))
-		return -EBADMSG;
-	code.symbols = malloc((coded + 1) * sizeof(*code.symbols));
-	if (!code.symbols)
-		return -ENOMEM;
-	for (size_t i = 0; i < count; i++)
-		if (lengths[i])
-			code.symbols[at[lengths[i]]++] = (uint32_t)i;
-	*ret_code = code;
-	return 0;
-}
-
-void catalog_code_done(struct catalog_code *code)
-{
-	free(code->symbols);
-	memset(code, 0, sizeof(*code));
-}
-
-void catalog_walk_start(struct catalog_walk *w, const struct catalog_cells *cells,
-			const struct catalog_code *code, const uint8_t *bits, size_t size)
-{
-	*w = (struct catalog_walk){
-		.bits = { .data = bits, .end = size * 8 },
-		.cells = cells,
-		.code = code,
-	};
-}
-
-/* How many zeroes stand before the next one. */
-static uint64_t take_unary(struct bit_reader *bits)
-{
-	uint64_t zeroes = 0, v;
-
-	while (bits_ok(bits)) {
-		v = bits_peek(bits) & ((UINT64_C(1) << BITS_MAX) - 1);
-		if (v) {
-			unsigned int n = (unsigned int)__builtin_ctzll(v);
-
-			bits->at += n + 1;
-			return zeroes + n;
-		}
-		bits->at += BITS_MAX;
-		zeroes += BITS_MAX;
-	}
-	return zeroes;
-}
-
-static bool take_section(struct catalog_walk *w)
-{
-	const struct catalog_code *code = w->code;
-	uint64_t v = bits_peek(&w->bits);
-	uint32_t at = 0, first = 0, index = 0;
-
-	for (unsigned int n = 1; n <= code->longest; n++, v >>= 1) {
-		at |= v & 1;
-		if (at - first < code->count[n]) {
-			w->section = code->symbols[index + at - first];
-			w->bits.at += n;
-			return true;
-		}
-		index += code->count[n];
-		first = (first + code->count[n]) << 1;
-		at <<= 1;
-	}
-	return false;
-}
-
-/* Only the filling of the last byte is left, and it is zero. */
-static int walk_end(struct catalog_walk *w)
-{
-	size_t left = w->bits.end - w->bits.at;
-
-	if (!bits_ok(&w->bits) || left > 7)
-		return -EBADMSG;
-	return bits_get(&w->bits, (unsigned int)left) ? -EBADMSG : 0;
-}
-
-int catalog_walk_next(struct catalog_walk *w)
-{
-	uint64_t cells = UINT64_C(1) << w->cells->cell_bits;
-	uint64_t cell = w->cell + (take_unary(&w->bits) << w->cells->gap_bits);
-
-	cell += bits_get(&w->bits, w->cells->gap_bits);
-	if (!bits_ok(&w->bits) || cell > cells)
-		return -EBADMSG;
-	if (cell == cells)
-		return walk_end(w);
-	w->cell = (uint32_t)cell;
-	return take_section(w) && bits_ok(&w->bits) ? 1 : -EBADMSG;
-}
 
 static int sort_pairs(uint64_t *pairs, size_t count)
 {
@@ -174,23 +45,42 @@ static int compare_pairs(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-/* Sorted pairs become cell << 24 | section, ordered, each once; returns how many. */
-static size_t to_cells(const struct catalog_cells *cells, uint64_t *pairs, size_t count)
+/* How many of the pairs have the hash, or cell, of the first one; there is one at least. */
+static size_t alike(const uint64_t *pairs, size_t count)
 {
-	size_t kept = 0, end;
+	size_t n = 1;
 
-	for (size_t i = 0; i < count; i++)
-		pairs[i] = catalog_cell(cells, pairs[i] >> 24) << 24 | (pairs[i] & SECTION_MASK);
-	for (size_t i = 0; i < count; i = end) {
-		for (end = i + 1; end < count && pairs[end] >> 24 == pairs[i] >> 24; end++)
-			;
-		if (end - i > 1)
-			qsort(pairs + i, end - i, sizeof(*pairs), compare_pairs);
-		for (size_t k = i; k < end; k++)
+	while (n < count && pairs[n] >> 24 == pairs[0] >> 24)
+		n++;
+	return n;
+}
+
+/* Sorted by hash, or cell: ordered, each once; returns how many. */
+static size_t each_once(uint64_t *pairs, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0, n; i < count; i += n) {
+		bool ordered = true;
+
+		n = alike(pairs + i, count - i);
+		for (size_t k = i + 1; k < i + n; k++)
+			ordered &= pairs[k - 1] <= pairs[k];
+		if (!ordered)
+			qsort(pairs + i, n, sizeof(*pairs), compare_pairs);
+		for (size_t k = i; k < i + n; k++)
 			if (k == i || pairs[k] != pairs[k - 1])
 				pairs[kept++] = pairs[k];
 	}
 	return kept;
+}
+
+/* Sorted pairs become cell << 24 | section, ordered, each once; returns how many. */
+static size_t to_cells(const struct catalog_cells *cells, uint64_t *pairs, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		pairs[i] = catalog_cell(cells, pairs[i] >> 24) << 24 | (pairs[i] & SECTION_MASK);
+	return each_once(pairs, count);
 }
 
 /* By count; a section's number makes the order total. */
@@ -254,17 +144,15 @@ static int make_lengths(const struct leaf *leaves, size_t count, uint8_t *length
 	return error;
 }
 
-static int choose_code(const uint64_t *pairs, size_t count, size_t sections, uint8_t *lengths)
+static int choose_code(const uint32_t *counts, size_t symbols, uint8_t *lengths)
 {
-	struct leaf *leaves = calloc(sections + 1, sizeof(*leaves));
+	struct leaf *leaves = malloc((symbols + 1) * sizeof(*leaves));
 	size_t used = 0;
 	int error = leaves ? 0 : -ENOMEM;
 
-	for (size_t i = 0; i < count && !error; i++)
-		leaves[pairs[i] & SECTION_MASK].count++;
-	for (size_t i = 0; i < sections && !error; i++)
-		if (leaves[i].count)
-			leaves[used++] = (struct leaf){ leaves[i].count, (uint32_t)i };
+	for (size_t i = 0; i < symbols && !error; i++)
+		if (counts[i])
+			leaves[used++] = (struct leaf){ counts[i], (uint32_t)i };
 	if (used) {
 		qsort(leaves, used, sizeof(*leaves), compare_leaves);
 		error = make_lengths(leaves, used, lengths);
@@ -273,13 +161,36 @@ static int choose_code(const uint64_t *pairs, size_t count, size_t sections, uin
 	return error;
 }
 
-/* By section: its code with the first bit lowest. */
-static uint32_t *make_codes(const uint8_t *lengths, size_t sections)
+/* Both codes after how often each symbol stands in the buckets. */
+static int choose_codes(struct catalog_filter *f, const uint64_t *pairs, size_t count, size_t sections)
 {
-	uint32_t *codes = calloc(sections + 1, sizeof(*codes)), next = 0, at = 0;
+	uint32_t *uses = calloc(sections + 1, sizeof(*uses)), counts[CATALOG_COUNT_SYMBOLS] = {};
+	size_t cells = 0;
+	int error = uses ? 0 : -ENOMEM;
+
+	for (size_t i = 0, n; i < count && !error; i += n, cells++) {
+		n = alike(pairs + i, count - i);
+		for (size_t k = 0; k < n; k++)
+			uses[pairs[i + k] & SECTION_MASK]++;
+		counts[CATALOG_COUNT_MORE] += (uint32_t)(n / CATALOG_COUNT_MORE);
+		counts[n % CATALOG_COUNT_MORE]++;
+	}
+	counts[0] += (uint32_t)(((size_t)f->cells.buckets << f->cells.cell_bits) - cells);
+	if (!error)
+		error = choose_code(uses, sections, f->lengths);
+	if (!error)
+		error = choose_code(counts, CATALOG_COUNT_SYMBOLS, f->count_lengths);
+	free(uses);
+	return error;
+}
+
+/* By symbol: its code with the first bit lowest. */
+static uint32_t *make_codes(const uint8_t *lengths, size_t symbols)
+{
+	uint32_t *codes = calloc(symbols + 1, sizeof(*codes)), next = 0, at = 0;
 	struct catalog_code code;
 
-	if (!codes || catalog_code_make(lengths, sections, &code)) {
+	if (!codes || catalog_code_make(lengths, symbols, &code)) {
 		free(codes);
 		return NULL;
 	}
@@ -294,85 +205,139 @@ static uint32_t *make_codes(const uint8_t *lengths, size_t sections)
 	return codes;
 }
 
-static void put_gap(struct bit_writer *w, uint64_t gap, unsigned int gap_bits)
-{
-	uint64_t zeroes = gap >> gap_bits;
+/* What takes part in writing buckets. */
+struct coder {
+	struct bit_writer bits;
+	const struct catalog_filter *f;
+	uint32_t *codes, *count_codes;
+};
 
-	for (; zeroes >= 32; zeroes -= 32)
-		bits_put(w, 0, 32);
-	bits_put(w, UINT64_C(1) << zeroes, (unsigned int)zeroes + 1);
-	bits_put(w, gap & ((UINT64_C(1) << gap_bits) - 1), gap_bits);
+static void put_count(struct coder *c, size_t n)
+{
+	const uint8_t *lengths = c->f->count_lengths;
+
+	for (; n >= CATALOG_COUNT_MORE; n -= CATALOG_COUNT_MORE)
+		bits_put(&c->bits, c->count_codes[CATALOG_COUNT_MORE], lengths[CATALOG_COUNT_MORE]);
+	bits_put(&c->bits, c->count_codes[n], lengths[n]);
 }
 
-/* Pairs of one bucket; 4 bytes of room for the checksum stand before. */
-static int write_bucket(struct catalog_filter *f, const uint32_t *codes, const uint64_t *pairs,
-			size_t count)
+/* How many of k codes that begin alike go on with a zero: half of them most likely. */
+static void put_split(struct coder *c, unsigned int k, unsigned int zero)
 {
-	const struct catalog_cells *cells = &f->cells;
-	uint64_t room = ((UINT64_C(1) << cells->cell_bits) >> 3) + count * 8 + 64, cell = 0;
-	uint64_t mask = (UINT64_C(1) << cells->cell_bits) - 1;
-	size_t start = f->buckets.size;
-	uint8_t *p = buffer_extend(&f->buckets, 4 + room);
-	struct bit_writer w;
+	/* First bit lowest, and above four bits how many. */
+	static const uint8_t splits[CATALOG_GROUP_PAIRS + 1][CATALOG_GROUP_PAIRS + 1] = {
+		[1] = { 0x11, 0x10 },
+		[2] = { 0x23, 0x10, 0x21 },
+		[3] = { 0x20, 0x21, 0x22, 0x23 },
+		[4] = { 0x47, 0x21, 0x10, 0x33, 0x4f },
+	};
 
-	if (!p)
-		return -ENOMEM;
-	w = (struct bit_writer){ .at = p + 4 };
-	for (size_t i = 0; i < count; i++) {
-		uint32_t section = pairs[i] & SECTION_MASK;
+	bits_put(&c->bits, splits[k][zero] & 15, splits[k][zero] >> 4);
+}
 
-		put_gap(&w, (pairs[i] >> 24 & mask) - cell, cells->gap_bits);
-		cell = pairs[i] >> 24 & mask;
-		bits_put(&w, codes[section], f->lengths[section]);
+/* The sections of a group, of whose codes `length` bits are known: what order they stand in is not told. */
+static void put_group(struct coder *c, const uint32_t *sections, unsigned int k, unsigned int length)
+{
+	uint32_t side[2][CATALOG_GROUP_PAIRS];
+	unsigned int n[2] = {};
+
+	if (k == 1) {
+		bits_put(&c->bits, c->codes[*sections] >> length, c->f->lengths[*sections] - length);
+		return;
 	}
-	put_gap(&w, mask + 1 - cell, cells->gap_bits);
-	bits_end(&w);
-	f->buckets.size = start + (size_t)(w.at - p);
-	return 0;
+	for (unsigned int i = 0; i < k; i++) {
+		unsigned int bit = c->codes[sections[i]] >> length & 1;
+
+		side[bit][n[bit]++] = sections[i];
+	}
+	put_split(c, k, n[0]);
+	for (int bit = 0; bit < 2; bit++)
+		if (n[bit])
+			put_group(c, side[bit], n[bit], length + 1);
+}
+
+/* A cell of n pairs. Those of a group lie apart: neighbours' codes begin alike, which costs most to tell. */
+static void put_cell(struct coder *c, const uint64_t *pairs, size_t n)
+{
+	size_t groups = (n + CATALOG_GROUP_PAIRS - 1) / CATALOG_GROUP_PAIRS;
+	uint32_t sections[CATALOG_GROUP_PAIRS];
+	unsigned int k = 0;
+
+	put_count(c, n);
+	for (size_t g = 0; g < groups; g++)
+		for (size_t i = g; i < n; i += groups) {
+			sections[k++] = pairs[i] & SECTION_MASK;
+			if (k == CATALOG_GROUP_PAIRS) {
+				put_group(c, sections, k, 0);
+				k = 0;
+			}
+		}
+	if (k)
+		put_group(c, sections, k, 0);
+}
+
+/* Pairs of bucket b; 4 bytes of room for the checksum stand before. Returns how many there were. */
+static size_t put_bucket(struct coder *c, uint32_t b, const uint64_t *pairs, size_t count)
+{
+	uint64_t cell = (uint64_t)b << c->f->cells.cell_bits, end = (uint64_t)(b + 1) << c->f->cells.cell_bits;
+	size_t at = 0, n;
+
+	for (; cell < end; cell++, at += n) {
+		n = at < count && pairs[at] >> 24 == cell ? alike(pairs + at, count - at) : 0;
+		put_cell(c, pairs + at, n);
+	}
+	bits_end(&c->bits);
+	return at;
 }
 
 static int write_buckets(struct catalog_filter *f, const uint64_t *pairs, size_t count,
 			 size_t sections)
 {
-	uint32_t *codes = make_codes(f->lengths, sections);
+	struct coder c = { .f = f, .codes = make_codes(f->lengths, sections),
+			   .count_codes = make_codes(f->count_lengths, CATALOG_COUNT_SYMBOLS) };
+	int error = c.codes && c.count_codes ? 0 : -ENOMEM;
 	size_t at = 0;
-	int error = codes ? 0 : -ENOMEM;
 
 	for (uint32_t b = 0; b < f->cells.buckets && !error; b++) {
 		size_t end = at, start = f->buckets.size;
+		uint8_t *p;
 
 		while (end < count && pairs[end] >> (24 + f->cells.cell_bits) == b)
 			end++;
-		error = write_bucket(f, codes, pairs + at, end - at);
-		f->sizes[b] = (uint32_t)(f->buckets.size - start);
+		/* A pair takes four bytes at most, a cell's number a byte. */
+		p = buffer_extend(&f->buckets, 4 + (end - at) * 8 + (UINT64_C(1) << f->cells.cell_bits) + 64);
+		if (!p) {
+			error = -ENOMEM;
+			break;
+		}
+		c.bits = (struct bit_writer){ .at = p + 4 };
+		at += put_bucket(&c, b, pairs + at, end - at);
+		f->sizes[b] = (uint32_t)(c.bits.at - p);
+		f->buckets.size = start + f->sizes[b];
 		buffer_varint(&f->directory, f->sizes[b]);
-		at = end;
 	}
-	free(codes);
+	free(c.codes);
+	free(c.count_codes);
 	return error || !buffer_ok(&f->directory) ? -ENOMEM : 0;
 }
 
-/* Cells for `count` pairs, and the plain bits that make their distances shortest (Golomb 1966). */
-static struct catalog_cells choose_cells(size_t count, unsigned int more_cells)
+static struct catalog_cells choose_cells(size_t count, int spread)
 {
-	struct catalog_cells c = { .cell_bits = (uint8_t)(BUCKET_BITS + more_cells) };
-	uint64_t cells;
-
-	c.buckets = (uint32_t)((count + (1u << BUCKET_BITS) - 1) >> BUCKET_BITS);
-	cells = (uint64_t)c.buckets << c.cell_bits;
-	while (count && (UINT64_C(100) * count << c.gap_bits) < 48 * cells + 24 * count)
-		c.gap_bits++;
-	if (c.gap_bits > c.cell_bits)
-		c.gap_bits = c.cell_bits;
-	return c;
+	return (struct catalog_cells){
+		.buckets = (uint32_t)((count + (1u << BUCKET_BITS) - 1) >> BUCKET_BITS),
+		.cell_bits = (uint8_t)(BUCKET_BITS + spread),
+	};
 }
 
-int catalog_filter_make(uint64_t *pairs, size_t count, size_t sections, unsigned int more_cells,
+int catalog_filter_make(uint64_t *pairs, size_t count, size_t sections, int spread,
 			struct catalog_filter *ret_filter)
 {
-	struct catalog_filter f = { .cells = choose_cells(count, more_cells) };
+	struct catalog_filter f = {};
 	int error = sort_pairs(pairs, count);
 
+	if (!error)
+		count = each_once(pairs, count);
+	f.cells = choose_cells(count, spread);
 	f.lengths = calloc(sections + 1, 1);
 	f.sizes = calloc(f.cells.buckets + 1, sizeof(*f.sizes));
 	if (!f.lengths || !f.sizes)
@@ -380,7 +345,7 @@ int catalog_filter_make(uint64_t *pairs, size_t count, size_t sections, unsigned
 	if (!error) {
 		count = to_cells(&f.cells, pairs, count);
 		f.pairs = (uint32_t)count;
-		error = choose_code(pairs, count, sections, f.lengths);
+		error = choose_codes(&f, pairs, count, sections);
 	}
 	if (!error)
 		error = write_buckets(&f, pairs, count, sections);

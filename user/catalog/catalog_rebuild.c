@@ -16,12 +16,25 @@ struct rebuild {
 	struct buffer out;
 };
 
+/*
+ * So that a question finds about eight sections in vain or less: each segment that it finds has all of its
+ * sections looked at.
+ */
+static int spread_for(const struct catalog *c)
+{
+	int spread = CATALOG_SPREAD_LEAST;
+
+	for (size_t most = 4 * c->segment_count; c->section_count > most && spread < CATALOG_SPREAD_MOST; most *= 2)
+		spread++;
+	return spread;
+}
+
 static int end_chunk(struct rebuild *b)
 {
 	if (!b->draft.lists.section_count)
 		return 0;
 	b->sections += b->draft.lists.section_count;
-	return catalog_draft_write(&b->draft, 0, b->file_id, b->out.size, &b->out);
+	return catalog_draft_write(&b->draft, true, spread_for(&b->draft.lists), b->file_id, b->out.size, &b->out);
 }
 
 /* Whether the same section is listed from a part before: sealed twice, and both are whole. */

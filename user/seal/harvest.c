@@ -62,15 +62,30 @@ struct harvest *harvest_new(struct journal_reader *r, size_t rows_max)
 
 	if (!h)
 		return NULL;
-	h->reader = r;
-	h->chunks_max = (rows_max ? rows_max : rows_for(r)) / CHUNK_ROWS;
 	h->slot_count = SLOTS_FIRST;
 	h->slots = calloc(h->slot_count, sizeof(*h->slots));
 	if (!h->slots) {
 		harvest_free(h);
 		return NULL;
 	}
+	harvest_begin(h, r, rows_max);
 	return h;
+}
+
+/* Ranges must not depend on what was harvested before: only room stays. */
+void harvest_begin(struct harvest *h, struct journal_reader *r, size_t rows_max)
+{
+	h->reader = r;
+	h->leave_out = NULL;
+	h->chunks_max = (rows_max ? rows_max : rows_for(r)) / CHUNK_ROWS;
+	h->next_frame = h->chunk_count = h->group_count = h->endpoint_count = 0;
+	if (h->group_slots)
+		memset(h->group_slots, 0, h->group_slot_count * sizeof(*h->group_slots));
+	memset(h->slots, 0, h->slot_count * sizeof(*h->slots));
+	h->last_group = 0;
+	h->anchor = 0;
+	h->day_from_ns = 0;
+	h->day = 0;
 }
 
 void harvest_leave_out(struct harvest *h, const struct leave_out *leave_out)

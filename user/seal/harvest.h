@@ -43,6 +43,8 @@ struct harvest;
  * memory. */
 struct harvest *harvest_new(struct journal_reader *r, size_t rows_max);
 void harvest_free(struct harvest *h);
+/* As a new one for another journal, in the room that it has: new memory costs as much as sorting does. */
+void harvest_begin(struct harvest *h, struct journal_reader *r, size_t rows_max);
 /* Before the first range; borrowed. Without this nothing is left out. */
 void harvest_leave_out(struct harvest *h, const struct leave_out *leave_out);
 

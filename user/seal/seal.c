@@ -274,7 +274,10 @@ static int seal_opened(struct seal_job *job)
 {
 	int error = load_clock(job);
 
-	job->harvest = harvest_new(&job->reader, 0);
+	if (job->harvest)
+		harvest_begin(job->harvest, &job->reader, 0);
+	else
+		job->harvest = harvest_new(&job->reader, 0);
 	job->catalog = catalog_add_new(job->store, 0);
 	if (!error)
 		error = job->harvest && job->catalog ? seal_gaps_load(job) : -ENOMEM;
@@ -306,10 +309,11 @@ static int seal_opened(struct seal_job *job)
 			       strerror(-error)) : 0;
 }
 
-static int seal_one(const struct store_dir *store, struct segment_batch *batch, const char *name,
-		    bool only_import, struct seal_result *result, struct problem *p)
+/* *harvest, which may be NULL, is the room of the journal before, and the next one's afterwards. */
+static int seal_one(const struct store_dir *store, struct segment_batch *batch, struct harvest **harvest,
+		    const char *name, bool only_import, struct seal_result *result, struct problem *p)
 {
-	struct seal_job job = { .store = store, .batch = batch, .p = p };
+	struct seal_job job = { .store = store, .batch = batch, .harvest = *harvest, .p = p };
 	int error = journal_reader_open(store->journal, name, &job.reader, p);
 
 	if (only_import && (error == -EBADMSG || error == -ENODATA || error == -ENOTSUP))
@@ -335,7 +339,7 @@ static int seal_one(const struct store_dir *store, struct segment_batch *batch, 
 	for (uint32_t i = 0; i < job.done.day_count; i++)
 		note_day(result, job.done.days[i]);
 	result->more_days |= job.done.more_days;
-	harvest_free(job.harvest);
+	*harvest = job.harvest;
 	catalog_add_free(job.catalog);
 	segment_batch_drop(batch);
 	custody_sealing_done(&job.custody);
@@ -350,9 +354,11 @@ int seal_journal(const struct store_dir *store, struct segment_batch *batch, con
 		 struct seal_result *result, struct problem *p)
 {
 	struct segment_batch *own = batch ? NULL : segment_batch_new();
-	int error = batch || own ? seal_one(store, batch ? batch : own, name, false, result, p) :
+	struct harvest *harvest = NULL;
+	int error = batch || own ? seal_one(store, batch ? batch : own, &harvest, name, false, result, p) :
 				   problem(p, -ENOMEM, "out of memory");
 
+	harvest_free(harvest);
 	segment_batch_free(own);
 	return error;
 }
@@ -361,6 +367,7 @@ static int seal_each(const struct store_dir *store, const char *live_name, bool 
 		     struct seal_result *result, struct problem *p)
 {
 	struct segment_batch *batch;
+	struct harvest *harvest = NULL;
 	struct problem later;
 	char **names;
 	size_t count;
@@ -374,10 +381,11 @@ static int seal_each(const struct store_dir *store, const char *live_name, bool 
 	for (size_t i = 0; i < count && batch; i++) {
 		if (live_name && strcmp(names[i], live_name) == 0)
 			continue;
-		error = seal_one(store, batch, names[i], only_imports, result, first ? &later : p);
+		error = seal_one(store, batch, &harvest, names[i], only_imports, result, first ? &later : p);
 		if (error && !first)
 			first = error;
 	}
+	harvest_free(harvest);
 	segment_batch_free(batch);
 	fs_free_names(names, count);
 	return first;

@@ -1,0 +1,215 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Who may do what through the control socket: each role with real users, and what each must not be able to do.
+. "$(dirname "$0")/../lib.sh"
+
+ADMIN=61001 DESK=61002 AUDIT=61003 PANEL=61004 # groups
+
+# as NAME ARG...: sekisho for that user, into $W/out and $W/err; its status in STATUS.
+as() {
+	local uid group=60999
+	case $1 in
+	admin) uid=60001 group=$ADMIN ;;
+	desk) uid=60002 group=$DESK ;;
+	approver) uid=60003 group=$DESK ;;
+	audit) uid=60004 group=$AUDIT ;;
+	panel) uid=60005 group=$PANEL ;;
+	owner_a) uid=60006 ;;
+	owner_b) uid=60007 ;;
+	stranger) uid=60008 ;;
+	*) die "no such user: $1" ;;
+	esac
+	WHO=$1 STATUS=0
+	shift
+	WHAT="$*"
+	setpriv --reuid="$uid" --regid=60999 --groups="$group" -- "$W/any/sekisho" --run-dir "$RUN" "$@" \
+		>"$W/out" 2>"$W/err" <"${STDIN:-/dev/null}" || STATUS=$?
+}
+
+# expect STATUS [PATTERN-OF-STDERR]: of what as() ran.
+expect() {
+	[ "$STATUS" -eq "$1" ] || die "$WHO: $WHAT: status $STATUS, expected $1: $(cat "$W/err")"
+	[ $# -lt 2 ] || grep -qE "$2" "$W/err" || die "$WHO: $WHAT: said '$(cat "$W/err")', expected $2"
+}
+# As expect 4, and nothing came out but one line of why.
+refused() {
+	expect 4 "$1"
+	[ ! -s "$W/out" ] || die "$WHO: $WHAT: printed although refused: $(head -n 1 "$W/out")"
+	[ "$(lines "$W/err")" -eq 1 ] || die "$WHO: $WHAT: more than one line: $(cat "$W/err")"
+}
+
+roles_world() {
+	world
+	chmod 711 "$SCRATCH" "$W"
+	mkdir -m 755 "$W/any"
+	cp "$REAL_BIN/sekisho" "$W/any/"
+	setpriv --reuid=60008 --regid=60999 --clear-groups -- test -x "$W/any/sekisho" || skip "others cannot come here at all: $W"
+	conf "hook = $RUNG" "group_admin = $ADMIN" "group_desk = $DESK" "group_audit = $AUDIT" "group_panel = $PANEL" \
+		"approval_rows = 10" "$@"
+	grep -q '^user' "$CONF" || sed -i '1iuser = 64123' "$CONF"
+	conf_tenant a "$NET4.1"
+	sed -i '/^\[tenant a\]/aowner = 60006' "$CONF"
+	conf_tenant b "$NET4.2"
+	sed -i '/^\[tenant b\]/aowner = 60007' "$CONF"
+	daemon_start
+	cp "$W/text" "$W/any/text"
+	chmod 644 "$W/any/text"
+	TERMS=(--until "$(utc_in 86400)" --text "$W/any/text" --fields src_addr,src_port,dst_addr,dst_port,t_accept
+		--retention 30 --same-terms --revocable)
+	PANEL_WHO=(--actor 'customer 17' --actor-auth 'password and TOTP' --origin 192.0.2.7)
+}
+
+searches() { # TENANT: those that its view lists
+	"$BIN/sekisho" -c "$CONF" consent show "$1" --json | grep -o '"searches":.*' | grep -o '"basis"' | wc -l
+}
+
+# The story of two tenants: consent by panel and by the owner, a case, a second person, the auditor.
+story() {
+	local id before
+	roles_world
+	serve "$NET4.1:443" "$NET4.2:443"
+
+	next_case AC-14_panel_and_owner_grant
+	as panel consent grant a "${TERMS[@]}"
+	refused 'says who decided it: --actor, --actor-auth and --origin'
+	as panel consent grant a "${TERMS[@]}" "${PANEL_WHO[@]}" --json
+	expect 0
+	grep -q '"actor":"customer 17","actor_auth":"password and TOTP"' "$W/out" || die "the act does not say who: $(cat "$W/out")"
+	grep -q '"origin":{"uid":60005,"user":null,"via":"control socket","from":"192.0.2.7"}' "$W/out" ||
+		die "the act does not say through whom: $(cat "$W/out")"
+	as owner_b consent grant b "${TERMS[@]}"
+	expect 0
+	as owner_b consent log b --json
+	expect 0
+	grep -q '"actor":"uid 60007","actor_auth":"owner of the tenant: uid 60007 (no name)"' "$W/out" ||
+		die "the owner's act does not say who: $(cat "$W/out")"
+	as owner_b consent grant b "${TERMS[@]}" --actor someone
+	refused 'not for the tenant.s own user'
+	as owner_b consent withdraw a
+	refused '^sekisho: error: tenant a has another owner than uid 60007$'
+	as owner_b consent show
+	refused 'name the tenant'
+	as admin status
+	expect 0
+	connect "$W/a" --count 20 --from "$NET4.100" "$NET4.1:443"
+	connect "$W/b" --count 5 --from "$NET4.101" "$NET4.2:443"
+
+	next_case AC-39_desk_needs_a_case
+	as desk search --basis WARRANT "${EVER[@]}" --tenant a
+	refused 'a search needs a case'
+	as desk search --case K-1 --basis WARRANT "${EVER[@]}" --tenant a
+	refused 'there is no case'
+	as desk case open K-1 --basis WARRANT --tenant a --requester 'a court'
+	expect 0
+	as desk search --case K-1 --basis WARRANT --tenant a --src "$NET4.100"
+	refused 'bounded window'
+	as desk search --case K-1 --basis WARRANT "${EVER[@]}" --tenant b
+	refused 'tenant b is not in case'
+
+	next_case AC-41_nothing_outside_the_case
+	as desk search --case K-1 --basis WARRANT "${EVER[@]}" --src "$NET4.101" --csv
+	expect 1
+	[ "$(lines "$W/out")" -eq 1 ] || die "rows of a tenant outside of the case: $(tail -n 1 "$W/out")"
+
+	next_case AC-42_second_person
+	before=$(searches a)
+	as desk search --case K-1 --basis WARRANT "${EVER[@]}" --tenant a --csv
+	refused '20 records are more than approval_rows \(10\): another person lets them out with sekisho approve [0-9]+$'
+	id=$(grep -oE '[0-9]+$' "$W/err")
+	as desk approve "$id"
+	expect 4
+	[ ! -s "$W/out" ] || die "one approves one's own: $(cat "$W/out")"
+	for who in admin audit panel owner_a stranger; do
+		as "$who" approve "$id"
+		refused '^sekisho: error: approve is for group 61002, root, not for uid '
+	done
+	as desk search --case K-1 --basis WARRANT "${EVER[@]}" --tenant a --csv --approver boss
+	refused 'is for root'
+	as approver approve
+	expect 0
+	grep -qE "^ *$id " "$W/out" || die "the request is not listed: $(cat "$W/out")"
+	as approver approve "$id"
+	expect 0
+	as approver search --case K-1 --basis WARRANT "${EVER[@]}" --tenant a --csv
+	refused 'another person' # it was for the search of the other
+	as desk search --case K-1 --basis WARRANT "${EVER[@]}" --tenant a --csv
+	expect 0
+	sed 1d "$W/out" >"$W/rows"
+	same_rows "$W/a" "$W/rows" "the desk's answer"
+
+	next_case AC-14_the_owner_sees_who_searched
+	[ "$(searches a)" -gt "$before" ] || die "the searches are not in the tenant's view"
+	as owner_a consent show a --json
+	expect 0
+	grep -q '"basis":"WARRANT","rows":20,"rows_shown":true' "$W/out" || die "the owner does not see the search: $(cat "$W/out")"
+	! grep -q 'K-1' "$W/out" || die "the owner sees whose case it is"
+
+	next_case AC-14_own_data
+	as owner_a search --basis TENANT_SELF --tenant a "${EVER[@]}" --csv
+	expect 0
+	sed 1d "$W/out" >"$W/rows"
+	same_rows "$W/a" "$W/rows" "the owner's own data"
+	as owner_a search --basis TENANT_SELF --tenant b "${EVER[@]}" --csv
+	refused 'tenant b has another owner'
+	as owner_a search --case K-1 --basis WARRANT --tenant a "${EVER[@]}" --csv
+	refused 'TENANT_SELF and no case'
+	as owner_a search --case K-1 --basis TENANT_SELF --tenant a "${EVER[@]}" --csv
+	refused 'TENANT_SELF and no case'
+	as owner_b consent show a
+	refused 'another owner'
+	as desk search --basis TENANT_SELF --tenant a "${EVER[@]}" --csv
+	refused 'TENANT_SELF without a case is for root and the owner of the tenant'
+
+	next_case AC-45_bases_through_the_socket
+	as desk case open K-2 --basis HOZEN_YOSEI --tenant a
+	expect 0
+	as desk search --case K-2 --basis HOZEN_YOSEI --tenant a "${EVER[@]}" --csv
+	expect 0
+	! grep -q "$NET4" "$W/out" "$W/err" || die "HOZEN_YOSEI shows rows: $(cat "$W/out")"
+	as desk case open K-3 --basis TEIKYO_MEIREI_1 --tenant a
+	printf 'prefix,name,address,source,date\n%s.0/24,ISP,Tokyo,whois,2026-11-02\n' "$NET4" >"$W/any/providers"
+	as desk case provider K-3 --file "$W/any/providers"
+	expect 0
+	as desk search --case K-3 --basis TEIKYO_MEIREI_1 --tenant a "${EVER[@]}"
+	grep -q ISP "$W/out" || die "no provider: $(cat "$W/out" "$W/err")"
+	! grep -qE "$NET4|[0-9]{2}:[0-9]{2}:[0-9]{2}" "$W/out" "$W/err" || die "TEIKYO_MEIREI_1 shows more: $(cat "$W/out")"
+
+	next_case AC-41_the_auditor_sees_no_row
+	as audit ledger verify
+	expect 0
+	as audit verify --full
+	expect 0
+	as audit ledger show --json
+	expect 0
+	grep -q '"event":"SEARCH"' "$W/out" && grep -q '"user":null,' "$W/out" && grep -q '"uid":60002' "$W/out" ||
+		die "the ledger does not name the desk's uid"
+	grep -q '"event":"APPROVED"' "$W/out" && grep '"event":"APPROVED"' "$W/out" | grep -q '"uid":60003' || die "the approver's uid is not in the ledger"
+	for args in "search --case K-1 --basis WARRANT --tenant a" "search --basis AUDIT --tenant a" "search --basis TENANT_SELF --tenant a"; do
+		# shellcheck disable=SC2086 # words
+		as audit $args "${EVER[@]}" --csv
+		refused '^sekisho: error: search is for group 61002, '
+	done
+
+	next_case AC-38_nobody_reads_the_store
+	wrong=$(find "$STATE" -type d ! -perm 700 -o ! -type d ! -perm 600)
+	[ -z "$wrong" ] || die "open to others: $wrong"
+	for group in $ADMIN $DESK $AUDIT $PANEL; do
+		! setpriv --reuid=60008 --regid=60999 --groups="$group" -- ls "$STATE" >/dev/null 2>&1 || die "group $group lists the store"
+	done
+	# A file that only root reads is not read for somebody else either.
+	as desk case provider K-3 --file "$STATE/ledger/access.log"
+	expect 2 'Permission denied'
+
+	next_case AC-40_no_entry_no_rows
+	as desk search --case K-1 --basis WARRANT "${EVER[@]}" --tenant a --csv
+	expect 0
+	chattr +i "$STATE/ledger/access.log" 2>/dev/null || skip "this file system has no immutable files"
+	as desk search --case K-1 --basis WARRANT "${EVER[@]}" --tenant a --csv
+	chattr -i "$STATE/ledger/access.log"
+	[ "$STATUS" -ne 0 ] && [ ! -s "$W/out" ] || die "rows without an entry: status $STATUS, $(head -n 2 "$W/out")"
+	as desk search --case K-1 --basis WARRANT "${EVER[@]}" --tenant a --csv
+	expect 0
+}
+
+run_case AC-14_roles story
+finish
