@@ -179,9 +179,9 @@ map_full() {
 	connect "$W/list" --count 100 --from "$NET4.100" "$NET4.1:443"
 	search "$W/rows" --tenant web
 	same_rows "$W/list" "$W/rows" "with the map of losses full"
-	kill -STOP "$DAEMON"
+	daemon_freeze
 	connect "$W/more" --count 1000 --from "$NET4.101" "$NET4.1:443"
-	kill -CONT "$DAEMON"
+	daemon_thaw
 	sleep 1.3
 	search "$W/rows" --src "$NET4.101"
 	for tenant in web other; do

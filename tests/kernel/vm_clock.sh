@@ -174,9 +174,9 @@ bound_world() {
 steps_of_five() {
 	bound_world
 	made before "$NET4.100"
-	kill -STOP "$DAEMON"
+	daemon_freeze
 	set_clock 5
-	kill -CONT "$DAEMON"
+	daemon_thaw
 	sleep 0.5
 	made ahead "$NET4.101"
 	set_clock -5

@@ -25,6 +25,7 @@ enum ask_kind {
 	 */
 	ASK_SNMP = 8,
 	ASK_NETSTAT = 9,
+	ASK_CHRONY = 10, /* how far the clock is off; a descriptor of the answer comes along (recorder/chrony.h) */
 };
 
 #define ASK_PLACES_MAX 24

@@ -14,7 +14,7 @@
 #include "base/utc.h"
 #include "chrony.h"
 
-#define TIMEOUT_NS (2 * NS_PER_SEC)
+#define TIMEOUT_NS (CHRONY_SECONDS * NS_PER_SEC)
 #define LINE_MAX_BYTES 512
 #define SECONDS_MAX 100000000 /* three years: more is no offset of a clock */
 
@@ -168,7 +168,7 @@ int chrony_ask(const char *command, struct chrony_bound *ret_bound, struct probl
 	close(ends[1]);
 	if (error) {
 		close(ends[0]);
-		return problem(p, error, "%s: %s", command, strerror(-error));
+		return error == -ENOENT ? -ENODATA : problem(p, error, "%s: %s", command, strerror(-error));
 	}
 	error = read_all(ends[0], end, text, sizeof(text));
 	close(ends[0]); /* whoever still writes ends */

@@ -11,6 +11,9 @@
 #include <stdint.h>
 #include "base/problem.h"
 
+#define CHRONY_COMMAND "/usr/bin/chronyc"
+#define CHRONY_SECONDS 2 /* then it is killed */
+
 struct chrony_bound {
 	uint64_t error_ns; /* |system time offset| + root dispersion + root delay / 2 */
 	int64_t boot_ns; /* when it was asked */
@@ -23,9 +26,16 @@ struct chrony_bound {
 int chrony_parse(const char *line, uint64_t *ret_error_ns, struct problem *p);
 
 /*
- * Runs `command` (an absolute path) with -n -c tracking, two seconds at most. 0; -ENODATA: no chronyd answers, or
- * it is not synchronised; else negative errno and *p.
+ * Runs `command` (an absolute path) with -n -c tracking. 0; -ENODATA: there is none, no chronyd answers it, or that is
+ * not synchronised; else negative errno and *p.
  */
 int chrony_ask(const char *command, struct chrony_bound *ret_bound, struct problem *p);
+
+/* The same asked in another process, as one message. */
+struct chrony_answer {
+	int32_t error; /* 0 or negative errno, as above */
+	struct chrony_bound bound;
+	char why[sizeof(((struct problem *)0)->text)];
+};
 
 #endif

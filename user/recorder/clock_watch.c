@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Asking chronyd now and then. */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include "base/log.h"
 #include "base/utc.h"
 #include "base/worker.h"
+#include "capture/ask.h"
 #include "chrony.h"
 #include "clock_watch.h"
 
 #define ASK_NS (15 * NS_PER_SEC)
+#define ANSWER_MS ((CHRONY_SECONDS + 3) * 1000)
 /* An answer counts for so long, growing: chronyd may be away for a moment, or another one is in its place. */
 #define ANSWER_AGE_NS (3600 * NS_PER_SEC)
 
 struct clock_watch {
 	struct worker worker;
+	struct ask *warden;
 	bool failed; /* the last time: said once */
 
 	/* With the worker's lock. */
@@ -22,13 +27,42 @@ struct clock_watch {
 	struct chrony_bound bound; /* boot_ns 0: no answer */
 };
 
+static int await_answer(int fd, struct chrony_bound *ret_bound, struct problem *p)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+	struct chrony_answer answer;
+
+	if (poll(&wait, 1, ANSWER_MS) != 1 || recv(fd, &answer, sizeof(answer), 0) != sizeof(answer))
+		return problem(p, -EIO, "what chronyd says is not known");
+	answer.why[sizeof(answer.why) - 1] = '\0';
+	if (answer.error)
+		return problem(p, answer.error, "%s", answer.why);
+	*ret_bound = answer.bound;
+	return 0;
+}
+
+/* The recorder may not start programs. */
+static int ask_somebody(struct clock_watch *w, struct chrony_bound *ret_bound, struct problem *p)
+{
+	struct ask_message m = { .kind = ASK_CHRONY };
+	int error, fd;
+
+	if (!w->warden)
+		return chrony_ask(CHRONY_COMMAND, ret_bound, p);
+	error = ask_call(w->warden, &m, ASK_PATIENCE_MS, &fd, p);
+	if (!error)
+		error = fd < 0 ? problem(p, -EBADMSG, "the warden did not ask chronyd") : await_answer(fd, ret_bound, p);
+	if (fd >= 0)
+		close(fd);
+	return error;
+}
+
 /* Leaves *bound as it is when there is no answer. */
 static void ask_chrony(struct clock_watch *w, struct chrony_bound *bound)
 {
 	struct chrony_bound answer;
 	struct problem p;
-	int error = access(CLOCK_WATCH_COMMAND, X_OK) < 0 ? -ENODATA :
-							     chrony_ask(CLOCK_WATCH_COMMAND, &answer, &p);
+	int error = ask_somebody(w, &answer, &p);
 
 	if (!error)
 		*bound = answer;
@@ -59,13 +93,14 @@ static void *run(void *arg)
 	return NULL;
 }
 
-int clock_watch_start(bool ask, struct clock_watch **ret_watch, struct problem *p)
+int clock_watch_start(bool ask, struct ask *warden, struct clock_watch **ret_watch, struct problem *p)
 {
 	struct clock_watch *w = calloc(1, sizeof(*w));
 	int error;
 
 	if (!w)
 		return problem(p, -ENOMEM, "out of memory");
+	w->warden = warden;
 	w->ask = ask;
 	if (ask)
 		ask_chrony(w, &w->bound);

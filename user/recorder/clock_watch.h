@@ -11,13 +11,12 @@
 #include "base/anchor.h"
 #include "base/problem.h"
 
-#define CLOCK_WATCH_COMMAND "/usr/bin/chronyc"
-
 struct clock_watch;
+struct ask;
 
-/* Asks for the first time before it returns (two seconds at most); `ask` = false: nobody is asked. 0, or negative
- * errno and *p. */
-int clock_watch_start(bool ask, struct clock_watch **ret_watch, struct problem *p);
+/* Asks for the first time before it returns (two seconds at most); `ask` = false: nobody is asked. The warden
+ * (NULL: none) runs chronyc for us. 0, or negative errno and *p. */
+int clock_watch_start(bool ask, struct ask *warden, struct clock_watch **ret_watch, struct problem *p);
 void clock_watch_stop(struct clock_watch *w);
 void clock_watch_set(struct clock_watch *w, bool ask);
 

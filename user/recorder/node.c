@@ -72,7 +72,7 @@ static int start_threads(struct node *n, int64_t unarmed_from_ns, struct problem
 	int error = syncer_start(n->conf.sync_interval_ns, &n->syncer, p);
 
 	if (!error)
-		error = clock_watch_start(n->conf.ask_chrony, &n->clock, p);
+		error = clock_watch_start(n->conf.ask_chrony, capture_ask(n->capture), &n->clock, p);
 	if (!error)
 		error = sealer_start(&n->store, &n->sealer, p);
 	if (!error)

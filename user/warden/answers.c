@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "capture/passive_opens.h"
 #include "courier.h"
+#include "recorder/chrony.h"
 
 static bool in_configuration(const struct conf *c, const struct selector *s)
 {
@@ -87,6 +88,14 @@ static int heads(struct warden *w, struct ask_message *m, int *ret_fd)
 	return courier_start(&w->ground.owner, w->conf.head_command, m->text, ret_fd);
 }
 
+static int chrony(struct warden *w, struct ask_message *m, int *ret_fd)
+{
+	(void)m;
+	if (access(CHRONY_COMMAND, X_OK) < 0)
+		return -ENODATA;
+	return courier_ask_chrony(&w->ground.owner, ret_fd);
+}
+
 static void name_process(struct ask_process *process, const char *name, pid_t pid, uid_t uid,
 			 uint32_t restarts)
 {
@@ -130,7 +139,7 @@ static const struct {
 	int (*answer)(struct warden *w, struct ask_message *m, int *ret_fd);
 } questions[] = {
 	{ ASK_RESOLVE, resolve }, { ASK_ARMED, armed },		{ ASK_CONFIGURATION, configuration },
-	{ ASK_HEADS, heads },	  { ASK_PROCESSES, processes },
+	{ ASK_HEADS, heads },	  { ASK_PROCESSES, processes }, { ASK_CHRONY, chrony },
 	{ ASK_SNMP, opens },	  { ASK_NETSTAT, opens },
 };
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "base/sandbox.h"
 #include "courier.h"
+#include "recorder/chrony.h"
 #include "recorder/head_command.h"
 
 static void close_from(int first)
@@ -17,29 +18,51 @@ static void close_from(int first)
 	(void)syscall(SYS_close_range, first, ~0u, 0);
 }
 
-static void run(pid_t parent, const struct owner *owner, const char *command, const char *heads, int fd)
-{
-	const struct sandbox_place place = { .owner = *owner, .state_dir = -1 };
-	struct head_outcome outcome = {};
-	struct problem p = {}, notes;
+struct errand {
+	const struct owner *owner;
+	const char *command, *heads; /* NULL: asks chronyd */
+};
 
-	outcome.error = sandbox_enter(SANDBOX_COURIER, &place, &notes, &p);
-	/* A change of user forgets it (prctl(2)). */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
-		_exit(1);
-	if (!outcome.error)
-		outcome.error = head_command_run(command, heads, &p);
-	snprintf(outcome.why, sizeof(outcome.why), "%s", p.text);
+static void send_heads(const struct errand *e, int error, struct problem *p, int fd)
+{
+	struct head_outcome outcome = { .error = error };
+
+	if (!error)
+		outcome.error = head_command_run(e->command, e->heads, p);
+	snprintf(outcome.why, sizeof(outcome.why), "%s", p->text);
 	(void)send(fd, &outcome, sizeof(outcome), MSG_NOSIGNAL);
 }
 
-int courier_start(const struct owner *owner, const char *command, const char *heads, int *ret_fd)
+static void ask_chrony(int error, struct problem *p, int fd)
+{
+	struct chrony_answer answer = { .error = error };
+
+	if (!error)
+		answer.error = chrony_ask(CHRONY_COMMAND, &answer.bound, p);
+	snprintf(answer.why, sizeof(answer.why), "%s", p->text);
+	(void)send(fd, &answer, sizeof(answer), MSG_NOSIGNAL);
+}
+
+static void run(pid_t parent, const struct errand *e, int fd)
+{
+	const struct sandbox_place place = { .owner = *e->owner, .state_dir = -1 };
+	struct problem p = {}, notes;
+	int error = sandbox_enter(SANDBOX_COURIER, &place, &notes, &p);
+
+	/* A change of user forgets it (prctl(2)). */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		_exit(1);
+	if (e->command)
+		send_heads(e, error, &p, fd);
+	else
+		ask_chrony(error, &p, fd);
+}
+
+static int start(const struct errand *e, int *ret_fd)
 {
 	pid_t parent = getpid(), child;
 	int ends[2];
 
-	if (!*command)
-		return -ENOENT;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
 	child = fork();
@@ -47,7 +70,7 @@ int courier_start(const struct owner *owner, const char *command, const char *he
 		/* The lock is not the courier's: a new sekishod need not wait for it. */
 		(void)dup2(ends[1], STDERR_FILENO + 1);
 		close_from(STDERR_FILENO + 2);
-		run(parent, owner, command, heads, STDERR_FILENO + 1);
+		run(parent, e, STDERR_FILENO + 1);
 		_exit(0);
 	}
 	close(ends[1]);
@@ -59,4 +82,18 @@ int courier_start(const struct owner *owner, const char *command, const char *he
 	}
 	*ret_fd = ends[0];
 	return 0;
+}
+
+int courier_start(const struct owner *owner, const char *command, const char *heads, int *ret_fd)
+{
+	const struct errand e = { owner, command, heads };
+
+	return *command ? start(&e, ret_fd) : -ENOENT;
+}
+
+int courier_ask_chrony(const struct owner *owner, int *ret_fd)
+{
+	const struct errand e = { .owner = owner };
+
+	return start(&e, ret_fd);
 }

@@ -9,4 +9,7 @@
  * errno. */
 int courier_start(const struct owner *owner, const char *command, const char *heads, int *ret_fd);
 
+/* The same for chronyc(1): *ret_fd gives one struct chrony_answer. */
+int courier_ask_chrony(const struct owner *owner, int *ret_fd);
+
 #endif
