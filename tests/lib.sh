@@ -23,6 +23,7 @@ RUNG=set_state                      # of the cases that follow; part of their na
 RUN_ID=sk${SEKISHO_RUN_ID:-$$}
 SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/sekisho-test.XXXXXX")
 . "$ROOT/tests/case_for_search.sh"
+. "$ROOT/tests/processes.sh"
 BIN=$SCRATCH/.programs # as REAL_BIN, and searches open their case
 case_for_search "$REAL_BIN" "$BIN" || exit 1
 FAILED=0
@@ -250,7 +251,7 @@ world() {
 # conf [LINE...]: begins the configuration anew.
 conf() {
 	{
-		printf 'state_dir = %s\nrun_dir = %s\npin_dir = %s\n' "$STATE" "$RUN" "$PINS"
+		printf 'state_dir = %s\nrun_dir = %s\npin_dir = %s\nuser = %s\n' "$STATE" "$RUN" "$PINS" "$STORE_USER"
 		[ $# -eq 0 ] || printf '%s\n' "$@"
 	} >"$CONF"
 }
@@ -305,25 +306,13 @@ daemon_spawn() {
 }
 
 # Live within 5 s is what sekishod promises, on a processor that is not emulated beside another one.
-LIVE_SECONDS=5
+LIVE_SECONDS=${LIVE_SECONDS:-5} # more, where the machine has other things to do
 ! in_vm || LIVE_SECONDS=30
 daemon_start() {
 	daemon_spawn
 	wait_until "$LIVE_SECONDS" daemon_up && daemon_live ||
 		die "sekishod is not live within $LIVE_SECONDS s: $(tail -n 1 "$LOG")"
 }
-
-# child recorder|registrar: the number of that process of the daemon's.
-child() {
-	local pid
-	for pid in $(cat "/proc/$DAEMON/task/$DAEMON/children" 2>/dev/null || pgrep -P "$DAEMON"); do
-		tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q "^sekishod: $1" && echo "$pid" && return
-	done
-	return 1
-}
-# All three, as if the machine had no time for them.
-daemon_freeze() { kill -STOP "$DAEMON" "$(child recorder)" "$(child registrar)"; }
-daemon_thaw() { kill -CONT "$DAEMON" "$(child recorder)" "$(child registrar)"; }
 
 # daemon_end [SIGNAL [early]]: ends it and leaves its exit status in STATUS. A start that has not come to
 # blocking signals yet ends by SIGTERM itself: early allows that.

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # sekishod -n and -nn: what a configuration may say, and what each mistake is answered with.
 . "$(dirname "$0")/cli_lib"
+STORE_USER= # the lines of the configuration are counted
 
 check() { "${SEKISHOD[@]}" -n; }
 
@@ -30,6 +31,7 @@ err ''
 out "state_dir = $STATE
 run_dir = $RUN
 pin_dir = $PINS
+user = sekisho
 hook = auto
 record_loopback = no
 ring_size = 1M
@@ -69,6 +71,7 @@ status 0
 out 'state_dir = /var/lib/sekisho
 run_dir = /run/sekisho
 pin_dir = /sys/fs/bpf/sekisho
+user = sekisho
 hook = auto
 record_loopback = no
 ring_size = 16M

@@ -83,7 +83,7 @@ static void defaults_hold_where_the_file_says_nothing(void)
 
 static void every_key_is_read(void)
 {
-	struct conf c = load("state_dir = /s\n  run_dir=/r r\npin_dir\t=\t/p  \nhook = kretprobe\n"
+	struct conf c = load("state_dir = /s\n  run_dir=/r r\npin_dir\t=\t/p  \nuser = so-me_1.x\nhook = kretprobe\n"
 			     "record_loopback = yes\nring_size = 64K\nsync_interval = 10ms\n"
 			     "rotate_interval = 24h\nrotate_size = 1G\ntimezone = Etc/GMT-9\nhead_command = /bin/send  -to h\n"
 			     "approval_rows = 0\napproval_window = 90m\n"
@@ -94,6 +94,7 @@ static void every_key_is_read(void)
 	CHECK_STR(c.state_dir, "/s");
 	CHECK_STR(c.run_dir, "/r r");
 	CHECK_STR(c.pin_dir, "/p");
+	CHECK_STR(c.user, "so-me_1.x");
 	CHECK_INT(c.hook, SEKISHO_RUNG_KRETPROBE);
 	CHECK(c.record_loopback);
 	CHECK_INT(c.ring_size, 65536);
@@ -106,7 +107,7 @@ static void every_key_is_read(void)
 	CHECK_STR(c.head_command, "/bin/send  -to h");
 	REQUIRE(c.tenant_count == 2);
 	CHECK_STR(c.tenants[0].id, "t1");
-	CHECK_INT(c.tenants[0].line, 14);
+	CHECK_INT(c.tenants[0].line, 15);
 	REQUIRE(c.tenants[0].selector_count == 2);
 	CHECK_STR(selector_format(&c.tenants[0].selectors[0], text), "192.0.2.1:443");
 	CHECK_STR(selector_format(&c.tenants[0].selectors[1], text), "2001:db8::/64");
@@ -156,6 +157,9 @@ static void every_error_names_file_line_and_value(void)
 		{ "ring_size = 32K", "1: ring_size = \"32K\": expected a power of two from 64K to 1G" },
 		{ "ring_size = 65537", "1: ring_size = \"65537\": expected a power of two from 64K to 1G" },
 		{ "ring_size = 3M", "1: ring_size = \"3M\": expected a power of two from 64K to 1G" },
+		{ "user = a b", "1: user = \"a b\": expected the name or number of a user" },
+		{ "user = -x", "1: user = \"-x\": expected the name or number of a user" },
+		{ "user =", "1: user = \"\": expected the name or number of a user" },
 		{ "ring_size = 2G", "1: ring_size = \"2G\": expected a power of two from 64K to 1G" },
 		{ "ring_size = 16m", "1: ring_size = \"16m\": expected a power of two from 64K to 1G" },
 		{ "sync_interval = 9ms", "1: sync_interval = \"9ms\": expected 10ms to 60s" },
@@ -294,7 +298,7 @@ static void what_is_printed_reads_back_as_the_same(void)
 {
 	static const char *const texts[] = {
 		"",
-		"state_dir = /a b/c\nrun_dir = /r\npin_dir = /p\nhook = fexit\nrecord_loopback = yes\n"
+		"state_dir = /a b/c\nrun_dir = /r\npin_dir = /p\nuser = 1000\nhook = fexit\nrecord_loopback = yes\n"
 		"ring_size = 1G\nsync_interval = 1500ms\nrotate_interval = 90m\nrotate_size = 1048577\n"
 		"heartbeat = 7500ms\nmin_free = 3M\napproval_rows = 7\napproval_window = 36h\n"
 		"group_admin = wheel\ngroup_desk = 61002\ngroup_audit = a.b-c_d\ngroup_panel = x@example\ntimezone = UTC\nhead_command = /usr/bin/send  --to host\n",
@@ -345,7 +349,7 @@ static void printed_text(void)
 	conf_print(&c, out);
 	fclose(out);
 	CHECK_STR(text, "state_dir = /var/lib/sekisho\nrun_dir = /run/sekisho\n"
-			"pin_dir = /sys/fs/bpf/sekisho\nhook = auto\nrecord_loopback = no\n"
+			"pin_dir = /sys/fs/bpf/sekisho\nuser = sekisho\nhook = auto\nrecord_loopback = no\n"
 			"ring_size = 16M\nsync_interval = 1s\nrotate_interval = 6h\nrotate_size = 64M\n"
 			"heartbeat = 2m\nmin_free = auto\napproval_rows = 1000\napproval_window = 1d\n"
 			"group_admin = sekisho-admin\ngroup_desk = sekisho-desk\ngroup_audit = sekisho-audit\ngroup_panel = sekisho-panel\n"

@@ -44,6 +44,7 @@
 	X(journal)        \
 	X(journal_reader) \
 	X(head_sender)    \
+	X(sandbox)        \
 	X(ledger)         \
 	X(link)           \
 	X(parse)          \

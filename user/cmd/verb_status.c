@@ -145,6 +145,21 @@ static void show_heads(const json_t *heads)
 		printf("           CANNOT BE SENT: %s\n", text(heads, "error"));
 }
 
+static void show_processes(const json_t *processes)
+{
+	size_t i;
+	json_t *item;
+
+	json_array_foreach((json_t *)processes, i, item) {
+		printf("%s%s %lld (uid %lld)", i ? ", " : "Processes: ", text(item, "process"), number(item, "pid"),
+		       number(item, "uid"));
+		if (number(item, "restarts"))
+			printf(" STARTED AGAIN %lld TIMES", number(item, "restarts"));
+	}
+	if (json_array_size(processes))
+		putchar('\n');
+}
+
 static void show(const json_t *s)
 {
 	const json_t *clock = json_object_get(s, "clock");
@@ -170,6 +185,7 @@ static void show(const json_t *s)
 		       (double)number(clock, "max_error_ns") / 1e6);
 	else
 		printf("Clock:     NOT SYNCHRONISED\n");
+	show_processes(json_object_get(s, "processes"));
 	printf("Loopback:  %s\n", json_is_true(json_object_get(s, "record_loopback")) ?
 					  "recorded" : "not recorded");
 	printf("Tenants:   %zu configured\n", json_array_size(tenants));

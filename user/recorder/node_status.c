@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "base/rung.h"
 #include "base/utc.h"
+#include "capture/ask.h"
 #include "capture/resolve.h"
 #include "node_parts.h"
 
@@ -128,6 +129,24 @@ static json_t *retention_json(struct node *n)
 			 text_json(&k.clock));
 }
 
+/* Null where no warden tells. */
+static json_t *processes_json(struct node *n)
+{
+	struct ask_message m = { .kind = ASK_PROCESSES };
+	struct ask *warden = capture_ask(n->capture);
+	struct problem ignored;
+	json_t *list;
+
+	if (!warden || ask_call(warden, &m, ASK_PATIENCE_MS, NULL, &ignored) < 0)
+		return json_null();
+	list = json_array();
+	for (uint32_t i = 0; i < m.count && i < ASK_PROCESSES_MAX; i++)
+		json_array_append_new(list, json_pack("{s:s, s:i, s:I, s:I}", "process", m.processes[i].name, "pid",
+						      m.processes[i].pid, "uid", (json_int_t)m.processes[i].uid,
+						      "restarts", (json_int_t)m.processes[i].restarts));
+	return list;
+}
+
 json_t *node_status(struct node *n)
 {
 	struct recorder_status s;
@@ -147,7 +166,7 @@ json_t *node_status(struct node *n)
 	for (size_t i = 0; i < n->conf.tenant_count; i++)
 		json_array_append_new(tenants, tenant_json(n, &n->conf.tenants[i], &places, now));
 	status = json_pack(
-		"{s:b, s:s, s:s, s:o, s:s, s:b, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:o, s:{s:b, s:I}, s:o, s:o, s:o}",
+		"{s:b, s:s, s:s, s:o, s:s, s:b, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:o, s:{s:b, s:I}, s:o, s:o, s:o, s:o}",
 		"live", s.armed && !s.write_error && !sync.error && !s.room.stopped_ns, "hook",
 		rung_name(capture_rung(n->capture)), "cannot_see",
 		rung_blind_spot(capture_rung(n->capture)), "started", time_json(s.started_ns),
@@ -157,7 +176,7 @@ json_t *node_status(struct node *n)
 		journal_json(n, &s), "sealed", sealed_json(n), "disk", disk_json(&s, disk),
 		"clock", "synchronised", anchor_synchronised(&s.clock), "max_error_ns",
 		(json_int_t)s.clock.max_error_ns, "heads", head_sender_json(n->heads), "tenants", tenants, "retention",
-		retention_json(n));
+		retention_json(n), "processes", processes_json(n));
 	pthread_mutex_unlock(&n->lock);
 	free(places.list);
 	return status;

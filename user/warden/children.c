@@ -45,8 +45,14 @@ static void close_others(struct warden *w, enum child_name name)
 	close_if(&w->signals);
 	close_if(&w->log[0]);
 	close_if(&w->link[name == CHILD_RECORDER ? 0 : 1]);
-	if (name == CHILD_RECORDER)
+	resolver_close(w->resolver);
+	w->resolver = NULL;
+	if (name == CHILD_RECORDER) {
 		close_if(&w->listen_fd);
+	} else {
+		capture_close(w->ground.capture);
+		w->ground.capture = NULL;
+	}
 }
 
 /* Gives up all rights. It ends with its parent; a change of user would forget that (prctl(2)). */
