@@ -172,9 +172,9 @@ modes() {
 	search "$W/rows" --tenant web
 	[ "$(find "$STATE" -name '*.sks' | wc -l)" -ge 1 ] && [ -e "$STATE/ledger/access.log" ] || die "files are missing: the test proves nothing"
 	wrong=$({ find "$STATE" ! -user "$STORE_USER" -o -type d ! -perm 700 -o ! -type d ! -perm 600
-		find "$RUN" ! -user root -o -type d ! -perm 700 -o ! -type d ! -perm 600; } | head -n 3)
+		find "$RUN" ! -user root -o -type d ! -perm 755 -o ! -type d ! -perm 666; } | head -n 3)
 	[ -z "$wrong" ] || die "open to others: $(ls -ld $wrong)"
-	[ "$(stat -c %a "$RUN" "$RUN/control.sock" | xargs)" = "755 666" ] || die "modes of the socket: $(stat -c %a "$RUN" "$RUN/control.sock" | xargs)"
+	[ -S "$RUN/control.sock" ] || die "no socket"
 	[ "$(stat -c '%a %u' "$PINS")" = '700 0' ] || die "the pin directory is $(stat -c '%a %u' "$PINS")"
 	wrong=$(find "$PINS" -type f ! -perm 600 | head -n 3)
 	[ -z "$wrong" ] || die "pins open to others: $(ls -l $wrong)"
