@@ -95,9 +95,9 @@ the_user() {
 	sed -i "s/^user = .*/user = $STORE_USER/" "$CONF"
 	status=0
 	"$BIN/sekishod" -c "$CONF" -f >"$W/said" 2>&1 || status=$?
-	[ "$status" -eq 1 ] && grep -q "belongs to user 0, not to $STORE_USER, as whom sekishod works: chown -R $STORE_USER: $STATE" "$W/said" ||
+	[ "$status" -eq 1 ] && grep -q "belongs to user 0, not to $STORE_USER, as whom sekishod works: chown -R $STORE_USER $STATE" "$W/said" ||
 		die "root's store (status $status): $(cat "$W/said")"
-	chown -R "$STORE_USER:" "$STATE"
+	chown -R "$STORE_USER" "$STATE"
 	daemon_start
 }
 

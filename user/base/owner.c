@@ -70,7 +70,7 @@ static int check(const struct conf *conf, const struct owner *owner, int fd, con
 		return errno == ENOENT ? 0 : problem(p, -errno, "cannot look at %s/%s: %s", dir, name, strerror(errno));
 	if (st.st_uid == owner->uid)
 		return 0;
-	return problem(p, -EPERM, "%s%s%s%s%s belongs to user %u, not to %s, as whom sekishod works: chown -R %s: %s",
+	return problem(p, -EPERM, "%s%s%s%s%s belongs to user %u, not to %s, as whom sekishod works: chown -R %s %s",
 		       conf->state_dir, *dir ? "/" : "", dir, *name ? "/" : "", name, st.st_uid, conf->user, conf->user,
 		       conf->state_dir);
 }
