@@ -29,7 +29,7 @@ as() {
 # expect STATUS [PATTERN-OF-STDERR]: of what as() ran.
 expect() {
 	[ "$STATUS" -eq "$1" ] || die "$WHO: $WHAT: status $STATUS, expected $1: $(cat "$W/err")"
-	[ $# -lt 2 ] || grep -qE "$2" "$W/err" || die "$WHO: $WHAT: said '$(cat "$W/err")', expected $2"
+	[ $# -lt 2 ] || grep -qE -- "$2" "$W/err" || die "$WHO: $WHAT: said '$(cat "$W/err")', expected $2"
 }
 # As expect 4, and nothing came out but one line of why.
 refused() {
@@ -46,7 +46,6 @@ roles_world() {
 	setpriv --reuid=60008 --regid=60999 --clear-groups -- test -x "$W/any/sekisho" || skip "others cannot come here at all: $W"
 	conf "hook = $RUNG" "group_admin = $ADMIN" "group_desk = $DESK" "group_audit = $AUDIT" "group_panel = $PANEL" \
 		"approval_rows = 10" "$@"
-	grep -q '^user' "$CONF" || sed -i '1iuser = 64123' "$CONF"
 	conf_tenant a "$NET4.1"
 	sed -i '/^\[tenant a\]/aowner = 60006' "$CONF"
 	conf_tenant b "$NET4.2"
@@ -200,6 +199,12 @@ story() {
 	as desk case provider K-3 --file "$STATE/ledger/access.log"
 	expect 2 'Permission denied'
 
+	next_case AC-42_own_data_by_a_case
+	as desk case open K-4 --basis TENANT_SELF --tenant a
+	expect 0
+	as desk search --case K-4 --basis TENANT_SELF "${EVER[@]}" --tenant a --csv
+	refused '20 records are more than approval_rows'
+
 	next_case AC-40_no_entry_no_rows
 	as desk search --case K-1 --basis WARRANT "${EVER[@]}" --tenant a --csv
 	expect 0
@@ -211,5 +216,110 @@ story() {
 	expect 0
 }
 
+# Each act by each role: done with the status that it has here, or refused by one line that names it. A admin, D desk,
+# U audit, P panel, O the own user of tenant a. Written a second time, beside user/control/roles.c.
+matrix() {
+	local act want who args count=0
+	local -A users=([A]=admin [D]=desk [U]=audit [P]=panel [O]=owner_a [n]=stranger)
+	roles_world
+	[ "$("$BIN/sekisho" --help | sed -n 's/^  \([a-z]\{1,\}\)  .*/\1/p' | sort | xargs)" = \
+		"approve case consent hold import ledger reload search seal status verify" ] || die "there is a verb that this table does not have"
+	"$BIN/sekisho" -c "$CONF" consent grant a "${TERMS[@]}" >/dev/null || die "no consent"
+	"$BIN/sekisho" -c "$CONF" case open M --basis WARRANT --tenant a >/dev/null || die "no case"
+	while IFS='|' read -r act who want args; do
+		for letter in A D U P O n; do
+			# shellcheck disable=SC2086 # words
+			as "${users[$letter]}" $act $args
+			count=$((count + 1))
+			if [[ $who = *$letter* ]]; then
+				[[ " $want " = *" $STATUS "* ]] || die "$WHO: $WHAT: status $STATUS, expected $want: $(cat "$W/err")"
+				! grep -q ', not for uid ' "$W/err" || die "$WHO: $WHAT: refused to a role that may: $(cat "$W/err")"
+			else
+				refused "^sekisho: error: $act is for .*root, not for uid "
+			fi
+			sleep 0.05 # each user has ten in a second
+		done
+	done <<-'END'
+		status|A|0|
+		reload|A|0|
+		seal|A|0|
+		hold set|A|2|M
+		hold list|ADU|0 1|
+		hold release|A|1|M
+		case open|D|2|M2
+		case list|DU|0|
+		case show|DU|0|M
+		case note|D|0|M --text x
+		case opinion|D|2|M
+		case provider|D|2|M
+		case close|D|2|M
+		approve|D|1|
+		search|DO|2|--basis nonsense
+		consent grant|PO|4|a
+		consent modify|PO|0 4 1|a
+		consent withdraw|PO|2 4|a --stop-only --stop-and-erase
+		consent notice|AP|4|a
+		consent show|AUPO|0|a
+		consent log|AUO|0|a
+		consent text|APO|2|a --lang xx
+		ledger show|U|0|
+		ledger verify|U|0|
+		ledger head|U|0|
+		ledger rotate-key||0|
+		verify|U|0|
+		import||0|--csv x --reason y
+	END
+	[ "$count" -eq 168 ] || die "$count requests instead of 28 acts by 6"
+	as stranger nonsense
+	expect 2 'unknown verb'
+	as audit ledger --json show
+	expect 2 'there is no such act'
+}
+
+# A control panel's call, as README shows it: JSON in, JSON out.
+panel_json() {
+	roles_world
+	cat >"$W/request" <<-END
+		{"until": "$(utc_in 86400)", "text": "説明文\n二行目\n", "lang": "ja", "text_id": "house-1",
+		 "fields": ["src_addr", "src_port", "dst_addr", "dst_port", "t_accept"], "retention": 30,
+		 "same_terms": true, "revocable": true,
+		 "actor": "customer 17", "actor_auth": "password and TOTP", "origin": "192.0.2.7", "ticket": "T-1"}
+	END
+	STDIN=$W/request as panel consent grant a --stdin --json
+	expect 0
+	hash=$(printf '説明文\n二行目\n' | sha256sum | cut -d' ' -f1)
+	grep -q "\"text_sha256\":\"$hash\"" "$W/out" || die "another text than that of the request: $(cat "$W/out")"
+	for part in '"retention_days":30' '"text_id":"house-1"' '"lang":"ja"' '"actor":"customer 17"' '"ticket":"T-1"'; do
+		grep -qF "$part" "$W/out" || die "the answer has no $part: $(cat "$W/out")"
+	done
+	as panel consent show a --json
+	expect 0
+	grep -q '"tenant":"a","state":"recording"' "$W/out" || die "not recording: $(cat "$W/out")"
+	printf '{"actor": "c", "actor_auth": "p", "origin": "o", "stop_and_erase": true}' >"$W/request"
+	STDIN=$W/request as panel consent withdraw a --stdin --json
+	expect 0
+	grep -q '"withdraw_mode":"STOP_AND_ERASE"' "$W/out" || die "not erased: $(cat "$W/out")"
+	while IFS='|' read -r request why; do
+		printf '%s' "$request" >"$W/request"
+		STDIN=$W/request as panel consent grant a --stdin --json
+		expect 2 "$why"
+		[ ! -s "$W/out" ] || die "an answer to $request: $(cat "$W/out")"
+	done <<-'END'
+		|--stdin: expected one JSON object
+		[]|--stdin: expected one JSON object
+		{"until": 1, "until": 2}|--stdin: expected one JSON object
+		{"colour": "blue"}|--stdin: unknown member "colour"
+		{"stdin": true}|--stdin: unknown member "stdin"
+		{"same_terms": 1}|"same_terms": expected true or false
+		{"fields": {"a": 1}}|"fields": expected text
+		{"fields": [1]}|"fields": expected text
+	END
+	printf '{"actor": "x"}' >"$W/request"
+	STDIN=$W/request as panel consent grant a --stdin --actor y
+	expect 2 '"actor" is on the command line, too'
+}
+
 run_case AC-14_roles story
+run_case AC-38_every_role_and_every_act matrix
+run_case AC-03_panel_json panel_json
 finish

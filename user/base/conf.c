@@ -268,7 +268,7 @@ static void print_chrony(const struct conf *c, char *out, size_t size)
 /* Of a user or group: a name, or a number. */
 static int set_name(char name[static CONF_NAME_MAX + 1], const char *value)
 {
-	if (!*value || strlen(value) > CONF_NAME_MAX || value[strcspn(value, " \t,:/")])
+	if (!*value || *value == '-' || strlen(value) > CONF_NAME_MAX || value[strcspn(value, " \t,:/")])
 		return -EINVAL;
 	strcpy(name, value);
 	return 0;
@@ -294,7 +294,7 @@ static const struct key keys[] = {
 	{ "state_dir", "an absolute path of less than 200 bytes", set_state_dir, print_state_dir },
 	{ "run_dir", "an absolute path of less than 200 bytes", set_run_dir, print_run_dir },
 	{ "pin_dir", "an absolute path of less than 200 bytes on a BPF file system, its name without a dot", set_pin_dir, print_pin_dir },
-	{ "user", NAME_EXPECTED, set_user, print_user },
+	{ "user", "the name or number of a user", set_user, print_user },
 	{ "hook", "auto, set_state, fexit or kretprobe", set_hook, print_hook },
 	{ "record_loopback", "yes or no", set_record_loopback, print_record_loopback },
 	{ "ring_size", "a power of two from 64K to 1G", set_ring_size, print_ring_size },

@@ -37,18 +37,20 @@
 #define OUTPUT                                                                  \
 	SWITCH("json", json, "the answer as one JSON object"), SWITCH("help", help, "this text"), {}
 
+#define INPUT SWITCH("stdin", from_stdin, "options as a JSON object on standard input; \"text\" is the text")
+
 static const struct cmd_option grant_table[] = {
-	TERMS, SHOWN, VALUE("from", "TIME", from, "now, and nothing else: no consent is for the past"), METHOD, WHO,
+	INPUT, TERMS, SHOWN, VALUE("from", "TIME", from, "now, and nothing else: no consent is for the past"), METHOD, WHO,
 	OUTPUT,
 };
-static const struct cmd_option modify_table[] = { TERMS, SHOWN, METHOD, WHO, OUTPUT };
+static const struct cmd_option modify_table[] = { INPUT, TERMS, SHOWN, METHOD, WHO, OUTPUT };
 static const struct cmd_option withdraw_table[] = {
-	SWITCH("stop-only", stop_only, "past records stay for their retention (the default)"),
+	INPUT, SWITCH("stop-only", stop_only, "past records stay for their retention (the default)"),
 	SWITCH("stop-and-erase", stop_and_erase, "past records are erased, but for those under a hold"),
 	METHOD, WHO, OUTPUT,
 };
 static const struct cmd_option notice_table[] = {
-	VALUE("method", "TEXT", method, "how the tenant was reminded: mail, letter"), WHO, OUTPUT,
+	INPUT, VALUE("method", "TEXT", method, "how the tenant was reminded: mail, letter"), WHO, OUTPUT,
 };
 static const struct cmd_option log_table[] = { OUTPUT };
 static const struct cmd_option show_table[] = {
@@ -207,8 +209,10 @@ int verb_consent(struct command *c, int argc, char **argv)
 	const struct act *a = acts;
 	struct consent_options o = {};
 	char *tenant = NULL;
+	json_t *kept = NULL;
 	struct problem p;
 	size_t operands;
+	int status;
 
 	if (strcmp(name, "--help") == 0)
 		return usage();
@@ -221,5 +225,12 @@ int verb_consent(struct command *c, int argc, char **argv)
 	}
 	if (cmdline_parse(argc - 1, argv + 1, a->table, &o, false, &tenant, 1, &operands, &p))
 		return command_fail(EXIT_USAGE, &p);
-	return o.help ? act_usage(a) : run(c, a, &o, tenant);
+	if (o.help)
+		return act_usage(a);
+	if (o.from_stdin && verb_consent_read_stdin(a->table, &o, &kept, &p))
+		status = command_fail(EXIT_USAGE, &p);
+	else
+		status = run(c, a, &o, tenant);
+	json_decref(kept);
+	return status;
 }

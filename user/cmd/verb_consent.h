@@ -15,7 +15,8 @@ struct consent_options {
 	const char *until, *from, *text, *fields, *retention, *purposes, *recipients;
 	const char *lang, *text_id, *text_version;
 	const char *method, *actor, *actor_auth, *origin, *ticket;
-	unsigned int same_terms, revocable, stop_only, stop_and_erase, json, help;
+	unsigned int same_terms, revocable, stop_only, stop_and_erase, json, from_stdin, help;
+	const char *text_inline; /* what was shown, itself; then `text` only says where it came from */
 };
 
 struct consent_call {
@@ -78,6 +79,13 @@ json_t *verb_consent_holds(const struct store_dir *store, const char *tenant, st
 /* The days of one of them for the tenant, in "ja" or "en"; returns buf. */
 #define HOLD_DAYS_TEXT_MAX 96
 const char *verb_consent_hold_days(const char *lang, const json_t *hold, char buf[static HOLD_DAYS_TEXT_MAX]);
+
+/*
+ * verb_consent_stdin.c: options as one JSON object on standard input, by their names with '_' for '-', in the types of
+ * JSON; "text" is the explanation itself. *ret_kept holds what *o points to. -EINVAL and *p.
+ */
+int verb_consent_read_stdin(const struct cmd_option *table, struct consent_options *o, json_t **ret_kept,
+			    struct problem *p);
 
 /* Prints a JSON object as one line to stdout, with status 0; takes the reference. */
 int verb_consent_print(json_t *object);

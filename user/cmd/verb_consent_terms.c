@@ -132,8 +132,13 @@ int verb_consent_shown(struct consent_call *call, const struct consent_terms *t,
 	unsigned char hash[crypto_hash_sha256_BYTES];
 	const char *path = call->o->text;
 	struct mapped_file file;
-	int error = command_map_file(call->c, path, TEXT_BYTES_MAX, &file);
+	bool given = call->o->text_inline != NULL;
+	int error = 0;
 
+	if (given)
+		file = (struct mapped_file){ (const uint8_t *)call->o->text_inline, strlen(call->o->text_inline) };
+	else
+		error = command_map_file(call->c, path, TEXT_BYTES_MAX, &file);
 	if (error)
 		return problem(p, -EINVAL, "--text %s: %s", path, error == -EINVAL ? "not a regular file" : strerror(-error));
 	error = file.size ? check_names(call->o, p) : problem(p, -EINVAL, "--text %s: the file is empty", path);
@@ -144,7 +149,8 @@ int verb_consent_shown(struct consent_call *call, const struct consent_terms *t,
 		sodium_bin2hex(hex, CONSENT_SHA256_TEXT, hash, sizeof(hash));
 		call->act.text_sha256 = hex;
 	}
-	fs_unmap(&file);
+	if (!given)
+		fs_unmap(&file);
 	return error;
 }
 

@@ -160,7 +160,8 @@ static void need_of(const struct search_request *request, const struct search_re
 	int64_t ns = length_ns(&request->q);
 
 	*ret_text = '\0';
-	if (!request->basis->shows_rows || !request->basis->needs_case || request->q.want == QUERY_COUNT ||
+	/* Without a case one sees one's own. */
+	if (!request->basis->shows_rows || !request->of || request->q.want == QUERY_COUNT ||
 	    !result->count)
 		return;
 	if (result->count > conf->approval_rows)
