@@ -315,11 +315,32 @@ begin full_disk
 mkdir "$TMP/small"
 if mount -t tmpfs -o size=128k tmpfs "$TMP/small"; then
 	MOUNTS+=("$TMP/small")
-	run "${IMPORT[@]}" --store "$TMP/small/store" --csv "$TMP/long.csv"
+	printf 'state_dir = %s\nmin_free = 0\n' "$TMP/small/store" >"$TMP/to_the_last.conf"
+	run "$BIN/sekisho" -c "$TMP/to_the_last.conf" "${IMPORT[@]:1}" --csv "$TMP/long.csv"
 	status 1
 	err_has 'cannot write journal/.*: No space left on device$'
 	one_line
 	[ -z "$(find "$TMP/small/store" -type f)" ] || bad "it left $(find "$TMP/small/store" -type f)"
+	umount "$TMP/small" && MOUNTS=()
+else
+	skip 'cannot mount a tmpfs'
+fi
+
+# Sealing writes sections before the journal goes: of 8 MB they may take 9.
+begin AC-35_min_free_is_kept
+if mount -t tmpfs -o size=8m tmpfs "$TMP/small"; then
+	MOUNTS+=("$TMP/small")
+	awk -v header="$HEADER" 'BEGIN { print header; for (i = 0; i < 300000; i++)
+		printf "17731020%011d,web,10.%d.%d.%d,%d,192.0.2.1,443\n", i * 71, i / 65536, i / 256 % 256, i % 256, i % 60000 + 1 }' \
+		>"$TMP/many.csv"
+	run "${IMPORT[@]}" --store "$TMP/small/store" --csv "$TMP/many.csv"
+	status 1
+	err_has "$TMP/many.csv:[0-9]*: the disk would have less room than min_free (.*) when these rows are sealed: nothing was stored\$"
+	one_line
+	[ -z "$(find "$TMP/small/store" -type f)" ] || bad "it left $(find "$TMP/small/store" -type f)"
+	run "$BIN/sekisho" -c "$TMP/to_the_last.conf" "${IMPORT[@]:1}" --csv "$TMP/many.csv" --json
+	status 0
+	grep -q '"rows": 300000,' "$TMP/out" || bad "not all rows: $(first "$TMP/out")"
 	umount "$TMP/small" && MOUNTS=()
 else
 	skip 'cannot mount a tmpfs'

@@ -17,14 +17,14 @@ struct rebuild {
 };
 
 /*
- * So that a question finds about eight sections in vain or less: each segment that it finds has all of its
- * sections looked at.
+ * So that a question finds a dozen sections in vain at most: each segment that it finds has all of its sections
+ * looked at. Four a day, the default, are a few more where a journal crosses midnight.
  */
 static int spread_for(const struct catalog *c)
 {
 	int spread = CATALOG_SPREAD_LEAST;
 
-	for (size_t most = 4 * c->segment_count; c->section_count > most && spread < CATALOG_SPREAD_MOST; most *= 2)
+	for (size_t most = 6 * c->segment_count; c->section_count > most && spread < CATALOG_SPREAD_MOST; most *= 2)
 		spread++;
 	return spread;
 }

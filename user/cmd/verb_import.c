@@ -45,7 +45,8 @@ static void usage(void)
 	       "    t_ns,tenant,src_ip,src_port,dst_ip,dst_port[,rtt_us][,t_close_ns]\n\n"
 	       "and each other line has a value for each: times in ns since 1970 (UTC), no quotes;\n"
 	       "rtt_us and t_close_ns may be empty. All of FILE is stored, or with the first bad line\n"
-	       "nothing. The rows carry consent 0 and the flag imported.\n\n");
+	       "nothing; so, too, when the disk would have less room than min_free (sekisho.conf(5)).\n"
+	       "The rows carry consent 0 and the flag imported.\n\n");
 	cmdline_print_options(stdout, option_table);
 	printf("\nExit status: 0 stored, 1 could not, 2 bad input, 5 consent ledger damaged.\n");
 }
@@ -181,8 +182,8 @@ static const char *wake_daemon(const struct command *c)
 	return error ? "not yet: sekishod could not seal and will try again" : "by sekishod, which was asked to";
 }
 
-static int read_into(const struct store_dir *store, const struct import_verb_options *o, int fd,
-		     struct import_result *r, bool *ret_late)
+static int read_into(const struct command *c, const struct store_dir *store,
+		     const struct import_verb_options *o, int fd, struct import_result *r, bool *ret_late)
 {
 	bool terminal = isatty(STDERR_FILENO);
 	struct problem p;
@@ -191,6 +192,7 @@ static int read_into(const struct store_dir *store, const struct import_verb_opt
 		.fd = fd,
 		.file = fd == STDIN_FILENO ? "standard input" : o->csv,
 		.reason = o->reason,
+		.room = { c->conf.min_free_bytes, (unsigned int)c->conf.min_free_percent },
 		.waiting = &before,
 		.stop = &stop,
 		.progress = terminal ? show_progress : NULL,
@@ -212,7 +214,7 @@ static int import_into(const struct command *c, const struct store_dir *store,
 	struct import_result r;
 	struct problem p;
 	bool late;
-	int status = read_into(store, o, fd, &r, &late);
+	int status = read_into(c, store, o, fd, &r, &late);
 
 	if (status != EXIT_YES)
 		return status;

@@ -5,10 +5,12 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 #include <nettle/sha2.h>
 #include "base/fs.h"
+#include "base/parse.h"
 #include "base/text.h"
 #include "base/utc.h"
 #include "import.h"
@@ -24,6 +26,8 @@
 /* A line and its end. */
 #define CARRY_BYTES (IMPORT_LINE_MAX + 2)
 #define PROGRESS_NS (NS_PER_SEC / 4)
+/* What a row may take in a segment and catalog: an address of IPv6, time and port that nothing tells before. */
+#define SEALED_ROW_BYTES 30
 
 struct import {
 	const struct store_dir *store;
@@ -184,6 +188,23 @@ static int read_some(struct import *im, char *to, size_t *ret_size)
 	}
 }
 
+/* Sections are written before the journal goes: both have to fit in. A file system that does not tell is taken. */
+static int check_room(struct import *im)
+{
+	struct statvfs v;
+	uint64_t keep, need = im->result->rows * SEALED_ROW_BYTES;
+	char kept[16];
+
+	if (fstatvfs(im->store->journal, &v) < 0)
+		return 0;
+	keep = room_limit_bytes(&im->o->room, (uint64_t)v.f_blocks * v.f_frsize);
+	if (!keep || (uint64_t)v.f_bavail * v.f_frsize >= keep + need)
+		return 0;
+	return problem(im->p, -ENOSPC,
+		       "%s:%llu: the disk would have less room than min_free (%s) when these rows are sealed: nothing was stored",
+		       im->o->file, (unsigned long long)im->line_number, format_bytes(keep, kept));
+}
+
 static void tell(struct import *im)
 {
 	int64_t now = monotonic_ns();
@@ -201,7 +222,9 @@ static int read_all(struct import *im)
 	int error;
 
 	do {
-		error = read_some(im, im->buffer + held, &more);
+		error = check_room(im);
+		if (!error)
+			error = read_some(im, im->buffer + held, &more);
 		if (error)
 			return error;
 		sha256_update(&im->sha, more, (const uint8_t *)im->buffer + held);

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/problem.h"
+#include "base/room_limit.h"
 #include "base/store_dir.h"
 #include "ledger/custody_files.h"
 #include "seal/seal.h"
@@ -38,6 +39,7 @@ struct import_options {
 	const char *file; /* what to call it */
 	const char *reason; /* custody statement: text_is_plain(), 1 to SECTION_CUSTODY_MAX bytes */
 	uint64_t journal_max; /* bytes; 0: JOURNAL_FILE_MAX */
+	struct room_limit room; /* to stay free, also when the rows are sealed; of nothing: whatever there is */
 	/* Signals of `waiting` (NULL: none) may arrive while a read waits; *stop ends the import. */
 	const sigset_t *waiting;
 	const volatile sig_atomic_t *stop;
@@ -47,7 +49,7 @@ struct import_options {
 
 /*
  * 0: durable, and found by searches; or nothing is stored and *p says why: -EINVAL a bad line (with its
- * number), -EFBIG too many rows, -EINTR stopped, others. *ret_result is filled so far in any case. With ret_result->
+ * number), -EFBIG too many rows, -ENOSPC, -EINTR stopped, others. *ret_result is filled so far in any case. With ret_result->
  * unnamed an error means that it is stored, but cannot be seen yet.
  */
 int import_read(const struct store_dir *store, const struct import_options *o,

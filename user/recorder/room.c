@@ -8,15 +8,6 @@
 #include "room.h"
 #include "schema/journal.h"
 
-static uint64_t kept(const struct room_limit *l, uint64_t total_bytes)
-{
-	uint64_t share = total_bytes / 100 * l->percent;
-
-	if (!l->percent)
-		return l->bytes;
-	return l->bytes && l->bytes < share ? l->bytes : share;
-}
-
 /* What recording stops below; so much above the limit that what is written until then does not go below it. */
 static uint64_t stop_below(const struct room *r)
 {
@@ -26,7 +17,7 @@ static uint64_t stop_below(const struct room *r)
 enum room_change room_judge(struct room *r, uint64_t free_bytes, uint64_t total_bytes, int64_t utc_now)
 {
 	r->free_bytes = free_bytes;
-	r->keep_bytes = kept(&r->limit, total_bytes);
+	r->keep_bytes = room_limit_bytes(&r->limit, total_bytes);
 	if (!r->stopped_ns) {
 		if (!r->keep_bytes || free_bytes >= stop_below(r))
 			return ROOM_AS_BEFORE;

@@ -9,16 +9,11 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-
-/* Of both the one that is less; percent 0: bytes alone; bytes 0: percent alone; both 0: never stops. */
-struct room_limit {
-	uint64_t bytes;
-	unsigned int percent; /* of the file system's size */
-};
+#include "base/room_limit.h"
 
 struct room {
 	int fd; /* on the file system; borrowed */
-	struct room_limit limit;
+	struct room_limit limit; /* of nothing: never stops */
 	uint64_t free_bytes, keep_bytes; /* as of the last look: for those without privileges, and the limit */
 	int64_t stopped_ns; /* UTC; 0: there is room */
 };
