@@ -77,12 +77,11 @@ ring_replaced() {
 	world_with_canary
 	before=$(utc_now)
 	for link in 1 2; do
-		bpftool link pin pinned "$PINS/link_set_state_$link" "$PINS/kept_$link" 2>/dev/null ||
-			python3 "$ROOT/tests/kernel/link_again.py" "$PINS/link_set_state_$link" "$PINS/kept_$link" ||
+		bpftool link pin pinned "$PINS/link_set_state_$link" "$PINS/kept_$link" ||
 			die "cannot pin a link again"
 	done
 	daemon_end
-	rm "$PINS"/link_* "$PINS/events" "$PINS/control" 
+	rm "$PINS"/link_* "$PINS/events" "$PINS/control"
 	daemon_start
 	sleep 1.2
 	canary_missing false || die "the canary is missing before anything was done"

@@ -17,7 +17,8 @@
 #define FS_REFER (UINT64_C(1) << 13)
 #define FS_TRUNCATE (UINT64_C(1) << 14)
 #define FS_IOCTL_DEV (UINT64_C(1) << 15)
-#define NET_TCP UINT64_C(3) /* bind and connect */
+#define NET_BIND_TCP UINT64_C(1)
+#define NET_CONNECT_TCP UINT64_C(2)
 #define SCOPES UINT64_C(3) /* abstract sockets, signals */
 
 struct ruleset {
@@ -84,12 +85,18 @@ static uint64_t known_files(long abi)
 	return abi >= 5 ? all | FS_IOCTL_DEV : all;
 }
 
+/* The recorder connects its canary, with the one socket that the warden made; it can make no other (sandbox_calls.c). */
+static uint64_t tcp_of(enum sandbox_files files)
+{
+	return files == SANDBOX_FILES_STORE ? NET_BIND_TCP : NET_BIND_TCP | NET_CONNECT_TCP;
+}
+
 int sandbox_files(enum sandbox_files files, int state_dir, struct problem *ret_notes)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	const struct ruleset all = {
 		.files = known_files(abi),
-		.net = abi >= 4 ? NET_TCP : 0,
+		.net = abi >= 4 ? tcp_of(files) : 0,
 		.scopes = abi >= 6 ? SCOPES : 0,
 	};
 	int ruleset, error;
