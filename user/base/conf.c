@@ -58,12 +58,7 @@ static int set_pin_dir(struct conf *c, const char *value)
 
 static int set_user(struct conf *c, const char *value)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-
-	if (!*value || *value == '-' || strlen(value) >= CONF_USER_MAX || strspn(value, allowed) != strlen(value))
-		return -EINVAL;
-	strcpy(c->user, value);
-	return 0;
+	return parse_user(value, c->user);
 }
 
 static void print_user(const struct conf *c, char *out, size_t size)

@@ -18,7 +18,6 @@
 #include "schema/event.h"
 
 #define CONF_PATH_MAX 200
-#define CONF_USER_MAX 33
 #define CONF_DEFAULT_FILE "/etc/sekisho/sekisho.conf"
 #define CONF_SELECTORS_MAX 16384
 #define CONF_SHARED_MAX 4096
@@ -32,7 +31,7 @@ struct conf_tenant {
 
 struct conf {
 	char state_dir[CONF_PATH_MAX], run_dir[CONF_PATH_MAX], pin_dir[CONF_PATH_MAX];
-	char user[CONF_USER_MAX]; /* whose store it is: a name, or a number */
+	char user[USER_NAME_MAX]; /* whose store it is: a name, or a number */
 	char timezone[64];
 	char head_command[CONF_PATH_MAX]; /* "": none; words apart by blanks, the first an absolute path */
 	enum sekisho_rung hook; /* SEKISHO_RUNG_NONE = auto */
