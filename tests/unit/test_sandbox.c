@@ -30,6 +30,7 @@
 enum outcome { DONE = 0, REFUSED = 1, KILLED = 2, NOT_ENTERED = 3 };
 
 static int state_dir;
+static char secret[300]; /* root's alone */
 
 /* --- Tries: true when it was done --- */
 
@@ -40,7 +41,7 @@ static bool reads_a_file_of_all(void)
 
 static bool reads_secrets(void)
 {
-	return open("/etc/shadow", O_RDONLY) >= 0;
+	return open(access("/etc/shadow", F_OK) == 0 ? "/etc/shadow" : secret, O_RDONLY) >= 0;
 }
 
 static bool lists_root(void)
@@ -295,6 +296,8 @@ static void make_store(void)
 
 	write_file(unit_temp_dir(), "outside", "secret", 6);
 	REQUIRE(fchmodat(unit_temp_dir(), "outside", 0644, 0) == 0);
+	write_file(unit_temp_dir(), "secret", "", 0);
+	snprintf(secret, sizeof(secret), "%s/secret", unit_temp_path());
 	snprintf(path, sizeof(path), "%s/store", unit_temp_path());
 	REQUIRE(mkdir(path, 0700) == 0 && chown(path, USER, USER) == 0);
 	state_dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
