@@ -223,7 +223,7 @@ matrix() {
 	local -A users=([A]=admin [D]=desk [U]=audit [P]=panel [O]=owner_a [n]=stranger)
 	roles_world
 	[ "$("$BIN/sekisho" --help | sed -n 's/^  \([a-z]\{1,\}\)  .*/\1/p' | sort | xargs)" = \
-		"approve case consent hold import ledger reload search seal status verify" ] || die "there is a verb that this table does not have"
+		"approve case consent hold import ledger reload seal search status verify" ] || die "there is a verb that this table does not have"
 	"$BIN/sekisho" -c "$CONF" consent grant a "${TERMS[@]}" >/dev/null || die "no consent"
 	"$BIN/sekisho" -c "$CONF" case open M --basis WARRANT --tenant a >/dev/null || die "no case"
 	while IFS='|' read -r act who want args; do
