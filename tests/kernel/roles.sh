@@ -243,7 +243,7 @@ matrix() {
 		status|A|0|
 		reload|A|0|
 		seal|A|0|
-		hold set|A|2|M
+		hold set|A|4|M
 		hold list|ADU|0 1|
 		hold release|A|1|M
 		case open|D|2|M2
