@@ -223,7 +223,7 @@ matrix() {
 	local -A users=([A]=admin [D]=desk [U]=audit [P]=panel [O]=owner_a [n]=stranger)
 	roles_world
 	[ "$("$BIN/sekisho" --help | sed -n 's/^  \([a-z]\{1,\}\)  .*/\1/p' | sort | xargs)" = \
-		"approve case consent hold import ledger reload search seal status verify" ] || die "there is a verb that this table does not have"
+		"approve case consent hold import ledger reload seal search status verify" ] || die "there is a verb that this table does not have"
 	"$BIN/sekisho" -c "$CONF" consent grant a "${TERMS[@]}" >/dev/null || die "no consent"
 	"$BIN/sekisho" -c "$CONF" case open M --basis WARRANT --tenant a >/dev/null || die "no case"
 	while IFS='|' read -r act who want args; do
@@ -243,7 +243,7 @@ matrix() {
 		status|A|0|
 		reload|A|0|
 		seal|A|0|
-		hold set|A|2|M
+		hold set|A|4|M
 		hold list|ADU|0 1|
 		hold release|A|1|M
 		case open|D|2|M2
