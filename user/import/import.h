@@ -49,8 +49,8 @@ struct import_options {
 
 /*
  * 0: durable, and found by searches; or nothing is stored and *p says why: -EINVAL a bad line (with its
- * number), -EFBIG too many rows, -ENOSPC, -EINTR stopped, others. *ret_result is filled so far in any case. With ret_result->
- * unnamed an error means that it is stored, but cannot be seen yet.
+ * number), -EFBIG too many rows, -ENOSPC, -EINTR stopped, others. *ret_result is filled so far in any case. With
+ * ret_result->unnamed an error means that it is stored, but cannot be seen yet.
  */
 int import_read(const struct store_dir *store, const struct import_options *o,
 		struct import_result *ret_result, struct problem *p);
