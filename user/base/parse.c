@@ -191,13 +191,3 @@ const char *format_duration(uint64_t ns, char buf[static 24])
 	snprintf(buf, 24, "%" PRIu64 "%s", ns / unit->factor, unit->name);
 	return buf;
 }
-
-int parse_user(const char *s, char ret_user[static USER_NAME_MAX])
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-
-	if (!*s || *s == '-' || strlen(s) >= USER_NAME_MAX || strspn(s, allowed) != strlen(s))
-		return -EINVAL;
-	strcpy(ret_user, s);
-	return 0;
-}

@@ -11,10 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The name or number of a user, as passwd(5) may have it: 0 or -EINVAL. */
-#define USER_NAME_MAX 33 /* with its end */
-int parse_user(const char *s, char ret_user[static USER_NAME_MAX]);
-
 /* Decimal digits only. */
 int parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *ret_value);
 /* The same of n bytes that no NUL ends, without a copy: for millions of them. */
