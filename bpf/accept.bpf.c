@@ -9,9 +9,26 @@
  * and without a live grant nothing is emitted and the remote address is not read.
  * Ends are seen by the first rung alone.
  */
+#include "sock.bpf.h"
 #include "emit.bpf.h"
 #include <linux/ptrace.h>
 #include <bpf/bpf_tracing.h>
+
+/*
+ * Per CPU, the connection that the set_state programs handled last, so that just one of them does. Not
+ * pinned: each generation of the set has its own.
+ */
+struct last_handled {
+	__u64 sk;
+	__u64 snd_una; /* a freed socket's address is soon used again, with another number */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct last_handled);
+} handled SEC(".maps");
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -69,7 +86,7 @@ static __always_inline int set_state(const struct sock *sk, int oldstate, int ne
 				     bool first)
 {
 	if (newstate == TCP_SYN_RECV && oldstate == TCP_SYN_SENT)
-		bpf_sk_storage_get(&active_opens, (void *)sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+		storage_of(&active_opens, sk, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (leaves_handshake(sk, oldstate, newstate) && !first_has_it(sk, first))
 		record(sk, true, SEKISHO_KIND_ESTABLISHED);
 	if (newstate == TCP_CLOSE)

@@ -66,8 +66,7 @@ static __always_inline void fill(struct sekisho_event *event, const struct sock 
  */
 static __always_inline void mark(const struct sock *sk, __u32 flags, const struct covered *c)
 {
-	struct sekisho_recorded *m = bpf_sk_storage_get(&recorded, (void *)sk, NULL,
-							BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct sekisho_recorded *m = storage_of(&recorded, sk, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
 	if (!m) {
 		count_loss(c->ctl, c->tenant, SEKISHO_LOSS_CLOSE, c->now);
@@ -75,6 +74,7 @@ static __always_inline void mark(const struct sock *sk, __u32 flags, const struc
 		m->opened_boot_ns = c->now;
 		m->tenant = c->tenant;
 		m->flags = flags;
+		watch_end(sk);
 	}
 }
 
@@ -86,8 +86,7 @@ static __always_inline int record(const struct sock *sk, bool typed, __u8 kind)
 
 	if (!is_covered(sk, typed, &c))
 		return 0;
-	/* An active open carries the mark of set_state(). */
-	if (typed && bpf_sk_storage_get(&active_opens, (void *)sk, NULL, 0))
+	if (typed && storage_of(&active_opens, sk, 0))
 		return 0;
 	flags = is_loopback(sk, typed) ? SEKISHO_FLAG_LOOPBACK : 0;
 	if (flags && !c.ctl->record_loopback)
@@ -119,7 +118,7 @@ static __always_inline int record(const struct sock *sk, bool typed, __u8 kind)
  */
 static __always_inline void record_close(const struct sock *sk)
 {
-	struct sekisho_recorded *m = bpf_sk_storage_get(&recorded, (void *)sk, NULL, 0), was;
+	struct sekisho_recorded *m = storage_of(&recorded, sk, 0), was;
 	struct sekisho_close_event *close = NULL;
 	struct covered c = {};
 

@@ -19,7 +19,7 @@
 #define SEKISHO_LAYOUT_VERSION 3
 
 enum sekisho_kind {
-	SEKISHO_KIND_ESTABLISHED = 1, /* passive child became ESTABLISHED (set_state) */
+	SEKISHO_KIND_ESTABLISHED = 1, /* passive child became ESTABLISHED (set_state, sock_ops) */
 	SEKISHO_KIND_ACCEPTED = 2, /* accept() returned the connection (fexit, kretprobe) */
 	SEKISHO_KIND_CLOSE = 3, /* a recorded connection ended */
 };
@@ -28,7 +28,8 @@ enum sekisho_kind {
 enum sekisho_rung {
 	SEKISHO_RUNG_NONE = 0,
 	SEKISHO_RUNG_SET_STATE = 1, /* tp_btf/inet_sock_set_state */
-	SEKISHO_RUNG_FEXIT = 3, /* fexit/inet_csk_accept; 2 is kept for sock_ops */
+	SEKISHO_RUNG_SOCK_OPS = 2, /* sock_ops at the cgroup2 root */
+	SEKISHO_RUNG_FEXIT = 3, /* fexit/inet_csk_accept */
 	SEKISHO_RUNG_KRETPROBE = 4, /* kretprobe/inet_csk_accept */
 };
 

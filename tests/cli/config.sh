@@ -95,7 +95,7 @@ wrong bad_bool 4 'record_loopback = "maybe": expected yes or no'
 conf 'record_loopback ='
 wrong empty_value 4 'record_loopback = "": expected yes or no'
 conf 'hook = uprobe'
-wrong bad_hook 4 'hook = "uprobe": expected auto, set_state, fexit or kretprobe'
+wrong bad_hook 4 'hook = "uprobe": expected auto, set_state, sock_ops, fexit or kretprobe'
 for size in 0 63K 48M 3M 2G 16m 16MB '16 M' -1 99999999999999999999 1e6; do
 	conf "ring_size = $size"
 	wrong "ring_size_${size// /_}" 4 "ring_size = \"$size\": expected a power of two from 64K to 1G"

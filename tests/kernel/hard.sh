@@ -12,6 +12,7 @@ NEVER="connections that are never accepted"
 JOINS="MPTCP joins"
 BLOCKED="accept() calls blocked since before the start"
 BEYOND="accept() calls blocked beyond maxactive"
+RESET="close times and Fast Open where another sock_ops program resets the callback flags"
 
 # What a kind expects: $W/$PORT.list, the connections that have a row each; .flags of the rows; .blind, what the
 # rung cannot see of it; .some: of a list only a part. Compared when all kinds have been made.
@@ -25,9 +26,10 @@ recorded() {
 # blind TEXT: it is in status and in bpf/README.md in these words.
 blind() { echo "$1" >"$W/$PORT.blind"; }
 
-# Of what the application never accepts, only the rung of the socket's state tells.
+# Of what the application never accepts, only the rungs of the socket's state tell.
+sees_states() { [ "$RUNG" = set_state ] || [ "$RUNG" = sock_ops ]; }
 recorded_by_state() {
-	if [ "$RUNG" = set_state ]; then
+	if sees_states; then
 		recorded "$1"
 	else
 		: >"$W/$PORT.list"
@@ -124,6 +126,20 @@ blocked_before_start() {
 	recorded_by_state "$W/list" "$BLOCKED"
 }
 
+# The cgroup in which the listener was made is gone since before the start; its sockets stay in it.
+removed_cgroup() {
+	connect "$W/list" --count 20 --from "$(from_both)" "$(to_both)"
+	recorded "$W/list"
+}
+listen_in_removed_cgroup() {
+	local dir=$W/cgroup2/$RUN_ID-$$
+	mkdir "$dir" && CGROUPS+=("$dir") || die "cannot make a cgroup"
+	echo "$BASHPID" >"$dir/cgroup.procs" || die "cannot enter $dir"
+	serve "$(to_both | cut -d, -f1)" "$(to_both | cut -d, -f2)"
+	echo "$BASHPID" >"$W/cgroup2/cgroup.procs"
+	echo "$SERVER" >"$W/cgroup2/cgroup.procs" && rmdir "$dir" || die "cannot remove $dir"
+}
+
 # Of a return probe only so many calls at a time are followed: the kernel's default, 10 or more.
 blocked_threads_2000() {
 	blocked_threads "$THREADS" "$NET4.1:$PORT"
@@ -159,6 +175,22 @@ fast_open() {
 		die "$(counter "$NODE" TcpExt TCPFastOpenPassive) of $N came with data in the SYN"
 	cat "$W/more" >>"$W/list"
 	recorded "$W/list"
+}
+
+# The cookies are those that fast_open() has brought. That the end of the handshake is not seen makes it nobody's.
+flags_reset() {
+	local before pin=/sys/fs/bpf/$RUN_ID-$$-reset root=$W/cgroup2
+	serve --fastopen --read "$NET4.1:$PORT"
+	before=$(counter "$NODE" TcpExt TCPFastOpenPassive)
+	# shellcheck disable=SC2064 # now, as they are local
+	trap "part_end; bpftool cgroup detach $root sock_ops pinned $pin; rm $pin" EXIT
+	{ bpftool prog load "$BIN/reset_flags.bpf.o" "$pin" &&
+		bpftool cgroup attach "$root" sock_ops pinned "$pin" multi; } 2>>"$LOG" || die "bpftool: $(tail -n 1 "$LOG")"
+	connect "$W/list" --count 20 --fastopen --from "$NET4.100" "$NET4.1:$PORT"
+	[ $(($(counter "$NODE" TcpExt TCPFastOpenPassive) - before)) -eq 20 ] || die "not all came with data in the SYN"
+	echo 20 >"$W/unseen"
+	: >"$W/$PORT.list"
+	blind "$RESET"
 }
 
 # No request socket ever: the connection is made from the number in the acknowledgement. One processor takes
@@ -216,7 +248,7 @@ mptcp() {
 	for ns in "$NET4.1" "$PATH2.1"; do
 		[ "$(grep -c ",$ns,$PORT$" "$W/flows")" -ge "$count" ] || die "no flow to $ns"
 	done
-	if [ "$RUNG" = set_state ]; then
+	if sees_states; then
 		recorded "$W/flows"
 	else
 		recorded "$W/first"
@@ -378,12 +410,14 @@ sums() {
 	local opens counts want
 	cat "$W"/*.list >"$W/all"
 	search "$W/again" --tenant web
+	sekisho status --json >"$W/status" 2>/dev/null
 	opens=$(($(counter "$NODE" Tcp PassiveOpens) - before_start + $(cat "$W/elsewhere" 2>/dev/null || echo 0)))
+	opens=$((opens - $(cat "$W/unseen" 2>/dev/null || echo 0)))
 	want=$(lines "$W/all")
-	counts="rows $(lines "$W/again"), events $(($(status_value ring produced) / EVENT_BYTES)), lost $(status_value recorder lost), refused $(status_value recorder refused)"
+	counts="rows $(lines "$W/again"), events $(($(said ring produced) / EVENT_BYTES)), lost $(said recorder lost), refused $(said recorder refused)"
 	[ "$counts" = "rows $want, events $want, lost 0, refused 0" ] || die "$1: $counts; made $want, passive opens $opens"
 	# The other rungs do not see all of them.
-	[ "$RUNG" != set_state ] || [ "$want" -eq "$opens" ] || die "$1: $counts, but passive opens $opens"
+	! sees_states || [ "$want" -eq "$opens" ] || die "$1: $counts, but passive opens $opens"
 	same_rows "$W/all" "$W/again" "all kinds, $1"
 	cut -d, -f2- "$W/rows" | sort >"$W/first-time"
 	cut -d, -f2- "$W/again" | sort | cmp -s - "$W/first-time" || die "the second search finds other rows"
@@ -405,17 +439,21 @@ blind_spots() {
 all_kinds() {
 	local before_start item
 	world
+	mkdir "$W/cgroup2" && mount -t cgroup2 none "$W/cgroup2" || die "cannot mount cgroup2"
+	MOUNTS+=("$W/cgroup2")
 	PATH2=172.$((16 + ($$ & 15))).$(($$ >> 4 & 255))
 	CASES=()
 	conf "hook = $RUNG" "record_loopback = yes"
 	conf_tenant web "$NET4.1" "$NET6:1" "$PATH2.1" 192.0.2.0/24 2001:db8::/64
 	grant web
 	blocked_threads "$N" "$NET4.1:1006"
+	PORT=1017 listen_in_removed_cgroup
 	daemon_start
 	BLIND=$(sekisho status --json | sed -n 's/^ *"cannot_see": "\(.*\)",$/\1/p')
 	before_start=$(counter "$NODE" Tcp PassiveOpens)
 	make AC-77_plain 1001 plain
 	make AC-77_accept_blocked_before_start 1006 blocked_before_start
+	make AC-77_listener_of_a_removed_cgroup 1017 removed_cgroup
 	make AC-77_never_accepted 1002 never_accepted
 	make AC-77_reset_never_accepted 1003 reset_never_accepted
 	make AC-77_reset_before_accept 1004 reset_before_accept
@@ -423,6 +461,7 @@ all_kinds() {
 	make AC-77_2000_threads_in_accept 1007 blocked_threads_2000
 	make AC-77_io_uring_multishot 1008 io_uring
 	make AC-77_fast_open 1009 fast_open
+	[ "$RUNG" != sock_ops ] || make AC-77_fast_open_flags_reset 1015 flags_reset
 	make AC-77_syncookies 1010 syncookies
 	make AC-77_defer_accept 1011 defer_accept
 	make AC-77_v4_mapped 1012 v4_mapped
@@ -446,11 +485,11 @@ all_kinds() {
 	parts_end
 }
 
-[ $# -gt 0 ] || set -- set_state fexit kretprobe
+[ $# -gt 0 ] || set -- set_state sock_ops fexit kretprobe
 for RUNG in "$@"; do
 	kernel_has "$RUNG" || continue # forced.sh proves that it is refused
 	ROW_KIND=accepted
-	[ "$RUNG" != set_state ] || ROW_KIND=established
+	! sees_states || ROW_KIND=established
 	run_case AC-77_hard_cases all_kinds
 done
 finish

@@ -122,6 +122,7 @@ static void hooks_by_name(void)
 		const char *text;
 		enum sekisho_rung rung;
 	} table[] = { { "hook = auto", SEKISHO_RUNG_NONE }, { "hook = set_state", SEKISHO_RUNG_SET_STATE },
+		      { "hook = sock_ops", SEKISHO_RUNG_SOCK_OPS },
 		      { "hook = fexit", SEKISHO_RUNG_FEXIT }, { "hook = kretprobe", SEKISHO_RUNG_KRETPROBE } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
@@ -149,8 +150,8 @@ static void every_error_names_file_line_and_value(void)
 		{ "state_dir = x", "1: state_dir = \"x\": expected an absolute path of less than 200 bytes" },
 		{ "run_dir =", "1: run_dir = \"\": expected an absolute path of less than 200 bytes" },
 		{ "pin_dir = .", "1: pin_dir = \".\": expected an absolute path of less than 200 bytes on a BPF file system, its name without a dot" },
-		{ "hook = best", "1: hook = \"best\": expected auto, set_state, fexit or kretprobe" },
-		{ "hook = none", "1: hook = \"none\": expected auto, set_state, fexit or kretprobe" },
+		{ "hook = best", "1: hook = \"best\": expected auto, set_state, sock_ops, fexit or kretprobe" },
+		{ "hook = none", "1: hook = \"none\": expected auto, set_state, sock_ops, fexit or kretprobe" },
 		{ "record_loopback = 1", "1: record_loopback = \"1\": expected yes or no" },
 		{ "record_loopback = Yes", "1: record_loopback = \"Yes\": expected yes or no" },
 		{ "ring_size = 32K", "1: ring_size = \"32K\": expected a power of two from 64K to 1G" },
@@ -177,7 +178,7 @@ static void every_error_names_file_line_and_value(void)
 		{ "head_command = /bin/sh -c 'x'", "1: head_command = \"/bin/sh -c 'x'\": expected an absolute path and words apart by blanks, less than 200 bytes, without quotes and what else a shell reads" },
 		{ "head_command = /bin/send | tee", "1: head_command = \"/bin/send | tee\": expected an absolute path and words apart by blanks, less than 200 bytes, without quotes and what else a shell reads" },
 		{ "timezone =", "1: timezone = \"\": expected a zone name such as Asia/Tokyo" },
-		{ "hook = auto # comment", "1: hook = \"auto # comment\": expected auto, set_state, fexit or kretprobe" },
+		{ "hook = auto # comment", "1: hook = \"auto # comment\": expected auto, set_state, sock_ops, fexit or kretprobe" },
 		{ "hook = auto\nring_size = 1M\nhook = auto\n", "3: hook is set already on line 1" },
 		{ "[tenant]", "1: \"[tenant]\": expected [tenant ID]" },
 		{ "[tenant", "1: \"[tenant\": expected [tenant ID]" },

@@ -240,7 +240,7 @@ static const struct key keys[] = {
 	{ "state_dir", "an absolute path of less than 200 bytes", set_state_dir, print_state_dir },
 	{ "run_dir", "an absolute path of less than 200 bytes", set_run_dir, print_run_dir },
 	{ "pin_dir", "an absolute path of less than 200 bytes on a BPF file system, its name without a dot", set_pin_dir, print_pin_dir },
-	{ "hook", "auto, set_state, fexit or kretprobe", set_hook, print_hook },
+	{ "hook", "auto, set_state, sock_ops, fexit or kretprobe", set_hook, print_hook },
 	{ "record_loopback", "yes or no", set_record_loopback, print_record_loopback },
 	{ "ring_size", "a power of two from 64K to 1G", set_ring_size, print_ring_size },
 	{ "sync_interval", "10ms to 60s", set_sync_interval, print_sync_interval },

@@ -10,10 +10,10 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
-#include "accept.skel.h"
 #include "capture.h"
 #include "capture_maps.h"
 #include "ladder.h"
+#include "object.h"
 #include "pins.h"
 
 struct capture {
@@ -36,9 +36,9 @@ static int map_control(struct capture *c)
 	return 0;
 }
 
-static int dup_map(const struct bpf_map *map, int *ret_fd)
+static int dup_map(const struct bpf_object *obj, const char *name, int *ret_fd)
 {
-	*ret_fd = fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 3);
+	*ret_fd = fcntl(bpf_object__find_map_fd_by_name(obj, name), F_DUPFD_CLOEXEC, 3);
 	return *ret_fd < 0 ? -errno : 0;
 }
 
@@ -46,8 +46,6 @@ static int maps_problem(int error, struct problem *p)
 {
 	if (error == -EPERM || error == -EACCES)
 		return problem(p, error, "cannot create BPF maps: not permitted; sekishod runs as root");
-	if (access("/sys/kernel/btf/vmlinux", R_OK) < 0)
-		return problem(p, error, "this kernel has no BTF (/sys/kernel/btf/vmlinux): no hook of this version works without");
 	return problem(p, error, "cannot create BPF maps: %s%s%s", strerror(-error),
 		       *ladder_libbpf_said() ? ": " : "", ladder_libbpf_said());
 }
@@ -55,22 +53,20 @@ static int maps_problem(int error, struct problem *p)
 /* Creates the maps, or takes those that are pinned, without any program. */
 static int open_maps(struct capture *c, uint64_t ring_bytes, struct problem *p)
 {
-	struct accept_bpf *skeleton = ladder_open_object(c->pin_dir, NULL, ring_bytes);
-	int error = skeleton ? accept_bpf__load(skeleton) : -errno;
+	struct bpf_object *obj = object_open(OBJECT_SOCKOPS, c->pin_dir, NULL, ring_bytes);
+	const struct {
+		const char *name;
+		int *fd;
+	} maps[] = {
+		{ "events", &c->maps.events }, { "selectors", &c->maps.selectors },
+		{ "places", &c->maps.places }, { "grants", &c->maps.grants },
+		{ "losses", &c->maps.losses }, { "control", &c->maps.control },
+	};
+	int error = obj ? bpf_object__load(obj) : -errno;
 
-	if (!error)
-		error = dup_map(skeleton->maps.events, &c->maps.events);
-	if (!error)
-		error = dup_map(skeleton->maps.selectors, &c->maps.selectors);
-	if (!error)
-		error = dup_map(skeleton->maps.places, &c->maps.places);
-	if (!error)
-		error = dup_map(skeleton->maps.grants, &c->maps.grants);
-	if (!error)
-		error = dup_map(skeleton->maps.losses, &c->maps.losses);
-	if (!error)
-		error = dup_map(skeleton->maps.control, &c->maps.control);
-	accept_bpf__destroy(skeleton);
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]) && !error; i++)
+		error = dup_map(obj, maps[i].name, maps[i].fd);
+	bpf_object__close(obj);
 	if (!error)
 		error = map_control(c);
 	if (error)

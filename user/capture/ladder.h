@@ -23,12 +23,6 @@ struct armed {
 void ladder_quiet_libbpf(void);
 const char *ladder_libbpf_said(void); /* its first complaint since the last attempt, or "" */
 
-struct accept_bpf;
-/* The object with only these programs (a NULL-ended list, or NULL for none) to be loaded and its maps
- * bound to their pins. NULL and errno on failure. */
-struct accept_bpf *ladder_open_object(const char *pin_dir, const char *const *programs,
-				      uint64_t ring_bytes);
-
 /*
  * Arms the best rung (or the forced one). The same rung of another build is replaced by overlap: its
  * links go when the new ones are in place, and the second event of a socket cookie is the consumer's

@@ -21,8 +21,9 @@
 
 /* Order of removal: links first, so that nothing is emitted into maps that are going. */
 static const char *const pin_names[] = {
-	"link_set_state_1_new", "link_set_state_2_new", "link_fexit_new", "link_kretprobe_new",
-	"link_set_state_1", "link_set_state_2", "link_fexit", "link_kretprobe",
+	"link_set_state_1_new", "link_set_state_2_new", "link_sock_ops_new", "link_fexit_new",
+	"link_kretprobe_new", "link_set_state_1", "link_set_state_2", "link_sock_ops", "link_fexit",
+	"link_kretprobe",
 	"grants", "selectors", "places", "losses", "control", "active_opens", "recorded", "events",
 };
 #define PINS (sizeof(pin_names) / sizeof(pin_names[0]))
