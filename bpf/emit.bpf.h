@@ -78,15 +78,28 @@ static __always_inline void mark(const struct sock *sk, __u32 flags, const struc
 	}
 }
 
+/* Whether a tenant's connection has opened passively, as both hook and witness see it. */
+static __always_inline bool is_opening(const struct sock *sk, bool typed, struct covered *c, __u32 seen_by)
+{
+	__u64 *count;
+
+	if (!is_covered(sk, typed, c) || (typed && storage_of(&active_opens, sk, 0)))
+		return false;
+	if (c->ctl->witness) {
+		count = bpf_map_lookup_elem(&seen, &seen_by);
+		if (count)
+			__sync_fetch_and_add(count, 1); /* a softirq may come between */
+	}
+	return true;
+}
+
 static __always_inline int record(const struct sock *sk, bool typed, __u8 kind)
 {
 	struct sekisho_event *event;
 	struct covered c = {};
 	__u32 flags;
 
-	if (!is_covered(sk, typed, &c))
-		return 0;
-	if (typed && storage_of(&active_opens, sk, 0))
+	if (!is_opening(sk, typed, &c, SEKISHO_SEEN_BY_HOOK))
 		return 0;
 	flags = is_loopback(sk, typed) ? SEKISHO_FLAG_LOOPBACK : 0;
 	if (flags && !c.ctl->record_loopback)

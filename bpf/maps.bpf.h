@@ -62,6 +62,14 @@ struct {
 	__type(value, struct sekisho_control);
 } control SEC(".maps");
 
+/* For the witness: see enum sekisho_seen. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SEKISHO_SEEN_COUNT);
+	__type(key, __u32);
+	__type(value, __u64);
+} seen SEC(".maps");
+
 /*
  * Marks sockets that opened actively, since a simultaneous open or a self-connect then looks like a passive
  * one: those that come so far (set_state() in accept.bpf.c), or all of a tenant (sockops.bpf.c).

@@ -34,35 +34,46 @@ static __always_inline void opens(const struct sock *sk)
 	bpf_map_update_elem(&own_ends, &end, &far.now, BPF_ANY);
 }
 
+static __always_inline void take(const struct sock *sk, bool witness)
+{
+	struct covered c = {};
+
+	if (witness)
+		is_opening(sk, true, &c, SEKISHO_SEEN_BY_WITNESS);
+	else
+		record(sk, true, SEKISHO_KIND_ESTABLISHED);
+}
+
 /*
  * The kernel calls at the end of the handshake, right before the socket becomes ESTABLISHED; for Fast Open
  * (RFC 7413) when the SYN has come, whose source may be forged where no cookie is asked for. Such a socket waits,
  * with a mark without a time, for its way out of SYN_RECV: see leaves_handshake() in accept.bpf.c.
  */
-static __always_inline void is_opened(const struct sock *sk)
+static __always_inline void is_opened(const struct sock *sk, bool witness)
 {
 	bool fast_open = (OPS(sk)->skb_tcp_flags & (TCPHDR_SYN | TCPHDR_ACK)) == TCPHDR_SYN;
 	struct covered c = {};
 
 	if (!fast_open)
-		record(sk, true, SEKISHO_KIND_ESTABLISHED);
+		take(sk, witness);
 	else if (!is_covered(sk, true, &c))
 		return;
 	else if (storage_of(&recorded, sk, BPF_LOCAL_STORAGE_GET_F_CREATE))
 		watch_end(sk);
-	else
+	else if (!witness)
 		count_loss(c.ctl, c.tenant, SEKISHO_LOSS_RING_FULL, c.now); /* no memory */
 }
 
-static __always_inline void changes_state(const struct sock *sk, int oldstate, int newstate)
+static __always_inline void changes_state(const struct sock *sk, int oldstate, int newstate,
+					  bool witness)
 {
 	struct sekisho_recorded *m = storage_of(&recorded, sk, 0);
 
 	if (!m)
 		return;
 	if (oldstate == TCP_SYN_RECV && newstate != TCP_CLOSE && !m->opened_boot_ns)
-		record(sk, true, SEKISHO_KIND_ESTABLISHED);
-	if (newstate == TCP_CLOSE)
+		take(sk, witness);
+	if (newstate == TCP_CLOSE && !witness)
 		record_close(sk);
 }
 
@@ -77,11 +88,27 @@ int on_sock_ops(struct bpf_sock_ops *ops)
 		opens(sk);
 		break;
 	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
-		is_opened(sk);
+		is_opened(sk, false);
 		break;
 	case BPF_SOCK_OPS_STATE_CB:
-		changes_state(sk, ops->args[0], ops->args[1]);
+		changes_state(sk, ops->args[0], ops->args[1], false);
 		break;
 	}
+	return 1;
+}
+
+/*
+ * Beside the set_state programs, right before whom it is called for the same socket: counts what they are to
+ * see. Active opens are marked by them.
+ */
+SEC("sockops")
+int on_sock_ops_witness(struct bpf_sock_ops *ops)
+{
+	const struct sock *sk = (const void *)ops;
+
+	if (ops->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
+		is_opened(sk, true);
+	else if (ops->op == BPF_SOCK_OPS_STATE_CB)
+		changes_state(sk, ops->args[0], ops->args[1], true);
 	return 1;
 }

@@ -16,7 +16,7 @@
 #endif
 
 /* Raised whenever a struct below changes; pins of another version are never read. */
-#define SEKISHO_LAYOUT_VERSION 3
+#define SEKISHO_LAYOUT_VERSION 4
 
 enum sekisho_kind {
 	SEKISHO_KIND_ESTABLISHED = 1, /* passive child became ESTABLISHED (set_state, sock_ops) */
@@ -146,6 +146,15 @@ struct sekisho_control {
 	__u32 record_loopback; /* 0 or 1 */
 	__u32 wake_bytes; /* wake the collector when this much waits in the ring */
 	__u32 place_kinds; /* 1 << enum sekisho_place_kind: what "places" has; the rest is not looked up */
+	__u32 witness; /* 0 or 1: whether "seen" is counted */
+	__u32 reserved;
+};
+
+/* Index of "seen": covered passive openings, per CPU, counted while control.witness is 1. */
+enum sekisho_seen {
+	SEKISHO_SEEN_BY_HOOK = 0, /* by the set_state programs that emit */
+	SEKISHO_SEEN_BY_WITNESS = 1, /* by the sock_ops program beside them, which only counts */
+	SEKISHO_SEEN_COUNT = 2,
 };
 
 #ifdef __cplusplus
@@ -160,6 +169,6 @@ SEKISHO_ASSERT(sizeof(struct sekisho_selector_key) == 24, "selector key layout")
 SEKISHO_ASSERT(sizeof(struct sekisho_place_key) == 16, "place key layout");
 SEKISHO_ASSERT(sizeof(struct sekisho_grant) == 16, "grant layout");
 SEKISHO_ASSERT(sizeof(struct sekisho_loss) == 24, "loss layout");
-SEKISHO_ASSERT(sizeof(struct sekisho_control) == 40, "control layout");
+SEKISHO_ASSERT(sizeof(struct sekisho_control) == 48, "control layout");
 
 #endif

@@ -340,7 +340,7 @@ static void printed_text(void)
 	conf_print(&c, out);
 	fclose(out);
 	CHECK_STR(text, "state_dir = /var/lib/sekisho\nrun_dir = /run/sekisho\n"
-			"pin_dir = /sys/fs/bpf/sekisho\nhook = auto\nrecord_loopback = no\n"
+			"pin_dir = /sys/fs/bpf/sekisho\nhook = auto\nwitness = no\nrecord_loopback = no\n"
 			"ring_size = 16M\nsync_interval = 1s\nrotate_interval = 6h\nrotate_size = 64M\n"
 			"heartbeat = 2m\nmin_free = auto\napproval_rows = 1000\napproval_window = 1d\ntimezone = Asia/Tokyo\nhead_command = \n\n[tenant t1]\naddress = 192.0.2.1\n");
 	free(text);

@@ -35,6 +35,7 @@ struct conf {
 	char head_command[CONF_PATH_MAX]; /* "": none; words apart by blanks, the first an absolute path */
 	enum sekisho_rung hook; /* SEKISHO_RUNG_NONE = auto */
 	bool record_loopback;
+	bool witness; /* a second hook counts beside the one that records */
 	uint64_t ring_size; /* bytes, power of two */
 	uint64_t sync_interval_ns;
 	uint64_t rotate_interval_ns, rotate_size;

@@ -10,11 +10,13 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
+#include "base/utc.h"
 #include "capture.h"
 #include "capture_maps.h"
 #include "ladder.h"
 #include "object.h"
 #include "pins.h"
+#include "witness.h"
 
 struct capture {
 	char pin_dir[PIN_PATH_MAX];
@@ -22,6 +24,7 @@ struct capture {
 	struct sekisho_control *control; /* shared with the programs */
 	struct ring *ring;
 	struct armed armed;
+	struct witness witness;
 	int lock; /* on the pin directory */
 };
 
@@ -61,6 +64,7 @@ static int open_maps(struct capture *c, uint64_t ring_bytes, struct problem *p)
 		{ "events", &c->maps.events }, { "selectors", &c->maps.selectors },
 		{ "places", &c->maps.places }, { "grants", &c->maps.grants },
 		{ "losses", &c->maps.losses }, { "control", &c->maps.control },
+		{ "seen", &c->maps.seen },
 	};
 	int error = obj ? bpf_object__load(obj) : -errno;
 
@@ -91,18 +95,31 @@ static int init_control(struct capture *c, uint64_t ring_bytes)
 	return 0;
 }
 
+/* Nothing is counted while programs are exchanged: at that time two hooks see different things. */
+static void begin_witness(struct capture *c, bool wanted, struct problem *ret_notes)
+{
+	bool on = wanted && c->armed.rung == SEKISHO_RUNG_SET_STATE;
+
+	if (wanted && !on)
+		problem(ret_notes, 0, "witness = yes is for hook set_state only: ignoring it");
+	if (ladder_set_witness(c->pin_dir, on, ring_size(c->ring), ret_notes))
+		on = false;
+	__atomic_store_n(&c->control->witness, on, __ATOMIC_RELEASE);
+}
+
 int capture_open(const struct capture_options *o, struct capture **ret_capture,
 		 struct problem *ret_notes, struct problem *p)
 {
 	struct capture *c = calloc(1, sizeof(*c));
 	struct pinned_ring pinned = {};
+	struct problem ignored;
 	uint64_t ring_bytes = o->ring_bytes;
 	bool fresh;
 	int error;
 
 	if (!c)
 		return problem(p, -ENOMEM, "out of memory");
-	c->maps = (struct capture_maps){ -1, -1, -1, -1, -1, -1 };
+	c->maps = (struct capture_maps){ -1, -1, -1, -1, -1, -1, -1 };
 	c->armed = (struct armed)ARMED_NONE;
 	c->lock = -1;
 	snprintf(c->pin_dir, sizeof(c->pin_dir), "%s", o->pin_dir);
@@ -121,6 +138,8 @@ int capture_open(const struct capture_options *o, struct capture **ret_capture,
 	if (!error)
 		error = ring_open(c->maps.events, &c->ring, p);
 	if (!error)
+		__atomic_store_n(&c->control->witness, 0, __ATOMIC_RELEASE);
+	if (!error)
 		error = ladder_climb(c->pin_dir, o->hook, ring_size(c->ring), &c->armed, p);
 	if (error) {
 		if (fresh && c->lock >= 0)
@@ -128,6 +147,7 @@ int capture_open(const struct capture_options *o, struct capture **ret_capture,
 		capture_close(c);
 		return error;
 	}
+	begin_witness(c, o->witness, ret_notes ? ret_notes : &ignored);
 	*ret_capture = c;
 	return 0;
 }
@@ -261,9 +281,23 @@ int capture_losses(struct capture *c, struct capture_loss **ret_losses, size_t *
 	return capture_maps_losses(&c->maps, ret_losses, ret_count);
 }
 
-uint64_t capture_skipped(const struct capture *c)
+void capture_witness(struct capture *c, struct capture_witness *ret_witness)
 {
-	return ladder_skipped(&c->armed);
+	struct capture_witness *r = ret_witness;
+
+	r->on = c->control->witness;
+	r->by_witness = capture_maps_seen(&c->maps, SEKISHO_SEEN_BY_WITNESS);
+	r->by_hook = capture_maps_seen(&c->maps, SEKISHO_SEEN_BY_HOOK);
+	r->missed = witness_look(&c->witness, r->by_witness, r->by_hook, boot_now_ns());
+}
+
+uint64_t capture_skipped(struct capture *c)
+{
+	struct capture_witness w = {};
+
+	if (c->armed.rung == SEKISHO_RUNG_SET_STATE)
+		capture_witness(c, &w);
+	return ladder_skipped(&c->armed) + w.missed;
 }
 
 bool capture_has_grants(const struct capture *c)

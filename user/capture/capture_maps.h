@@ -7,7 +7,7 @@
 #include "capture.h"
 
 struct capture_maps {
-	int events, selectors, places, grants, losses, control; /* descriptors or -1 */
+	int events, selectors, places, grants, losses, control, seen; /* descriptors or -1 */
 };
 
 void capture_maps_close(struct capture_maps *m);
@@ -21,5 +21,7 @@ int capture_maps_places(const struct capture_maps *m, struct capture_place **ret
 /* See capture_losses(). */
 int capture_maps_losses(const struct capture_maps *m, struct capture_loss **ret_losses,
 			size_t *ret_count);
+/* One counter of "seen" (enum sekisho_seen), summed over the CPUs; 0 when it cannot be read. */
+uint64_t capture_maps_seen(const struct capture_maps *m, uint32_t index);
 
 #endif

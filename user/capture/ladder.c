@@ -30,6 +30,10 @@ static const struct rung ladder[] = {
 	{ SEKISHO_RUNG_FEXIT, OBJECT_ACCEPT, { "on_accept_fexit" }, { "link_fexit" } },
 	{ SEKISHO_RUNG_KRETPROBE, OBJECT_ACCEPT, { "on_accept_kretprobe" }, { "link_kretprobe" } },
 };
+
+/* No rung: it emits nothing. */
+static const struct rung witness = { SEKISHO_RUNG_NONE, OBJECT_SOCKOPS, { "on_sock_ops_witness" }, { "link_witness" } };
+
 #define RUNGS (sizeof(ladder) / sizeof(ladder[0]))
 
 static _Thread_local char libbpf_said[160];
@@ -212,8 +216,7 @@ static int attach_all(const char *pin_dir, const struct rung *r, struct bpf_obje
 	return error;
 }
 
-static int try_rung(const char *pin_dir, const struct rung *r, uint64_t ring_bytes,
-		    struct armed *ret_armed)
+static int arm(const char *pin_dir, const struct rung *r, uint64_t ring_bytes, struct armed *ret_armed)
 {
 	struct bpf_object *obj;
 	struct found found;
@@ -226,7 +229,7 @@ static int try_rung(const char *pin_dir, const struct rung *r, uint64_t ring_byt
 	if (error)
 		goto out;
 	found = look(pin_dir, r, obj);
-	replaced = unpin_others(pin_dir, r);
+	replaced = r != &witness && unpin_others(pin_dir, r);
 	if (!found.all_same)
 		error = attach_all(pin_dir, r, obj, !found.any);
 	if (error)
@@ -252,7 +255,7 @@ int ladder_climb(const char *pin_dir, enum sekisho_rung forced, uint64_t ring_by
 	for (size_t i = 0; i < RUNGS && n < sizeof(tried); i++) {
 		if (forced != SEKISHO_RUNG_NONE && ladder[i].rung != forced)
 			continue;
-		error = try_rung(pin_dir, &ladder[i], ring_bytes, ret_armed);
+		error = arm(pin_dir, &ladder[i], ring_bytes, ret_armed);
 		if (!error)
 			return 0;
 		n += (size_t)snprintf(tried + n, sizeof(tried) - n, "%s%s: %s%s%s%s", n ? "; " : "",
@@ -261,6 +264,21 @@ int ladder_climb(const char *pin_dir, enum sekisho_rung forced, uint64_t ring_by
 				      libbpf_said[0] ? ")" : "");
 	}
 	return problem(p, error, "no hook could be attached: %s", tried);
+}
+
+int ladder_set_witness(const char *pin_dir, bool on, uint64_t ring_bytes, struct problem *p)
+{
+	struct armed ignored = ARMED_NONE;
+	int error;
+
+	if (!on) {
+		unpin_rung(pin_dir, &witness);
+		return 0;
+	}
+	error = arm(pin_dir, &witness, ring_bytes, &ignored);
+	ladder_release(&ignored);
+	return error ? problem(p, error, "witness: sock_ops cannot be attached: %s%s%s", strerror(-error),
+			       *libbpf_said ? ": " : "", libbpf_said) : 0;
 }
 
 void ladder_release(struct armed *a)

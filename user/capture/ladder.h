@@ -30,6 +30,10 @@ const char *ladder_libbpf_said(void); /* its first complaint since the last atte
  */
 int ladder_climb(const char *pin_dir, enum sekisho_rung forced, uint64_t ring_bytes,
 		 struct armed *ret_armed, struct problem *p);
+/*
+ * Arms or takes away the program that only counts (see capture_witness). 0, or negative errno and *p.
+ */
+int ladder_set_witness(const char *pin_dir, bool on, uint64_t ring_bytes, struct problem *p);
 void ladder_release(struct armed *a); /* closes descriptors; pins stay */
 bool ladder_still_armed(const char *pin_dir, const struct armed *a);
 uint64_t ladder_skipped(const struct armed *a); /* see capture_skipped() */

@@ -22,9 +22,11 @@
 /* Order of removal: links first, so that nothing is emitted into maps that are going. */
 static const char *const pin_names[] = {
 	"link_set_state_1_new", "link_set_state_2_new", "link_sock_ops_new", "link_fexit_new",
+	"link_witness_new", "link_witness",
 	"link_kretprobe_new", "link_set_state_1", "link_set_state_2", "link_sock_ops", "link_fexit",
 	"link_kretprobe",
-	"grants", "selectors", "places", "losses", "control", "active_opens", "recorded", "events",
+	"grants", "selectors", "places", "losses", "control", "seen", "active_opens", "recorded",
+	"events",
 };
 #define PINS (sizeof(pin_names) / sizeof(pin_names[0]))
 
@@ -84,8 +86,8 @@ static int make_directory(const char *pin_dir, struct problem *p)
 /* Whether every map is pinned and the layout is ours; then the ring's size. */
 static int usable(const char *pin_dir, uint64_t *ret_ring_bytes)
 {
-	static const char *const maps[] = { "grants", "selectors", "places", "losses", "active_opens",
-					    "recorded" };
+	static const char *const maps[] = { "grants", "selectors", "places", "losses", "seen",
+					    "active_opens", "recorded" };
 	char path[PIN_PATH_MAX];
 	struct sekisho_control control = {};
 	struct bpf_map_info info = {};

@@ -44,6 +44,7 @@ static int open_capture(struct node *n, struct problem *p)
 	const struct capture_options options = {
 		.pin_dir = n->conf.pin_dir,
 		.hook = n->conf.hook,
+		.witness = n->conf.witness,
 		.ring_bytes = n->conf.ring_size,
 	};
 	struct problem notes = {};
@@ -238,9 +239,12 @@ static void keep_fixed(const struct conf *old, struct conf *new)
 		}
 	if (new->hook != old->hook)
 		log_warn("hook changed: ignoring it until sekishod is restarted");
+	if (new->witness != old->witness)
+		log_warn("witness changed: ignoring it until sekishod is restarted");
 	if (new->ring_size != old->ring_size)
 		log_warn("ring_size changed: ignoring it until sekishod is disarmed and started");
 	new->hook = old->hook;
+	new->witness = old->witness;
 	new->ring_size = old->ring_size;
 }
 
