@@ -6,7 +6,8 @@
 . "$(dirname "$0")/../lib.sh"
 
 N=$((SLOW ? 60 : 1000))
-THREADS=2000
+# Of hooks that do not see accept() a tenth proves as much, where each thread costs.
+threads() { if ((SLOW)) && sees_states; then echo 200; else echo 2000; fi; }
 EVENT_BYTES=80 # in the ring (schema/event.h), with the kernel's header
 NEVER="connections that are never accepted"
 JOINS="MPTCP joins"
@@ -142,8 +143,10 @@ listen_in_removed_cgroup() {
 
 # Of a return probe only so many calls at a time are followed: the kernel's default, 10 or more.
 blocked_threads_2000() {
-	blocked_threads "$THREADS" "$NET4.1:$PORT"
-	connect "$W/list" --count "$THREADS" --from "$NET4.100,$NET4.101" "$NET4.1:$PORT"
+	local count
+	count=$(threads)
+	blocked_threads "$count" "$NET4.1:$PORT"
+	connect "$W/list" --count "$count" --from "$NET4.100,$NET4.101" "$NET4.1:$PORT"
 	recorded "$W/list"
 	if [ "$RUNG" = kretprobe ]; then
 		: >"$W/$PORT.some"
@@ -388,6 +391,19 @@ judge() {
 	done <"$W/some"
 }
 
+# results: of all kinds that were made. Without a process for each that is as expected.
+results() {
+	local item
+	for item in "${CASES[@]}"; do
+		PORT=${item##*=}
+		if [ -z "${VERDICT[$PORT]-}" ] && [ ! -e "$W/$PORT.blind" ]; then
+			echo "PASS $KERNEL/$RUNG/${item%=*}"
+		else
+			part "${item%=*}" compare
+		fi
+	done
+}
+
 # compare: the result of the kind of $PORT.
 compare() {
 	local text
@@ -437,7 +453,7 @@ blind_spots() {
 }
 
 all_kinds() {
-	local before_start item
+	local before_start
 	world
 	mkdir "$W/cgroup2" && mount -t cgroup2 none "$W/cgroup2" || die "cannot mount cgroup2"
 	MOUNTS+=("$W/cgroup2")
@@ -458,7 +474,7 @@ all_kinds() {
 	make AC-77_reset_never_accepted 1003 reset_never_accepted
 	make AC-77_reset_before_accept 1004 reset_before_accept
 	make AC-77_listener_closed 1005 listener_closed
-	make AC-77_2000_threads_in_accept 1007 blocked_threads_2000
+	make "AC-77_$(threads)_threads_in_accept" 1007 blocked_threads_2000
 	make AC-77_io_uring_multishot 1008 io_uring
 	make AC-77_fast_open 1009 fast_open
 	[ "$RUNG" != sock_ops ] || make AC-77_fast_open_flags_reset 1015 flags_reset
@@ -474,13 +490,13 @@ all_kinds() {
 	search "$W/rows" --tenant web
 	[ -s "$W/rows" ] || die "nothing is recorded"
 	judge
-	for item in "${CASES[@]}"; do
-		PORT=${item##*=}
-		part "${item%=*}" compare
-	done
+	results
 	part AC-77_sum_live sums live
-	seal
-	part AC-77_sum_sealed sums sealed
+	# What is sealed does not depend on the hook, and costs.
+	if ((!SLOW)) || [ "$RUNG" = set_state ]; then
+		seal
+		part AC-77_sum_sealed sums sealed
+	fi
 	part AC-77_blind_spots_as_stated blind_spots
 	parts_end
 }
