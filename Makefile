@@ -50,7 +50,7 @@ ALL_SRC := $(LIB_SRC) $(VERB_SRC) user/cmd/sekisho.c user/cmd/sekishod.c $(UNIT_
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.SECONDARY: build/bpf/accept.bpf.o
+.SECONDARY: build/bpf/accept.bpf.o build/bpf/sockops.bpf.o
 .PHONY: all help demo test test-long unit bench-store bench-capture fuzz fuzz-run golden lint clean FORCE
 
 ## all: build sekishod and sekisho (the default)
@@ -79,7 +79,7 @@ test-long: test $(B)/seal_memory
 	$(Q)scripts/as-root tests/proof/seal_memory.sh
 
 ## unit: build everything the tests run
-unit: all $(B)/unit $(B)/conns $(B)/uring $(B)/proof $(B)/fault.so $(B)/stall.so $(B)/catalog_probe $(B)/bench-store $(B)/meter $(B)/forge \
+unit: all $(B)/unit $(B)/conns $(B)/uring $(B)/proof $(B)/fault.so $(B)/stall.so $(B)/reset_flags.bpf.o $(B)/catalog_probe $(B)/bench-store $(B)/meter $(B)/forge \
 		$(B)/random_store $(B)/make_golden $(addprefix $(B)/,$(FUZZ_TARGETS))
 
 ## bench-store: sizes, rates and searches of the store beside others; DATA="D1 D3" by default, D2 is large
@@ -137,7 +137,7 @@ build/bpf/%.skel.h: build/bpf/%.bpf.o
 $(B)/user/ledger/consent_text.o: user/texts/consent.ja.txt user/texts/consent.en.txt
 
 # For the first build; afterwards -MD (which also lists -isystem headers) knows.
-$(B)/user/capture/capture.o $(B)/user/capture/ladder.o: build/bpf/accept.skel.h
+$(B)/user/capture/object.o: build/bpf/accept.skel.h build/bpf/sockops.skel.h
 
 $(B)/%.o: %.c Makefile $(B)/flags
 	$(SAY) CC $@
@@ -191,4 +191,9 @@ $(B)/stall.so: tests/proof/stall.c Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(filter-out $(SAN_FLAGS),$(CFLAGS)) -shared -fPIC $< -o $@
 
--include $(patsubst %.o,%.d,$(call obj,$(ALL_SRC))) build/bpf/accept.bpf.d
+$(B)/reset_flags.bpf.o: tests/kernel/bpf/reset_flags.bpf.c Makefile
+	$(SAY) BPF $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+-include $(patsubst %.o,%.d,$(call obj,$(ALL_SRC))) build/bpf/accept.bpf.d build/bpf/sockops.bpf.d

@@ -9,10 +9,27 @@
  * and without a live grant nothing is emitted and the remote address is not read.
  * Ends are seen by the first rung alone.
  */
+#include "sock.bpf.h"
 #include "canary.bpf.h"
 #include "opens.bpf.h"
 #include <linux/ptrace.h>
 #include <bpf/bpf_tracing.h>
+
+/*
+ * Per CPU, the connection that the set_state programs handled last, so that just one of them does. Not
+ * pinned: each generation of the set has its own.
+ */
+struct last_handled {
+	__u64 sk;
+	__u64 snd_una; /* a freed socket's address is soon used again, with another number; or CHILD_MADE */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct last_handled);
+} handled SEC(".maps");
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -67,7 +84,7 @@ static __always_inline bool first_has_it(const struct sock *sk, bool first, __u6
 
 static __always_inline void leave_handshake(const struct sock *sk, int newstate)
 {
-	__u64 netns = read_netns(sk, true);
+	__u64 netns = netns_cookie(sk, true);
 
 	if (emit_canary(netns))
 		return;
@@ -80,10 +97,10 @@ static __always_inline int set_state(const struct sock *sk, int oldstate, int ne
 	if (sk->sk_protocol != IPPROTO_TCP) /* SCTP and MPTCP share the tracepoint */
 		return 0;
 	if (newstate == TCP_SYN_RECV && oldstate == TCP_SYN_SENT)
-		bpf_sk_storage_get(&active_opens, (void *)sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+		storage_of(&active_opens, sk, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (newstate == TCP_SYN_RECV && oldstate == TCP_LISTEN && !first_has_it(sk, first, CHILD_MADE))
-		count_child(read_netns(sk, true));
-	if (oldstate == TCP_SYN_RECV && !bpf_sk_storage_get(&active_opens, (void *)sk, NULL, 0) &&
+		count_child(netns_cookie(sk, true));
+	if (oldstate == TCP_SYN_RECV && !storage_of(&active_opens, sk, 0) &&
 	    !first_has_it(sk, first, send_sequence(sk)))
 		leave_handshake(sk, newstate);
 	if (newstate == TCP_CLOSE)
@@ -117,7 +134,7 @@ int BPF_PROG(on_set_state_2, const struct sock *sk, int oldstate, int newstate)
 
 static __always_inline void accepted(const struct sock *sk)
 {
-	if (!emit_canary(read_netns(sk, false)))
+	if (!emit_canary(netns_cookie(sk, false)))
 		(void)record(sk, false, SEKISHO_KIND_ACCEPTED);
 }
 

@@ -67,8 +67,7 @@ static __always_inline void fill(struct sekisho_event *event, const struct sock 
  */
 static __always_inline void mark(const struct sock *sk, __u32 flags, const struct covered *c)
 {
-	struct sekisho_recorded *m = bpf_sk_storage_get(&recorded, (void *)sk, NULL,
-							BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct sekisho_recorded *m = storage_of(&recorded, sk, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
 	if (!m) {
 		count_loss(c->ctl, c->tenant, SEKISHO_LOSS_CLOSE, c->now);
@@ -76,10 +75,23 @@ static __always_inline void mark(const struct sock *sk, __u32 flags, const struc
 		m->opened_boot_ns = c->now;
 		m->tenant = c->tenant;
 		m->flags = flags;
+		watch_end(sk);
 	}
 }
 
-/* `typed` ones are no active opens: see set_state(). */
+/* For the comparison of hook and witness: one more that is covered and has opened passively. */
+static __always_inline void count_seen(const struct sekisho_control *ctl, __u32 seen_by)
+{
+	__u64 *count;
+
+	if (!ctl->witness)
+		return;
+	count = bpf_map_lookup_elem(&seen, &seen_by);
+	if (count)
+		__sync_fetch_and_add(count, 1); /* a softirq may come between */
+}
+
+/* `typed` ones are no active opens: the caller has looked. */
 static __always_inline enum sekisho_outcome record(const struct sock *sk, bool typed, __u8 kind)
 {
 	struct sekisho_event *event;
@@ -89,6 +101,7 @@ static __always_inline enum sekisho_outcome record(const struct sock *sk, bool t
 
 	if (!is_covered(sk, typed, &c))
 		return SEKISHO_OUTCOME_NOT_COVERED;
+	count_seen(c.ctl, SEKISHO_SEEN_BY_HOOK);
 	flags = is_loopback(sk, typed) ? SEKISHO_FLAG_LOOPBACK : 0;
 	if (flags && !c.ctl->record_loopback)
 		return SEKISHO_OUTCOME_LOOPBACK;
@@ -125,7 +138,7 @@ static __always_inline enum sekisho_outcome record(const struct sock *sk, bool t
  */
 static __always_inline void record_close(const struct sock *sk)
 {
-	struct sekisho_recorded *m = bpf_sk_storage_get(&recorded, (void *)sk, NULL, 0), was;
+	struct sekisho_recorded *m = storage_of(&recorded, sk, 0), was;
 	struct sekisho_close_event *close = NULL;
 	struct sekisho_share *share;
 	struct covered c = {};

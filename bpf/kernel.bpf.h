@@ -13,17 +13,7 @@
 
 #define KERNEL_STRUCT __attribute__((preserve_access_index))
 
-#define AF_INET 2
-#define AF_INET6 10
-#define IPPROTO_TCP 6
 #define IFF_LOOPBACK (1 << 3)
-
-/* include/net/tcp_states.h; part of the tracepoint's stable text output. */
-#define TCP_ESTABLISHED 1
-#define TCP_SYN_SENT 2
-#define TCP_SYN_RECV 3
-#define TCP_CLOSE 7
-#define TCP_LISTEN 10
 
 struct in6_words {
 	__be32 u6_addr32[4];

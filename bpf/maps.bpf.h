@@ -89,23 +89,18 @@ struct {
 	__type(value, struct sekisho_baseline);
 } baselines SEC(".maps");
 
-/*
- * Per CPU, the connection that the set_state programs handled last, so that just one of them does. Not
- * pinned: each generation of the set has its own.
- */
-struct last_handled {
-	__u64 sk;
-	__u64 snd_una; /* a freed socket's address is soon used again, with another number; or CHILD_MADE */
-};
-
+/* For the witness: see enum sekisho_seen. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, SEKISHO_SEEN_COUNT);
 	__type(key, __u32);
-	__type(value, struct last_handled);
-} handled SEC(".maps");
+	__type(value, __u64);
+} seen SEC(".maps");
 
-/* Marks sockets that opened actively (simultaneous open, self-connect): see set_state() in accept.bpf.c. */
+/*
+ * Marks sockets that opened actively, since a simultaneous open or a self-connect then looks like a passive
+ * one: those that come so far (set_state() in accept.bpf.c), or all of a tenant (sockops.bpf.c).
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Reading a socket: its two ends, loopback, round trip. The same for typed and bare pointers. */
+/*
+ * Reading a socket: its two ends, loopback, round trip, where it lives. The same for typed and bare pointers.
+ * sockops.bpf.h has the same functions for a hook that is given no socket.
+ */
 #ifndef SEKISHO_SOCK_BPF_H
 #define SEKISHO_SOCK_BPF_H
 
-#include <stdbool.h>
+#include "endpoint.bpf.h"
 #include "kernel.bpf.h"
+#include "place.bpf.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
-#include <bpf/bpf_endian.h>
 
 /*
  * tp_btf gives a typed pointer whose fields are plain loads; a return probe gives
@@ -22,12 +25,6 @@
 			BPF_CORE_READ_INTO(&(dst), sk, path); \
 	} while (0)
 
-/* One end of a connection, canonical form. */
-struct endpoint {
-	__u8 addr[16];
-	__u16 port;
-};
-
 /* Reads sixteen bytes in place; the index of a CO-RE access must be a constant. */
 #define READ_IN6(words, sk, path) \
 	do { \
@@ -37,16 +34,14 @@ struct endpoint {
 		FIELD((words)[3], sk, path.in6_u.u6_addr32[3]); \
 	} while (0)
 
-static __always_inline void store_words(__u8 addr[16], const __be32 words[4])
+/* Whether it is TCP: SCTP and MPTCP share the tracepoint. */
+static __always_inline bool read_family(const struct sock *sk, bool typed, __u16 *family)
 {
-	__builtin_memcpy(addr, words, 16);
-}
+	__u16 protocol = 0;
 
-static __always_inline void store_v4(__u8 addr[16], __be32 v4)
-{
-	__be32 words[4] = { 0, 0, bpf_htonl(0xffff), v4 };
-
-	store_words(addr, words);
+	FIELD(protocol, sk, sk_protocol);
+	FIELD(*family, sk, __sk_common.skc_family);
+	return protocol == IPPROTO_TCP && (*family == AF_INET || *family == AF_INET6);
 }
 
 static __always_inline void read_local(const struct sock *sk, bool typed, __u16 family,
@@ -89,27 +84,6 @@ static __always_inline void read_remote(const struct sock *sk, bool typed, __u16
 	}
 }
 
-static __always_inline bool is_mapped(const __u8 addr[16])
-{
-	__u32 words[4];
-
-	__builtin_memcpy(words, addr, 16);
-	return words[0] == 0 && words[1] == 0 && words[2] == bpf_htonl(0xffff);
-}
-
-/* The cookie of the socket's network namespace; 0 on a kernel without namespaces. */
-static __always_inline __u64 read_netns(const struct sock *sk, bool typed)
-{
-	const struct net *net = NULL;
-	__u64 cookie = 0;
-
-	if (!bpf_core_field_exists(sk->__sk_common.skc_net.net))
-		return 0;
-	FIELD(net, sk, __sk_common.skc_net.net);
-	FIELD(cookie, net, net_cookie);
-	return cookie;
-}
-
 /*
  * Whether the source address is local to the socket's own namespace. The route
  * back to a local address always leaves by the loopback device (ip_route_output
@@ -134,6 +108,67 @@ static __always_inline __u32 handshake_rtt_us(const struct sock *sk, bool typed)
 		return BPF_CORE_READ((const struct tcp_sock *)sk, srtt_us) >> 3;
 	tp = bpf_skc_to_tcp_sock((void *)sk);
 	return tp ? tp->srtt_us >> 3 : 0;
+}
+
+#define CGROUP_DEPTH_MAX 32
+
+/*
+ * The nearest ancestor with a selector, itself included. A child has the cgroup of its listener from its
+ * first moment (sk_clone_lock, cgroup_sk_clone), whether it is ever accepted or not; a listener has the one
+ * of the process that made it (sk_alloc, cgroup_sk_alloc), wherever that process goes later. The parent is found as cgroup_parent() does,
+ * on every kernel alike: ancestors[] has had other names. Deeper than the bound it cannot be known whether
+ * somebody's selector is further up: nobody.
+ */
+static __always_inline __s64 find_by_cgroup(const struct sock *sk, bool typed)
+{
+	const struct cgroup_subsys_state *parent = NULL;
+	const struct kernfs_node *node = NULL;
+	const struct cgroup *cgroup = NULL;
+	__u64 id = 0;
+
+	if (!bpf_core_field_exists(sk->sk_cgrp_data))
+		return NO_SELECTOR; /* a kernel without cgroups */
+	FIELD(cgroup, sk, sk_cgrp_data.cgroup);
+	for (int depth = 0; depth < CGROUP_DEPTH_MAX; depth++) {
+		__s64 tenant;
+
+		if (!cgroup)
+			return NO_SELECTOR;
+		FIELD(node, cgroup, kn);
+		FIELD(id, node, id);
+		tenant = find_place(SEKISHO_PLACE_CGROUP, id);
+		if (tenant != NO_SELECTOR)
+			return tenant;
+		FIELD(parent, cgroup, self.parent);
+		if (!parent)
+			return NO_SELECTOR;
+		FIELD(cgroup, parent, cgroup);
+	}
+	return 0;
+}
+
+/* 0 on a kernel without namespaces; a cookie is never 0. */
+static __always_inline __u64 netns_cookie(const struct sock *sk, bool typed)
+{
+	const struct net *net = NULL;
+	__u64 cookie = 0;
+
+	if (!bpf_core_field_exists(sk->__sk_common.skc_net.net))
+		return 0;
+	FIELD(net, sk, __sk_common.skc_net.net);
+	FIELD(cookie, net, net_cookie);
+	return cookie;
+}
+
+/* What a map keeps for the socket, or NULL. */
+static __always_inline void *storage_of(void *map, const struct sock *sk, __u64 flags)
+{
+	return bpf_sk_storage_get(map, (void *)sk, NULL, flags);
+}
+
+/* The hook sees every end by itself. */
+static __always_inline void watch_end(const struct sock *sk)
+{
 }
 
 #endif

@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Whose connection it is, by the local side alone: address, cgroup, network namespace; and whether a
- * live grant covers it. Nothing remote is read here.
+ * live grant covers it. Nothing remote is read here. `sk` is for the functions that read it: sock.bpf.h or
+ * sockops.bpf.h, one of which comes before this.
  */
 #ifndef SEKISHO_TENANT_BPF_H
 #define SEKISHO_TENANT_BPF_H
 
-#include "maps.bpf.h"
-#include "sock.bpf.h"
-
-#define CGROUP_DEPTH_MAX 32
-
-/* No selector matches. Otherwise a tenant (32 bits); 0 is nobody, who has no grant. */
-#define NO_SELECTOR ((__s64)-1)
+#include "endpoint.bpf.h"
+#include "place.bpf.h"
 
 /* The longer address prefix wins; among equals the selector that names the port. */
 static __always_inline __s64 find_by_address(const struct endpoint *local)
@@ -38,52 +34,9 @@ static __always_inline __s64 find_by_address(const struct endpoint *local)
 	return any_port ? (__s64)any_port->tenant : NO_SELECTOR;
 }
 
-static __always_inline __s64 find_place(__u32 kind, __u64 id)
-{
-	struct sekisho_place_key key = { .id = id, .kind = kind };
-	__u32 *tenant = bpf_map_lookup_elem(&places, &key);
-
-	return tenant ? (__s64)*tenant : NO_SELECTOR;
-}
-
-/*
- * The nearest ancestor with a selector, itself included. A child has the cgroup of its listener from its
- * first moment (sk_clone_lock, cgroup_sk_clone), whether it is ever accepted or not; a listener has the one
- * of the process that made it (sk_alloc, cgroup_sk_alloc), wherever that process goes later. The parent is found as cgroup_parent() does,
- * on every kernel alike: ancestors[] has had other names. Deeper than the bound it cannot be known whether
- * somebody's selector is further up: nobody.
- */
-static __always_inline __s64 find_by_cgroup(const struct sock *sk, bool typed)
-{
-	const struct cgroup_subsys_state *parent = NULL;
-	const struct kernfs_node *node = NULL;
-	const struct cgroup *cgroup = NULL;
-	__u64 id = 0;
-
-	if (!bpf_core_field_exists(sk->sk_cgrp_data))
-		return NO_SELECTOR; /* a kernel without cgroups */
-	FIELD(cgroup, sk, sk_cgrp_data.cgroup);
-	for (int depth = 0; depth < CGROUP_DEPTH_MAX; depth++) {
-		__s64 tenant;
-
-		if (!cgroup)
-			return NO_SELECTOR;
-		FIELD(node, cgroup, kn);
-		FIELD(id, node, id);
-		tenant = find_place(SEKISHO_PLACE_CGROUP, id);
-		if (tenant != NO_SELECTOR)
-			return tenant;
-		FIELD(parent, cgroup, self.parent);
-		if (!parent)
-			return NO_SELECTOR;
-		FIELD(cgroup, parent, cgroup);
-	}
-	return 0;
-}
-
 static __always_inline __s64 find_by_netns(const struct sock *sk, bool typed)
 {
-	__u64 cookie = read_netns(sk, typed);
+	__u64 cookie = netns_cookie(sk, typed);
 
 	return cookie ? find_place(SEKISHO_PLACE_NETNS, cookie) : NO_SELECTOR;
 }
@@ -138,12 +91,9 @@ static __always_inline bool find_tenant(const struct sock *sk, bool typed, struc
 /* Whether live grants cover the local side now. */
 static __always_inline bool is_covered(const struct sock *sk, bool typed, struct covered *c)
 {
-	__u16 protocol = 0;
 	__u32 zero = 0;
 
-	FIELD(protocol, sk, sk_protocol); /* SCTP and MPTCP share the tracepoint */
-	FIELD(c->family, sk, __sk_common.skc_family);
-	if (protocol != IPPROTO_TCP || (c->family != AF_INET && c->family != AF_INET6))
+	if (!read_family(sk, typed, &c->family))
 		return false;
 	c->ctl = bpf_map_lookup_elem(&control, &zero);
 	if (!c->ctl)

@@ -19,7 +19,7 @@
 #define SEKISHO_LAYOUT_VERSION 4
 
 enum sekisho_kind {
-	SEKISHO_KIND_ESTABLISHED = 1, /* passive child became ESTABLISHED (set_state) */
+	SEKISHO_KIND_ESTABLISHED = 1, /* passive child became ESTABLISHED (set_state, sock_ops) */
 	SEKISHO_KIND_ACCEPTED = 2, /* accept() returned the connection (fexit, kretprobe) */
 	SEKISHO_KIND_CLOSE = 3, /* a recorded connection ended */
 	SEKISHO_KIND_CANARY = 4, /* the collector's own, of nobody: only its time and kind; never stored */
@@ -29,7 +29,8 @@ enum sekisho_kind {
 enum sekisho_rung {
 	SEKISHO_RUNG_NONE = 0,
 	SEKISHO_RUNG_SET_STATE = 1, /* tp_btf/inet_sock_set_state */
-	SEKISHO_RUNG_FEXIT = 3, /* fexit/inet_csk_accept; 2 is kept for sock_ops */
+	SEKISHO_RUNG_SOCK_OPS = 2, /* sock_ops at the cgroup2 root */
+	SEKISHO_RUNG_FEXIT = 3, /* fexit/inet_csk_accept */
 	SEKISHO_RUNG_KRETPROBE = 4, /* kretprobe/inet_csk_accept */
 };
 
@@ -194,6 +195,15 @@ struct sekisho_control {
 	__u64 share_bytes; /* of the ring that one tenant may have */
 	__u64 canary_netns; /* cookie of the namespace whose connections are canaries; 0 = none */
 	__u64 canaries; /* how many of the events in the ring have been those */
+	__u32 witness; /* 0 or 1: whether "seen" is counted */
+	__u32 reserved;
+};
+
+/* Index of "seen": covered passive openings, per CPU, counted while control.witness is 1. */
+enum sekisho_seen {
+	SEKISHO_SEEN_BY_HOOK = 0, /* by the set_state programs that emit */
+	SEKISHO_SEEN_BY_WITNESS = 1, /* by the sock_ops program beside them, which only counts */
+	SEKISHO_SEEN_COUNT = 2,
 };
 
 #ifdef __cplusplus
@@ -211,6 +221,6 @@ SEKISHO_ASSERT(sizeof(struct sekisho_share) == 24, "share layout");
 SEKISHO_ASSERT(sizeof(struct sekisho_loss) == 24, "loss layout");
 SEKISHO_ASSERT(sizeof(struct sekisho_opens) == 48, "opens layout");
 SEKISHO_ASSERT(sizeof(struct sekisho_baseline) == 16, "baseline layout");
-SEKISHO_ASSERT(sizeof(struct sekisho_control) == 64, "control layout");
+SEKISHO_ASSERT(sizeof(struct sekisho_control) == 72, "control layout");
 
 #endif

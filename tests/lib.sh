@@ -465,10 +465,15 @@ lost() { awk -F'|' -v r="$1" -v t="$2" '$1 == r && $2 == t { n += $3 } END { pri
 # status_value SECTION KEY: a number or word of status --json ("" is the top). Drains the ring first.
 status_value() {
 	search "$W/unused" --src 192.0.2.255
-	sekisho status --json 2>/dev/null | awk -v section="$1" -v key="$2" '
+	sekisho status --json >"$W/status" 2>/dev/null
+	said "$1" "$2"
+}
+# said SECTION KEY: the same of what is in $W/status already.
+said() {
+	awk -v section="$1" -v key="$2" '
 		/^  "[a-z_]+": [{[]$/ { now = $1; gsub("[\":]", "", now) }
 		/^  []}]/ { now = "" }
-		now == section && $1 == "\"" key "\":" { sub(/^[^:]*: */, ""); gsub(/[",]/, ""); print; exit }'
+		now == section && $1 == "\"" key "\":" { sub(/^[^:]*: */, ""); gsub(/[",]/, ""); print; exit }' "$W/status"
 }
 
 # consumer [POSITION]: prints how far the ring is released, or sets it, through the pinned ring;
@@ -503,7 +508,7 @@ verify() {
 # Whether this kernel can attach a rung, judged without sekisho. The virtual machines' kernels can do all.
 kernel_has() {
 	case $1 in
-	set_state) true ;;
+	set_state | sock_ops) true ;;
 	kretprobe) in_vm || [ -d /sys/bus/event_source/devices/kprobe ] ;;
 	fexit) in_vm || grep -qs '^inet_csk_accept$' /sys/kernel/tracing/available_filter_functions ;;
 	esac

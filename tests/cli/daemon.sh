@@ -81,8 +81,7 @@ err_has 'pin_dir.* dot' # bpffs answers EPERM, which explains nothing
 # --- Kernels that cannot ---
 
 begin no_btf
-fresh_conf
-mkdir "$TMP/nothing"
+fresh_conf 'hook = set_state'
 # The tmpfs hides it in this mount namespace only.
 run unshare -m sh -c 'mount -t tmpfs tmpfs /sys/kernel/btf && exec "$@"' sh "${SEKISHOD[@]}" -f
 status 1

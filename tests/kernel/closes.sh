@@ -466,6 +466,10 @@ run_case_once AC-09_closes_heartbeat_expired heartbeat
 if in_vm; then
 	run_case AC-26_closes_across_midnight midnight
 fi
+RUNG=sock_ops
+run_case AC-79_closes_each_way each_way
+run_case AC-79_closes_by_the_kernel by_the_kernel
+run_case_once AC-79_closes_across_SIGKILL across_restart KILL live
 for RUNG in fexit kretprobe; do
 	! kernel_has "$RUNG" || run_case AC-28_closes_not_seen accept_hooks
 done

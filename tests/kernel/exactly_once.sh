@@ -60,6 +60,33 @@ generations() {
 	[ "$changes" -ge $(($1 * 9 / 10)) ] || die "only $changes changes of the programs"
 }
 
+# Of sock_ops one link is all there is, so the old generation is held by another pin, and goes on beside the new one.
+two_generations() {
+	local old=/sys/fs/bpf/$RUN_ID-$$-old
+	simple_world
+	serve "$NET4.1:443" "[$NET6:1]:443"
+	connect "$W/list" --count 100 "$NET4.1:443"
+	# shellcheck disable=SC2064 # now, as it is local
+	trap "rm -f $old; world_end" EXIT
+	bpftool link pin pinned "$PINS/link_sock_ops" "$old" 2>>"$LOG" || die "bpftool: $(tail -n 1 "$LOG")"
+	daemon_end
+	rm "$PINS/link_sock_ops"
+	connect "$W/more" --count 100 "$NET4.1:443" # by the old one alone
+	cat "$W/more" >>"$W/list"
+	daemon_start
+	connect "$W/more" --count 300 "$NET4.1:443" "[$NET6:1]:443"
+	cat "$W/more" >>"$W/list"
+	search "$W/rows" --tenant web
+	rm "$old"
+	[ "$(status_value ring produced)" -eq $(((200 + 2 * 300) * 80)) ] || die "the ring has seen $(said ring produced) bytes: not both have emitted"
+	same_rows "$W/list" "$W/rows" "two generations"
+	connect "$W/more" --count 100 "$NET4.1:443"
+	cat "$W/more" >>"$W/list"
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "the new generation alone"
+	verify
+}
+
 # What happens while no daemon runs waits in the pinned ring.
 offline() {
 	simple_world
@@ -129,6 +156,9 @@ run_case_once "AC-79_SIGTERM_x${terms}_under_load" killed_under_load TERM "$term
 run_case_once "AC-80_generations_x${kills}_under_load" generations "$kills" "$rate"
 # Rotation and sealing all the time, so that kills hit them.
 run_case_once AC-33,79_SIGKILL_while_sealing killed_under_load KILL $((SLOW ? 3 : 10)) "$rate" "rotate_interval = 1s" "sync_interval = 10ms"
+RUNG=sock_ops
+run_case_once AC-80_two_generations two_generations
+RUNG=set_state
 run_case AC-79_offline_after_SIGKILL offline KILL
 run_case_once AC-61,79_offline_after_SIGTERM offline TERM
 run_case_once AC-79_killed_at_rest killed_at_rest

@@ -132,6 +132,31 @@ each_kind() {
 	no_gap
 }
 
+# Two containers by their namespaces: for a hook that can tell no cgroup.
+namespaces_alone() {
+	local who
+	begin_world
+	for who in one two; do
+		tenant "$who" "netns=$(ns_of "$who")"
+		grant "$who"
+	done
+	container one "$NET4.1"
+	container two "$NET4.2"
+	container other "$NET4.3"
+	daemon_start
+	for who in one two other; do
+		listen "$who" "$who" '0.0.0.0:80'
+	done
+	connect "$W/one" --count 40 "$NET4.1:80"
+	connect "$W/two" --count 30 --from "$NET4.101" "$NET4.2:80"
+	connect "$W/other" --count 20 --from "$NET4.102" "$NET4.3:80"
+	cat "$W/one" "$W/two" >"$W/list"
+	all_rows "$W/rows"
+	same_rows "$W/list" "$W/rows" "two of three containers"
+	[ "$(column $TENANT "$W/rows")" = 'one=40 two=30' ] || die "rows of $(column $TENANT "$W/rows")"
+	no_gap
+}
+
 restart_by_cgroup() {
 	local gone back new
 	begin_world
@@ -487,6 +512,8 @@ for RUNG in set_state fexit kretprobe; do
 	! kernel_has "$RUNG" || run_case AC-64_cgroup_and_namespace each_kind
 done
 # The same for every hook: what the programs look up is what changes.
+RUNG=sock_ops
+run_case AC-64_namespaces_alone namespaces_alone
 RUNG=set_state
 run_case_once AC-64_containers_by_cgroup restart_by_cgroup
 run_case_once AC-64_restart_netns_same_path restart_by_netns

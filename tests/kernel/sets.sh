@@ -113,17 +113,19 @@ spellings() {
 }
 
 # The best rung carries the large number; the others show that they record the same.
-[ $# -gt 0 ] || set -- set_state fexit kretprobe
+[ $# -gt 0 ] || set -- set_state sock_ops fexit kretprobe
 for RUNG in "$@"; do
 	kernel_has "$RUNG" || continue # forced.sh proves that it is refused
 	case $RUNG in
 	set_state) count=$((SLOW ? 20000 : LONG ? 1000000 : 100000)) kind=established ;;
+	sock_ops) count=2000 kind=established ;;
 	*) count=2000 kind=accepted ;;
 	esac
 	count=${SEKISHO_COUNT:-$count}
 	run_case "AC-16,17,19_equal_sets_live_$count" equal_sets "$count" "$kind"
 done
-RUNG=set_state
-run_case AC-17_byte_order byte_order
+for RUNG in sock_ops set_state; do
+	run_case AC-17_byte_order byte_order
+done
 run_case AC-16,87_both_spellings spellings
 finish

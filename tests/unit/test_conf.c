@@ -124,6 +124,7 @@ static void hooks_by_name(void)
 		const char *text;
 		enum sekisho_rung rung;
 	} table[] = { { "hook = auto", SEKISHO_RUNG_NONE }, { "hook = set_state", SEKISHO_RUNG_SET_STATE },
+		      { "hook = sock_ops", SEKISHO_RUNG_SOCK_OPS },
 		      { "hook = fexit", SEKISHO_RUNG_FEXIT }, { "hook = kretprobe", SEKISHO_RUNG_KRETPROBE } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
@@ -151,8 +152,8 @@ static void every_error_names_file_line_and_value(void)
 		{ "state_dir = x", "1: state_dir = \"x\": expected an absolute path of less than 200 bytes" },
 		{ "run_dir =", "1: run_dir = \"\": expected an absolute path of less than 200 bytes" },
 		{ "pin_dir = .", "1: pin_dir = \".\": expected an absolute path of less than 200 bytes on a BPF file system, its name without a dot" },
-		{ "hook = best", "1: hook = \"best\": expected auto, set_state, fexit or kretprobe" },
-		{ "hook = none", "1: hook = \"none\": expected auto, set_state, fexit or kretprobe" },
+		{ "hook = best", "1: hook = \"best\": expected auto, set_state, sock_ops, fexit or kretprobe" },
+		{ "hook = none", "1: hook = \"none\": expected auto, set_state, sock_ops, fexit or kretprobe" },
 		{ "record_loopback = 1", "1: record_loopback = \"1\": expected yes or no" },
 		{ "record_loopback = Yes", "1: record_loopback = \"Yes\": expected yes or no" },
 		{ "ring_size = 32K", "1: ring_size = \"32K\": expected a power of two from 64K to 1G" },
@@ -189,7 +190,7 @@ static void every_error_names_file_line_and_value(void)
 		{ T1 "owner = a:b\naddress = 192.0.2.1", "3: owner = \"a:b\": expected a name or a number, at most 64 bytes without blanks, ',', ':' and '/'" },
 		{ T1 "owner = alice\nowner = bob\naddress = 192.0.2.1", "4: owner of tenant t1 is set already" },
 		{ "timezone =", "1: timezone = \"\": expected a zone name such as Asia/Tokyo" },
-		{ "hook = auto # comment", "1: hook = \"auto # comment\": expected auto, set_state, fexit or kretprobe" },
+		{ "hook = auto # comment", "1: hook = \"auto # comment\": expected auto, set_state, sock_ops, fexit or kretprobe" },
 		{ "hook = auto\nring_size = 1M\nhook = auto\n", "3: hook is set already on line 1" },
 		{ "[tenant]", "1: \"[tenant]\": expected [tenant ID]" },
 		{ "[tenant", "1: \"[tenant\": expected [tenant ID]" },
@@ -352,7 +353,7 @@ static void printed_text(void)
 	conf_print(&c, out);
 	fclose(out);
 	CHECK_STR(text, "state_dir = /var/lib/sekisho\nrun_dir = /run/sekisho\n"
-			"pin_dir = /sys/fs/bpf/sekisho\nuser = sekisho\nhook = auto\nrecord_loopback = no\n"
+			"pin_dir = /sys/fs/bpf/sekisho\nuser = sekisho\nhook = auto\nwitness = no\nrecord_loopback = no\n"
 			"ring_size = 16M\nsync_interval = 1s\nrotate_interval = 6h\nrotate_size = 64M\n"
 			"heartbeat = 2m\ncanary_interval = 20s\nmin_free = auto\nchrony = auto\napproval_rows = 1000\napproval_window = 1d\n"
 			"group_admin = sekisho-admin\ngroup_desk = sekisho-desk\ngroup_audit = sekisho-audit\ngroup_panel = sekisho-panel\n"

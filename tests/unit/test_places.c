@@ -134,6 +134,37 @@ static void what_a_hook_cannot_tell(void)
 	}
 }
 
+/* AC-06: without a look at cgroups it is not known whose a connection is, be it to an address. */
+static void a_hook_blind_to_cgroups_records_nobody(void)
+{
+	static const char *const texts[] = { "192.0.2.1" };
+	struct selector selectors[1], closed[1];
+	struct roster r = a_roster(selectors, texts, 1);
+	struct places p = { 0 };
+
+	REQUIRE(places_set(&p, &r, SEKISHO_RUNG_SOCK_OPS, DAY_NS) == 0);
+	CHECK_INT(p.count, 0);
+	CHECK_INT(p.wanted_count, 0);
+	/* Another tenant's, who has not agreed. */
+	REQUIRE(selector_parse(NOWHERE, &closed[0]) == 0);
+	r.closed = closed;
+	r.closed_count = 1;
+	REQUIRE(places_set(&p, &r, SEKISHO_RUNG_SOCK_OPS, DAY_NS) == 0);
+	REQUIRE(p.wanted_count == 1);
+	CHECK_INT(p.wanted[0].kind, SEKISHO_PLACE_CGROUP);
+	CHECK_INT(p.wanted[0].id, 0);
+	CHECK_INT(p.wanted[0].tenant, 0);
+	say(&p, DAY_NS, false);
+	REQUIRE(said_count == 1);
+	check_gap(0, DAY_NS, DAY_NS, STORE_GAP_NOT_EVALUATED);
+	CHECK_INT(said[0].tenant, 4);
+	places_done(&p);
+	/* The others can tell. */
+	REQUIRE(places_set(&p, &r, SEKISHO_RUNG_SET_STATE, DAY_NS) == 0);
+	CHECK_INT(p.wanted_count, 0);
+	places_done(&p);
+}
+
 static void closed_ones_have_no_gaps(void)
 {
 	struct selector closed;
@@ -211,4 +242,4 @@ static void what_selectors_mean(void)
 }
 
 UNIT_SUITE(places, TEST(what_selectors_mean), TEST(addresses_are_no_places), TEST(what_is_not_there_is_said_piece_by_piece),
-	   TEST(what_a_hook_cannot_tell), TEST(closed_ones_have_no_gaps), TEST(what_happened_meanwhile));
+	   TEST(what_a_hook_cannot_tell), TEST(a_hook_blind_to_cgroups_records_nobody), TEST(closed_ones_have_no_gaps), TEST(what_happened_meanwhile));

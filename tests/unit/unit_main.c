@@ -66,6 +66,7 @@
 	X(room)           \
 	X(roster)         \
 	X(rung)           \
+	X(witness)        \
 	X(scan)           \
 	X(seal)           \
 	X(section_lies)   \

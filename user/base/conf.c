@@ -82,6 +82,16 @@ static void print_record_loopback(const struct conf *c, char *out, size_t size)
 	snprintf(out, size, "%s", c->record_loopback ? "yes" : "no");
 }
 
+static int set_witness(struct conf *c, const char *value)
+{
+	return parse_bool(value, &c->witness);
+}
+
+static void print_witness(const struct conf *c, char *out, size_t size)
+{
+	snprintf(out, size, "%s", c->witness ? "yes" : "no");
+}
+
 static int set_ring_size(struct conf *c, const char *value)
 {
 	uint64_t bytes;
@@ -295,7 +305,8 @@ static const struct key keys[] = {
 	{ "run_dir", "an absolute path of less than 200 bytes", set_run_dir, print_run_dir },
 	{ "pin_dir", "an absolute path of less than 200 bytes on a BPF file system, its name without a dot", set_pin_dir, print_pin_dir },
 	{ "user", "the name or number of a user", set_user, print_user },
-	{ "hook", "auto, set_state, fexit or kretprobe", set_hook, print_hook },
+	{ "hook", "auto, set_state, sock_ops, fexit or kretprobe", set_hook, print_hook },
+	{ "witness", "yes or no", set_witness, print_witness },
 	{ "record_loopback", "yes or no", set_record_loopback, print_record_loopback },
 	{ "ring_size", "a power of two from 64K to 1G", set_ring_size, print_ring_size },
 	{ "sync_interval", "10ms to 60s", set_sync_interval, print_sync_interval },

@@ -39,6 +39,7 @@ struct conf {
 	enum sekisho_rung hook; /* SEKISHO_RUNG_NONE = auto */
 	bool record_loopback;
 	bool ask_chrony; /* how far the clock may be off, where chronyd runs */
+	bool witness; /* a second hook counts beside the one that records */
 	uint64_t ring_size; /* bytes, power of two */
 	uint64_t sync_interval_ns;
 	uint64_t rotate_interval_ns, rotate_size;

@@ -9,6 +9,9 @@
 	"close times, connections that are never accepted, MPTCP joins, " \
 	"accept() calls blocked since before the start"
 
+/* Callbacks that another program can take away are all there is for these two. */
+#define SOCK_OPS_BLIND "close times and Fast Open where another sock_ops program resets the callback flags"
+
 static const struct {
 	const char *name;
 	enum sekisho_rung rung;
@@ -16,6 +19,7 @@ static const struct {
 } rungs[] = {
 	{ "auto", SEKISHO_RUNG_NONE, "" },
 	{ "set_state", SEKISHO_RUNG_SET_STATE, "" },
+	{ "sock_ops", SEKISHO_RUNG_SOCK_OPS, SOCK_OPS_BLIND },
 	{ "fexit", SEKISHO_RUNG_FEXIT, ACCEPT_BLIND },
 	{ "kretprobe", SEKISHO_RUNG_KRETPROBE,
 	  ACCEPT_BLIND ", accept() calls blocked beyond maxactive" },
@@ -49,6 +53,8 @@ const char *rung_blind_spot(enum sekisho_rung rung)
 
 bool rung_evaluates(enum sekisho_rung rung, enum selector_kind kind)
 {
-	/* All three see the socket itself; a guest's connections have none here. */
-	return rung != SEKISHO_RUNG_NONE && kind != SELECTOR_INTERFACE;
+	/* A guest's connections have no socket here; sock_ops has no helper that tells a socket's cgroup. */
+	if (kind == SELECTOR_INTERFACE || (kind == SELECTOR_CGROUP && rung == SEKISHO_RUNG_SOCK_OPS))
+		return false;
+	return rung != SEKISHO_RUNG_NONE;
 }

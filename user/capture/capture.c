@@ -10,13 +10,15 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
-#include "accept.skel.h"
 #include "ask.h"
+#include "base/utc.h"
 #include "capture.h"
 #include "capture_maps.h"
 #include "ladder.h"
+#include "object.h"
 #include "pins.h"
 #include "time_space.h"
+#include "witness.h"
 
 struct capture {
 	char pin_dir[PIN_PATH_MAX];
@@ -25,6 +27,7 @@ struct capture {
 	struct ring *ring;
 	struct shares *shares;
 	struct armed armed;
+	struct witness witness;
 	int lock; /* on the pin directory */
 	struct ask *ask; /* NULL: we have the rights */
 	bool was_armed; /* when the warden told last */
@@ -41,9 +44,9 @@ static int map_control(struct capture *c)
 	return 0;
 }
 
-static int dup_map(const struct bpf_map *map, int *ret_fd)
+static int dup_map(const struct bpf_object *obj, const char *name, int *ret_fd)
 {
-	*ret_fd = fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 3);
+	*ret_fd = fcntl(bpf_object__find_map_fd_by_name(obj, name), F_DUPFD_CLOEXEC, 3);
 	return *ret_fd < 0 ? -errno : 0;
 }
 
@@ -51,8 +54,6 @@ static int maps_problem(int error, struct problem *p)
 {
 	if (error == -EPERM || error == -EACCES)
 		return problem(p, error, "cannot create BPF maps: not permitted; sekishod runs as root");
-	if (access("/sys/kernel/btf/vmlinux", R_OK) < 0)
-		return problem(p, error, "this kernel has no BTF (/sys/kernel/btf/vmlinux): no hook of this version works without");
 	return problem(p, error, "cannot create BPF maps: %s%s%s", strerror(-error),
 		       *ladder_libbpf_said() ? ": " : "", ladder_libbpf_said());
 }
@@ -60,28 +61,22 @@ static int maps_problem(int error, struct problem *p)
 /* Creates the maps, or takes those that are pinned, without any program. */
 static int open_maps(struct capture *c, uint64_t ring_bytes, struct problem *p)
 {
-	struct accept_bpf *skeleton = ladder_open_object(c->pin_dir, NULL, ring_bytes);
-	int error = skeleton ? accept_bpf__load(skeleton) : -errno;
+	struct bpf_object *obj = object_open(OBJECT_SOCKOPS, c->pin_dir, NULL, ring_bytes);
+	const struct {
+		const char *name;
+		int *fd;
+	} maps[] = {
+		{ "events", &c->maps.events }, { "selectors", &c->maps.selectors },
+		{ "places", &c->maps.places }, { "grants", &c->maps.grants },
+		{ "shares", &c->maps.shares }, { "losses", &c->maps.losses },
+		{ "control", &c->maps.control }, { "opens", &c->maps.opens },
+		{ "baselines", &c->maps.baselines }, { "seen", &c->maps.seen },
+	};
+	int error = obj ? bpf_object__load(obj) : -errno;
 
-	if (!error)
-		error = dup_map(skeleton->maps.events, &c->maps.events);
-	if (!error)
-		error = dup_map(skeleton->maps.selectors, &c->maps.selectors);
-	if (!error)
-		error = dup_map(skeleton->maps.places, &c->maps.places);
-	if (!error)
-		error = dup_map(skeleton->maps.grants, &c->maps.grants);
-	if (!error)
-		error = dup_map(skeleton->maps.shares, &c->maps.shares);
-	if (!error)
-		error = dup_map(skeleton->maps.losses, &c->maps.losses);
-	if (!error)
-		error = dup_map(skeleton->maps.control, &c->maps.control);
-	if (!error)
-		error = dup_map(skeleton->maps.opens, &c->maps.opens);
-	if (!error)
-		error = dup_map(skeleton->maps.baselines, &c->maps.baselines);
-	accept_bpf__destroy(skeleton);
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]) && !error; i++)
+		error = dup_map(obj, maps[i].name, maps[i].fd);
+	bpf_object__close(obj);
 	if (!error)
 		error = map_control(c);
 	if (error)
@@ -107,11 +102,24 @@ static int init_control(struct capture *c, uint64_t ring_bytes)
 	return 0;
 }
 
+/* Nothing is counted while programs are exchanged: at that time two hooks see different things. */
+static void begin_witness(struct capture *c, bool wanted, struct problem *ret_notes)
+{
+	bool on = wanted && c->armed.rung == SEKISHO_RUNG_SET_STATE;
+
+	if (wanted && !on)
+		problem(ret_notes, 0, "witness = yes is for hook set_state only: ignoring it");
+	if (ladder_set_witness(c->pin_dir, on, ring_size(c->ring), ret_notes))
+		on = false;
+	__atomic_store_n(&c->control->witness, on, __ATOMIC_RELEASE);
+}
+
 int capture_open(const struct capture_options *o, struct capture **ret_capture,
 		 struct problem *ret_notes, struct problem *p)
 {
 	struct capture *c = calloc(1, sizeof(*c));
 	struct pinned_ring pinned = {};
+	struct problem ignored;
 	uint64_t ring_bytes = o->ring_bytes;
 	bool fresh;
 	int error = time_space_check(p);
@@ -120,7 +128,7 @@ int capture_open(const struct capture_options *o, struct capture **ret_capture,
 		free(c);
 		return error ? error : problem(p, -ENOMEM, "out of memory");
 	}
-	c->maps = (struct capture_maps){ -1, -1, -1, -1, -1, -1, -1, -1, -1, NULL };
+	c->maps = (struct capture_maps){ -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, NULL };
 	c->armed = (struct armed)ARMED_NONE;
 	c->lock = -1;
 	snprintf(c->pin_dir, sizeof(c->pin_dir), "%s", o->pin_dir);
@@ -142,6 +150,8 @@ int capture_open(const struct capture_options *o, struct capture **ret_capture,
 		error = shares_open(c->maps.shares, &c->shares, p);
 	c->maps.of_ring = c->shares;
 	if (!error)
+		__atomic_store_n(&c->control->witness, 0, __ATOMIC_RELEASE);
+	if (!error)
 		error = ladder_climb(c->pin_dir, o->hook, ring_size(c->ring), &c->armed, p);
 	if (error) {
 		if (fresh && c->lock >= 0)
@@ -149,6 +159,7 @@ int capture_open(const struct capture_options *o, struct capture **ret_capture,
 		capture_close(c);
 		return error;
 	}
+	begin_witness(c, o->witness, ret_notes ? ret_notes : &ignored);
 	*ret_capture = c;
 	return 0;
 }
@@ -340,9 +351,23 @@ int capture_losses(struct capture *c, struct capture_loss **ret_losses, size_t *
 	return capture_maps_losses(&c->maps, ret_losses, ret_count);
 }
 
-uint64_t capture_skipped(const struct capture *c)
+void capture_witness(struct capture *c, struct capture_witness *ret_witness)
 {
-	return ladder_skipped(&c->armed);
+	struct capture_witness *r = ret_witness;
+
+	r->on = c->control->witness;
+	r->by_witness = capture_maps_seen(&c->maps, SEKISHO_SEEN_BY_WITNESS);
+	r->by_hook = capture_maps_seen(&c->maps, SEKISHO_SEEN_BY_HOOK);
+	r->missed = witness_look(&c->witness, r->by_witness, r->by_hook, boot_now_ns());
+}
+
+uint64_t capture_skipped(struct capture *c)
+{
+	struct capture_witness w = {};
+
+	if (c->armed.rung == SEKISHO_RUNG_SET_STATE)
+		capture_witness(c, &w);
+	return ladder_skipped(&c->armed) + w.missed;
 }
 
 bool capture_has_grants(const struct capture *c)

@@ -19,6 +19,7 @@
 struct capture_options {
 	const char *pin_dir; /* on bpffs; made if missing, bpffs mounted on /sys/fs/bpf if needed */
 	enum sekisho_rung hook; /* SEKISHO_RUNG_NONE: the best that works */
+	bool witness; /* beside set_state: count what sock_ops sees, too */
 	uint64_t ring_bytes; /* power of two; a ring that is pinned already keeps its size */
 };
 
@@ -124,8 +125,20 @@ int capture_losses(struct capture *c, struct capture_loss **ret_losses, size_t *
  */
 int capture_count_loss(struct capture *c, const struct capture_loss *more, uint64_t stated);
 /* How often the kernel skipped our program because it was running on that CPU already, where that
- * can mean a lost event (not for set_state, whose other programs take over: see accept.bpf.c). */
-uint64_t capture_skipped(const struct capture *c);
+ * can mean a lost event (not for set_state, whose other programs take over: see accept.bpf.c), and
+ * what the witness saw that set_state did not. */
+uint64_t capture_skipped(struct capture *c);
+
+/*
+ * Two hooks side by side (`witness = yes`): passive openings covered by a grant, by set_state, which emits them, and
+ * by sock_ops, which does not. Counted since the ring was made, but for the instants of a start.
+ */
+struct capture_witness {
+	bool on;
+	uint64_t by_hook, by_witness;
+	uint64_t missed; /* by the hook: settled, see witness.h */
+};
+void capture_witness(struct capture *c, struct capture_witness *ret_witness);
 
 /* Ends every grant in the kernel; what waits in the ring stays there. */
 void capture_end_grants(struct capture *c);

@@ -12,7 +12,7 @@
 void capture_maps_close(struct capture_maps *m)
 {
 	const int fds[] = { m->events, m->selectors, m->places, m->grants, m->shares,
-			    m->losses, m->control, m->opens, m->baselines };
+			    m->losses, m->control, m->opens, m->baselines, m->seen };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
@@ -365,4 +365,16 @@ int capture_maps_losses(const struct capture_maps *m, struct capture_loss **ret_
 	*ret_losses = losses;
 	*ret_count = count;
 	return 0;
+}
+
+uint64_t capture_maps_seen(const struct capture_maps *m, uint32_t index)
+{
+	int cpus = libbpf_num_possible_cpus();
+	uint64_t *per_cpu = cpus > 0 ? calloc((size_t)cpus, sizeof(*per_cpu)) : NULL, sum = 0;
+
+	if (per_cpu && bpf_map_lookup_elem(m->seen, &index, per_cpu) == 0)
+		for (int cpu = 0; cpu < cpus; cpu++)
+			sum += per_cpu[cpu];
+	free(per_cpu);
+	return sum;
 }

@@ -8,7 +8,8 @@
 #include "shares.h"
 
 struct capture_maps {
-	int events, selectors, places, grants, shares, losses, control, opens, baselines; /* descriptors or -1 */
+	/* descriptors or -1 */
+	int events, selectors, places, grants, shares, losses, control, opens, baselines, seen;
 	struct shares *of_ring; /* borrowed: "shares" as it is mapped */
 };
 
@@ -25,5 +26,7 @@ int capture_maps_losses(const struct capture_maps *m, struct capture_loss **ret_
 			size_t *ret_count);
 /* See capture_count_loss(). */
 int capture_maps_count_loss(const struct capture_maps *m, const struct capture_loss *more, uint64_t stated);
+/* One counter of "seen" (enum sekisho_seen), summed over the CPUs; 0 when it cannot be read. */
+uint64_t capture_maps_seen(const struct capture_maps *m, uint32_t index);
 
 #endif

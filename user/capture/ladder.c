@@ -7,13 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include "accept.skel.h"
 #include "base/rung.h"
+#include "cgroup_root.h"
 #include "ladder.h"
+#include "object.h"
 #include "pins.h"
 
 struct rung {
 	enum sekisho_rung rung;
+	enum object_kind object;
 	const char *programs[RUNG_PROGRAMS_MAX + 1]; /* in the order of attaching */
 	const char *pins[RUNG_PROGRAMS_MAX + 1];
 };
@@ -21,11 +23,17 @@ struct rung {
 /* Best first. */
 static const struct rung ladder[] = {
 	{ SEKISHO_RUNG_SET_STATE,
+	  OBJECT_ACCEPT,
 	  { "on_set_state_1", "on_set_state_2" },
 	  { "link_set_state_1", "link_set_state_2" } },
-	{ SEKISHO_RUNG_FEXIT, { "on_accept_fexit" }, { "link_fexit" } },
-	{ SEKISHO_RUNG_KRETPROBE, { "on_accept_kretprobe" }, { "link_kretprobe" } },
+	{ SEKISHO_RUNG_SOCK_OPS, OBJECT_SOCKOPS, { "on_sock_ops" }, { "link_sock_ops" } },
+	{ SEKISHO_RUNG_FEXIT, OBJECT_ACCEPT, { "on_accept_fexit" }, { "link_fexit" } },
+	{ SEKISHO_RUNG_KRETPROBE, OBJECT_ACCEPT, { "on_accept_kretprobe" }, { "link_kretprobe" } },
 };
+
+/* No rung: it emits nothing. */
+static const struct rung witness = { SEKISHO_RUNG_NONE, OBJECT_SOCKOPS, { "on_sock_ops_witness" }, { "link_witness" } };
+
 #define RUNGS (sizeof(ladder) / sizeof(ladder[0]))
 
 static _Thread_local char libbpf_said[160];
@@ -54,41 +62,6 @@ void ladder_quiet_libbpf(void)
 const char *ladder_libbpf_said(void)
 {
 	return libbpf_said;
-}
-
-static bool listed(const char *const *names, const char *name)
-{
-	for (; names && *names; names++)
-		if (strcmp(*names, name) == 0)
-			return true;
-	return false;
-}
-
-struct accept_bpf *ladder_open_object(const char *pin_dir, const char *const *programs,
-				      uint64_t ring_bytes)
-{
-	struct accept_bpf *skeleton = accept_bpf__open();
-	struct bpf_program *prog;
-	struct bpf_map *map;
-	char path[PIN_PATH_MAX];
-
-	if (!skeleton)
-		return NULL;
-	bpf_object__for_each_program(prog, skeleton->obj)
-		bpf_program__set_autoload(prog, listed(programs, bpf_program__name(prog)));
-	bpf_object__for_each_map(map, skeleton->obj) {
-		/* `handled` belongs to one generation of programs. */
-		if (bpf_map__is_internal(map) || map == skeleton->maps.handled)
-			continue;
-		if (pin_path(path, pin_dir, bpf_map__name(map)) ||
-		    bpf_map__set_pin_path(map, path)) {
-			accept_bpf__destroy(skeleton);
-			errno = ENAMETOOLONG;
-			return NULL;
-		}
-	}
-	bpf_map__set_max_entries(skeleton->maps.events, (__u32)ring_bytes);
-	return skeleton;
 }
 
 static int program_tag(int fd, unsigned char tag[BPF_TAG_SIZE])
@@ -157,6 +130,32 @@ static bool unpin_others(const char *pin_dir, const struct rung *keep)
 	return any;
 }
 
+/* For all TCP sockets of the node: every cgroup is below the root (libbpf's links allow others beside them). */
+static struct bpf_link *attach_to_root(const struct bpf_program *prog)
+{
+	int root = cgroup_root_open(), error = root < 0 ? -root : 0;
+	struct bpf_link *link = NULL;
+
+	if (root >= 0 && !cgroup_root_is_whole(root)) {
+		snprintf(libbpf_said, sizeof(libbpf_said), "the root of the cgroups is out of sight: a cgroup namespace");
+		error = EPERM;
+	}
+	if (!error) {
+		link = bpf_program__attach_cgroup(prog, root);
+		error = errno;
+	}
+	if (root >= 0)
+		close(root);
+	errno = error;
+	return link;
+}
+
+static struct bpf_link *attach(const struct bpf_program *prog)
+{
+	return bpf_program__type(prog) == BPF_PROG_TYPE_SOCK_OPS ? attach_to_root(prog) :
+								   bpf_program__attach(prog);
+}
+
 /* Attaches a program and puts its link in the place of the pinned one, if any. */
 static int attach_and_pin(const char *pin_dir, struct bpf_program *prog, const char *pin)
 {
@@ -169,7 +168,7 @@ static int attach_and_pin(const char *pin_dir, struct bpf_program *prog, const c
 	if (error)
 		return error;
 	(void)unlink(fresh); /* of a run that died here */
-	link = bpf_program__attach(prog);
+	link = attach(prog);
 	error = link ? bpf_link__pin(link, fresh) : -errno;
 	/* The old link is released by the rename, when the new one is attached already. */
 	if (!error && rename(fresh, path) < 0) {
@@ -217,23 +216,22 @@ static int attach_all(const char *pin_dir, const struct rung *r, struct bpf_obje
 	return error;
 }
 
-static int try_rung(const char *pin_dir, const struct rung *r, uint64_t ring_bytes,
-		    struct armed *ret_armed)
+static int arm(const char *pin_dir, const struct rung *r, uint64_t ring_bytes, struct armed *ret_armed)
 {
-	struct accept_bpf *skeleton;
+	struct bpf_object *obj;
 	struct found found;
 	bool replaced;
 	int error;
 
 	libbpf_said[0] = '\0';
-	skeleton = ladder_open_object(pin_dir, r->programs, ring_bytes);
-	error = skeleton ? accept_bpf__load(skeleton) : -errno;
+	obj = object_open(r->object, pin_dir, r->programs, ring_bytes);
+	error = obj ? bpf_object__load(obj) : -errno;
 	if (error)
 		goto out;
-	found = look(pin_dir, r, skeleton->obj);
-	replaced = unpin_others(pin_dir, r);
+	found = look(pin_dir, r, obj);
+	replaced = r != &witness && unpin_others(pin_dir, r);
 	if (!found.all_same)
-		error = attach_all(pin_dir, r, skeleton->obj, !found.any);
+		error = attach_all(pin_dir, r, obj, !found.any);
 	if (error)
 		goto out;
 	ret_armed->rung = r->rung;
@@ -243,7 +241,7 @@ static int try_rung(const char *pin_dir, const struct rung *r, uint64_t ring_byt
 	for (size_t i = 0; r->pins[i]; i++)
 		ret_armed->programs[i] = pinned_program(pin_dir, r->pins[i]);
 out:
-	accept_bpf__destroy(skeleton);
+	bpf_object__close(obj);
 	return error;
 }
 
@@ -257,7 +255,7 @@ int ladder_climb(const char *pin_dir, enum sekisho_rung forced, uint64_t ring_by
 	for (size_t i = 0; i < RUNGS && n < sizeof(tried); i++) {
 		if (forced != SEKISHO_RUNG_NONE && ladder[i].rung != forced)
 			continue;
-		error = try_rung(pin_dir, &ladder[i], ring_bytes, ret_armed);
+		error = arm(pin_dir, &ladder[i], ring_bytes, ret_armed);
 		if (!error)
 			return 0;
 		n += (size_t)snprintf(tried + n, sizeof(tried) - n, "%s%s: %s%s%s%s", n ? "; " : "",
@@ -266,6 +264,21 @@ int ladder_climb(const char *pin_dir, enum sekisho_rung forced, uint64_t ring_by
 				      libbpf_said[0] ? ")" : "");
 	}
 	return problem(p, error, "no hook could be attached: %s", tried);
+}
+
+int ladder_set_witness(const char *pin_dir, bool on, uint64_t ring_bytes, struct problem *p)
+{
+	struct armed ignored = ARMED_NONE;
+	int error;
+
+	if (!on) {
+		unpin_rung(pin_dir, &witness);
+		return 0;
+	}
+	error = arm(pin_dir, &witness, ring_bytes, &ignored);
+	ladder_release(&ignored);
+	return error ? problem(p, error, "witness: sock_ops cannot be attached: %s%s%s", strerror(-error),
+			       *libbpf_said ? ": " : "", libbpf_said) : 0;
 }
 
 void ladder_release(struct armed *a)

@@ -23,12 +23,6 @@ struct armed {
 void ladder_quiet_libbpf(void);
 const char *ladder_libbpf_said(void); /* its first complaint since the last attempt, or "" */
 
-struct accept_bpf;
-/* The object with only these programs (a NULL-ended list, or NULL for none) to be loaded and its maps
- * bound to their pins. NULL and errno on failure. */
-struct accept_bpf *ladder_open_object(const char *pin_dir, const char *const *programs,
-				      uint64_t ring_bytes);
-
 /*
  * Arms the best rung (or the forced one). The same rung of another build is replaced by overlap: its
  * links go when the new ones are in place, and the second event of a socket cookie is the consumer's
@@ -36,6 +30,10 @@ struct accept_bpf *ladder_open_object(const char *pin_dir, const char *const *pr
  */
 int ladder_climb(const char *pin_dir, enum sekisho_rung forced, uint64_t ring_bytes,
 		 struct armed *ret_armed, struct problem *p);
+/*
+ * Arms or takes away the program that only counts (see capture_witness). 0, or negative errno and *p.
+ */
+int ladder_set_witness(const char *pin_dir, bool on, uint64_t ring_bytes, struct problem *p);
 void ladder_release(struct armed *a); /* closes descriptors; pins stay */
 bool ladder_still_armed(const char *pin_dir, const struct armed *a);
 uint64_t ladder_skipped(const struct armed *a); /* see capture_skipped() */

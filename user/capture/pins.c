@@ -21,9 +21,12 @@
 
 /* Order of removal: links first, so that nothing is emitted into maps that are going. */
 static const char *const pin_names[] = {
-	"link_set_state_1_new", "link_set_state_2_new", "link_fexit_new", "link_kretprobe_new",
-	"link_set_state_1", "link_set_state_2", "link_fexit", "link_kretprobe",
-	"grants", "selectors", "places", "shares", "losses", "opens", "baselines", "control", "active_opens", "recorded", "events",
+	"link_set_state_1_new", "link_set_state_2_new", "link_sock_ops_new", "link_fexit_new",
+	"link_witness_new", "link_witness",
+	"link_kretprobe_new", "link_set_state_1", "link_set_state_2", "link_sock_ops", "link_fexit",
+	"link_kretprobe",
+	"grants", "selectors", "places", "shares", "losses", "opens", "baselines", "control", "seen",
+	"active_opens", "recorded", "events",
 };
 #define PINS (sizeof(pin_names) / sizeof(pin_names[0]))
 
@@ -84,7 +87,7 @@ static int make_directory(const char *pin_dir, struct problem *p)
 static int usable(const char *pin_dir, uint64_t *ret_ring_bytes)
 {
 	static const char *const maps[] = { "grants", "selectors", "places", "shares", "losses", "opens",
-					    "baselines", "active_opens", "recorded" };
+					    "baselines", "seen", "active_opens", "recorded" };
 	char path[PIN_PATH_MAX];
 	struct sekisho_control control = {};
 	struct bpf_map_info info = {};

@@ -9,11 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 #include "ask.h"
+#include "cgroup_root.h"
 #include "netns.h"
 #include "resolve.h"
 
@@ -22,43 +22,10 @@ struct resolver {
 	int cgroup_root; /* -1 = not yet */
 };
 
-static int open_cgroup2(const char *path)
-{
-	struct statfs fs;
-	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	if (fstatfs(fd, &fs) == 0 && (unsigned long)fs.f_type == CGROUP2_SUPER_MAGIC)
-		return fd;
-	close(fd);
-	return -ENOENT;
-}
-
-/* A mount that has no place in the file system: it goes with its descriptor. */
-static int mount_cgroup2(void)
-{
-	int fs = (int)syscall(SYS_fsopen, "cgroup2", FSOPEN_CLOEXEC), fd;
-
-	if (fs < 0)
-		return -errno;
-	fd = syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 ? -1 :
-		(int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-	if (fd < 0)
-		fd = -errno;
-	close(fs);
-	return fd;
-}
-
-/* The places of systemd's unified and hybrid layouts first. */
 static int cgroup_root(struct resolver *r)
 {
 	if (r->cgroup_root < 0)
-		r->cgroup_root = open_cgroup2("/sys/fs/cgroup");
-	if (r->cgroup_root < 0)
-		r->cgroup_root = open_cgroup2("/sys/fs/cgroup/unified");
-	if (r->cgroup_root < 0)
-		r->cgroup_root = mount_cgroup2();
+		r->cgroup_root = cgroup_root_open();
 	return r->cgroup_root;
 }
 

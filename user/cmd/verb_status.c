@@ -84,6 +84,14 @@ static void show_tenant(const json_t *t)
 	}
 }
 
+static void show_witness(const json_t *witness)
+{
+	if (!json_is_object(witness))
+		return;
+	printf("Witness:   sock_ops saw %lld connections, the hook %lld: %lld missed\n",
+	       number(witness, "by_witness"), number(witness, "by_hook"), number(witness, "missed"));
+}
+
 static void show_recording(const json_t *s)
 {
 	const json_t *recorder = json_object_get(s, "recorder"), *ring = json_object_get(s, "ring");
@@ -98,6 +106,7 @@ static void show_recording(const json_t *s)
 		       number(recorder, "refused"));
 	printf("Ring:      %lld of %lld bytes waiting\n", number(ring, "waiting"),
 	       number(ring, "bytes"));
+	show_witness(json_object_get(s, "witness"));
 	printf("Journal:   %s, %lld rows, %lld bytes, last sync %s\n", text(journal, "file"),
 	       number(journal, "rows"), number(journal, "bytes"), text(journal, "last_sync"));
 	if (json_is_string(json_object_get(journal, "error")))

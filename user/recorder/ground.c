@@ -33,6 +33,7 @@ static int open_capture(struct ground *g, const struct conf *conf, struct proble
 	const struct capture_options options = {
 		.pin_dir = conf->pin_dir,
 		.hook = conf->hook,
+		.witness = conf->witness,
 		.ring_bytes = conf->ring_size,
 	};
 	struct problem notes = {};

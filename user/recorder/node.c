@@ -205,9 +205,12 @@ static void keep_fixed(const struct conf *old, struct conf *new)
 		}
 	if (new->hook != old->hook)
 		log_warn("hook changed: ignoring it until sekishod is restarted");
+	if (new->witness != old->witness)
+		log_warn("witness changed: ignoring it until sekishod is restarted");
 	if (new->ring_size != old->ring_size)
 		log_warn("ring_size changed: ignoring it until sekishod is disarmed and started");
 	new->hook = old->hook;
+	new->witness = old->witness;
 	new->ring_size = old->ring_size;
 }
 

@@ -80,6 +80,14 @@ static json_t *recorder_json(const struct recorder_status *s)
 			 (json_int_t)s->skipped, "last_record", time_json(s->last_record_ns));
 }
 
+static json_t *witness_json(const struct capture_witness *w)
+{
+	if (!w->on)
+		return json_null();
+	return json_pack("{s:I, s:I, s:I}", "by_hook", (json_int_t)w->by_hook, "by_witness",
+			 (json_int_t)w->by_witness, "missed", (json_int_t)w->missed);
+}
+
 static json_t *journal_json(struct node *n, const struct recorder_status *s)
 {
 	struct syncer_state sync;
@@ -197,13 +205,14 @@ json_t *node_status(struct node *n)
 	for (size_t i = 0; i < n->conf.tenant_count; i++)
 		json_array_append_new(tenants, tenant_json(n, &n->conf.tenants[i], &places, now));
 	status = json_pack(
-		"{s:b, s:s, s:s, s:o, s:s, s:b, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:b, s:s, s:s, s:o, s:s, s:b, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"live", s.armed && !s.write_error && !sync.error && !s.room.stopped_ns && !s.canary_alarm, "hook",
 		rung_name(capture_rung(n->capture)), "cannot_see",
 		rung_blind_spot(capture_rung(n->capture)), "started", time_json(s.started_ns),
 		"state_dir", n->conf.state_dir, "record_loopback", n->conf.record_loopback,
 		"recorder", recorder_json(&s), "ring", "bytes", (json_int_t)s.ring_bytes, "waiting",
-		(json_int_t)s.ring_waiting, "produced", (json_int_t)s.ring_produced, "journal",
+		(json_int_t)s.ring_waiting, "produced", (json_int_t)s.ring_produced, "witness",
+		witness_json(&s.witness), "journal",
 		journal_json(n, &s), "sealed", sealed_json(n), "disk", disk_json(&s, disk),
 		"clock", clock_json(n, &s.clock), "heads", head_sender_json(n->heads), "tenants", tenants, "retention",
 		retention_json(n), "processes", processes_json(n), "reconciled", reconciled_json(&s.reconcile),

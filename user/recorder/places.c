@@ -57,9 +57,30 @@ static size_t add_all(struct place *list, size_t count, const struct selector *s
 	return count;
 }
 
+/*
+ * A hook that cannot tell cgroups cannot tell either whose a connection is that another selector matches, since
+ * a cgroup comes before these: while there is a cgroup selector nobody is recorded, and all are told so.
+ */
+static bool hides_all(const struct place *at, enum sekisho_rung rung)
+{
+	return at->selector.kind == SELECTOR_CGROUP && !rung_evaluates(rung, SELECTOR_CGROUP);
+}
+
+static size_t add_hidden(struct place *list, size_t count, const struct roster *r, enum sekisho_rung rung)
+{
+	const struct selector *hiding = NULL;
+
+	for (size_t i = 0; i < count && !hiding; i++)
+		if (hides_all(&list[i], rung))
+			hiding = &list[i].selector;
+	for (size_t i = 0; i < r->live_count && hiding; i++)
+		count = add_all(list, count, hiding, 1, r->live[i].tenant);
+	return count;
+}
+
 int places_set(struct places *p, const struct roster *r, enum sekisho_rung rung, int64_t utc_now)
 {
-	size_t room = r->closed_count, count;
+	size_t room = r->closed_count + r->live_count, count;
 	struct place *list;
 	int error;
 
@@ -72,6 +93,7 @@ int places_set(struct places *p, const struct roster *r, enum sekisho_rung rung,
 	for (size_t i = 0; i < r->live_count; i++)
 		count = add_all(list, count, r->live[i].selectors, r->live[i].selector_count,
 				r->live[i].tenant);
+	count = add_hidden(list, count, r, rung);
 	for (size_t i = 0; i < count; i++) {
 		const struct place *before = find(p, i, list[i].tenant, &list[i].selector);
 
@@ -98,7 +120,9 @@ static size_t make_wanted(const struct resolved *found, const struct place *list
 	size_t n = 0, kept = 0;
 
 	for (size_t i = 0; i < count; i++)
-		if (found[i].id && rung_evaluates(rung, list[i].selector.kind))
+		if (hides_all(&list[i], rung)) /* no cgroup has this id: the program asks, and finds nobody */
+			wanted[n++] = (struct capture_place){ 0, SEKISHO_PLACE_CGROUP, 0 };
+		else if (found[i].id && rung_evaluates(rung, list[i].selector.kind))
 			wanted[n++] = (struct capture_place){ found[i].id, kind_of(&list[i].selector),
 							      list[i].tenant };
 	if (n)

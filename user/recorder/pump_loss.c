@@ -11,17 +11,22 @@
 /* While there is no room on the disk, losses are stated so often only: each statement takes some. */
 #define STOPPED_LOSS_INTERVAL_NS (60 * NS_PER_SEC)
 
+/* A witness speaks when a difference has settled (capture/witness.h): that long ago it was there already. */
+#define SETTLE_NS (3 * NS_PER_SEC)
+
 /* States what a counter has gained since the last gap about it. False: it could not be written. */
 static bool state_loss(struct pump *pump, uint32_t tenant, uint32_t reason, uint64_t total,
 		       int64_t first_utc, int64_t last_utc)
 {
 	uint64_t *stated = recovery_stated(&pump->stated, tenant, reason);
+	int64_t looked = pump->last_loss_check_ns - (reason == STORE_GAP_HOOK_BUSY ? SETTLE_NS : 0);
 	struct gap g = { .first_utc_ns = first_utc, .last_utc_ns = last_utc, .tenant = tenant, .reason = reason };
 
 	if (!stated)
 		return false;
-	/* What the hook did not see is known later than its time, which its counter has. */
-	if (!recovery_new_loss(stated, total, reason == STORE_GAP_NOT_SEEN ? INT64_MIN : pump->last_loss_check_ns, &g))
+	if (reason == STORE_GAP_NOT_SEEN)
+		looked = INT64_MIN; /* known later than its time, which its counter has */
+	if (!recovery_new_loss(stated, total, looked, &g))
 		return true;
 	if (pump->stopped_losses && reason == STORE_GAP_RING_FULL)
 		g.reason = STORE_GAP_DISK_FULL;
@@ -53,9 +58,13 @@ static void state_losses(struct pump *pump)
 		if (all)
 			pump->loss_changes = changes;
 	}
+	if (skipped > pump->skipped)
+		log_warn("the kernel has skipped the hook: %llu connections at most are missing",
+			 (unsigned long long)(skipped - pump->skipped));
+	pump->skipped = skipped;
 	if (skipped)
 		all &= state_loss(pump, 0, STORE_GAP_HOOK_BUSY, skipped,
-				  pump->last_loss_check_ns ? pump->last_loss_check_ns : now, now);
+				  (pump->last_loss_check_ns ? pump->last_loss_check_ns : now) - SETTLE_NS, now);
 	if (!all)
 		return; /* what was lost since the last look is stated when it can be written */
 	pump->last_loss_check_ns = now;

@@ -25,6 +25,7 @@ struct pump {
 	struct record *rows; /* JOURNAL_FRAME_ROWS_MAX */
 	int64_t last_loss_check_ns;
 	int64_t retry_rotation_ns; /* boot time */
+	uint64_t skipped; /* as the log has it */
 	uint64_t loss_changes; /* as of the last walk over the counters; ~0 = none yet */
 	struct recent recent, recent_before; /* sockets; before the batch that is being written */
 	uint64_t total_rows, refused, malformed, unstated_malformed, lost, gaps;

@@ -97,6 +97,7 @@ struct recorder_status {
 	uint64_t malformed;
 	uint64_t gaps, lost; /* gaps stated since the start, and the events counted in them */
 	uint64_t skipped; /* program runs the kernel skipped */
+	struct capture_witness witness;
 	uint64_t ring_bytes, ring_waiting, ring_produced;
 	int64_t last_record_ns, started_ns;
 	struct anchor clock;

@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# witness = yes: a sock_ops program beside set_state counts what that one is to see, and stores nothing. Both
+# agree; what the one missed is counted, told and a gap.
+. "$(dirname "$0")/../lib.sh"
+
+N=$((SLOW ? 100 : 1000))
+EVENT_BYTES=80 # in the ring (schema/event.h), with the kernel's header
+
+# witness BY_HOOK BY_WITNESS MISSED WHAT
+witness() {
+	status_value ring produced >/dev/null
+	local got
+	got="$(said witness by_hook) $(said witness by_witness) $(said witness missed)"
+	[ "$got" = "$1 $2 $3" ] || die "$4: by hook, by witness and missed are $got, expected $1 $2 $3"
+}
+
+witness_world() {
+	world
+	conf "hook = $RUNG" "witness = yes" "record_loopback = ${1-no}"
+	conf_tenant web "$NET4.1" "$NET6:1"
+	conf_tenant quiet "$NET4.2"
+	grant web
+	daemon_start
+}
+
+# Connections of all kinds that are seen at another moment than most, or by another path, or are none.
+mixed() {
+	node sysctl -qw net.ipv4.tcp_fastopen=3
+	client sysctl -qw net.ipv4.tcp_fastopen=3
+	serve "[::]:443"
+	serve --fastopen --read "$NET4.1:446"
+	serve --no-accept "$NET4.1:444"
+	serve "$NET4.2:445"
+	connect "$W/list" --count "$N" --from "$NET4.100,$NET6:100" "$NET4.1:443" "[$NET6:1]:443"
+	connect "$W/more" --count 20 --fastopen --from "$NET4.101" "$NET4.1:446"
+	cat "$W/more" >>"$W/list"
+	connect "$W/more" --count 20 --fire --from "$NET4.102" "$NET4.1:444"
+	cat "$W/more" >>"$W/list"
+	[ "$(counter "$NODE" TcpExt TCPFastOpenPassive)" -gt 0 ] || die "nothing came with data in the SYN"
+	connect "$W/unasked" --count 30 "$NET4.2:445" # a tenant without consent
+	node "$BIN/conns" selfconnect "$NET4.1:7001" >>"$LOG" 2>&1 || die "selfconnect: $(tail -n 1 "$LOG")"
+}
+
+agrees() {
+	local n
+	witness_world yes
+	mixed
+	n=$(lines "$W/list")
+	sleep 1.5 # until a difference would have settled
+	witness "$n" "$n" 0 "at rest"
+	[ "$(said ring produced)" -eq $((n * EVENT_BYTES)) ] || die "the ring has seen $(said ring produced) bytes for $n connections"
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "with a witness"
+	no_gap
+	sekisho status | grep -q "^Witness:   sock_ops saw $n connections, the hook $n: 0 missed\$" || die "status says: $(sekisho status | grep Witness)"
+}
+
+# A kernel that skips the hook, as tracepoints are under overload: here its links are gone.
+missed() {
+	witness_world
+	serve "$NET4.1:443"
+	connect "$W/list" --count "$N" "$NET4.1:443"
+	witness "$N" "$N" 0 "before"
+	rm "$PINS/link_set_state_1" "$PINS/link_set_state_2" || die "no link is pinned"
+	connect "$W/unseen" --count 70 "$NET4.1:443"
+	is_missed() { [ "$(status_value witness missed)" = 70 ]; }
+	wait_until 5 is_missed || die "missed is $(said witness missed), not 70"
+	witness "$N" $((N + 70)) 70 "while the hook is away"
+	[ "$(awk '/the kernel has skipped the hook: / { n += $(NF - 5) } END { print n + 0 }' "$LOG")" -eq 70 ] ||
+		die "the log does not say so"
+	gaps "$W/gaps" --tenant web
+	[ "$(awk -F'|' '$1 == "hook skipped by the kernel" { n += $3 } END { print n + 0 }' "$W/gaps")" -eq 70 ] ||
+		die "the gaps are: $(cat "$W/gaps")"
+	daemon_end
+	# It is stated once, also by the next run; and what comes then is seen by both again.
+	daemon_start
+	connect "$W/more" --count 50 "$NET4.1:443"
+	cat "$W/more" >>"$W/list"
+	sleep 1.5
+	witness $((N + 50)) $((N + 120)) 70 "after a restart"
+	gaps "$W/gaps" --tenant web
+	[ "$(awk -F'|' '$1 == "hook skipped by the kernel" { n += $3 } END { print n + 0 }' "$W/gaps")" -eq 70 ] ||
+		die "after a restart the gaps are: $(cat "$W/gaps")"
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "what the hook saw"
+}
+
+# switched: it is armed by the configuration alone, beside set_state alone.
+switched() {
+	witness_world
+	[ -e "$PINS/link_witness" ] || die "no witness is pinned"
+	daemon_end
+	conf "hook = $RUNG"
+	conf_tenant web "$NET4.1" "$NET6:1"
+	daemon_start
+	[ ! -e "$PINS/link_witness" ] || die "the witness stays"
+	[ "$(status_value '' witness)" = null ] || die "status says witness $(said '' witness)"
+	daemon_end
+	conf "hook = sock_ops" "witness = yes"
+	conf_tenant web "$NET4.1" "$NET6:1"
+	daemon_start
+	grep -q 'witness = yes is for hook set_state only: ignoring it' "$LOG" || die "nothing is said of it"
+	[ ! -e "$PINS/link_witness" ] || die "a witness beside sock_ops"
+	daemon_end
+	"$BIN/sekishod" -c "$CONF" --disarm >>"$LOG" 2>&1 || die "--disarm failed: $(tail -n 1 "$LOG")"
+	[ ! -e "$PINS" ] || die "pins stay behind: $(ls "$PINS")"
+}
+
+run_case AC-77_witness_agrees agrees
+run_case AC-82_witness_counts_what_was_missed missed
+run_case_once AC-77_witness_switched switched
+finish
