@@ -58,7 +58,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 4 * SEKISHO_TENANTS_MAX + 4);
+	__uint(max_entries, 5 * SEKISHO_TENANTS_MAX + 5);
 	__type(key, struct sekisho_loss_key);
 	__type(value, struct sekisho_loss);
 } losses SEC(".maps");

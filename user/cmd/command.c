@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "command.h"
@@ -50,18 +49,6 @@ int command_answer_status(const json_t *answer)
 int command_open_store(const struct command *c, struct store_dir *ret_store, struct problem *p)
 {
 	return store_open(c->store_path ? c->store_path : c->conf.state_dir, 0, ret_store, p);
-}
-
-int command_open_as_owner(const struct command *c, struct store_dir *ret_store, struct problem *p)
-{
-	int error = command_open_store(c, ret_store, p);
-	struct stat st;
-
-	if (!error && geteuid() == 0 && fstat(ret_store->ledger, &st) == 0 && st.st_uid != 0) {
-		setfsgid(st.st_gid);
-		setfsuid(st.st_uid);
-	}
-	return error;
 }
 
 /* --- Files of the client --- */

@@ -55,8 +55,6 @@ int verb_verify(struct command *c, int argc, char **argv);
 
 /* The store of --store or of the configuration. 0 or negative errno and *p. */
 int command_open_store(const struct command *c, struct store_dir *ret_store, struct problem *p);
-/* The same, to write to its ledgers: files that root makes in ledgers of another user belong to that user. */
-int command_open_as_owner(const struct command *c, struct store_dir *ret_store, struct problem *p);
 /* Prints the problem and returns the status. */
 int command_fail(int status, const struct problem *p);
 /* The status for a failed call: 5 for damage, 2 for bad input, else 1. */

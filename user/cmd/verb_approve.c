@@ -104,7 +104,7 @@ int verb_approve(struct command *c, int argc, char **argv)
 		problem(&p, -EINVAL, "approve \"%s\": expected the number of a request", id);
 		return command_fail(EXIT_USAGE, &p);
 	}
-	if (command_open_as_owner(c, &store, &p))
+	if (command_open_store(c, &store, &p))
 		return command_fail(EXIT_NO, &p);
 	status = cases_load(&store, &cases, &p);
 	if (status)

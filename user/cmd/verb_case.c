@@ -106,7 +106,7 @@ int case_act_end(struct command *c, json_t *act)
 {
 	struct store_dir store;
 	struct problem p;
-	int error = act ? command_open_as_owner(c, &store, &p) :
+	int error = act ? command_open_store(c, &store, &p) :
 			  problem(&p, -EINVAL, "the text is not valid UTF-8");
 
 	if (!error) {

@@ -61,7 +61,10 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-/* Hands a request to a thread; closes it when there are too many. */
+/*
+ * Hands a request to a thread. With too many of them the next one waits: threads that have answered and did not
+ * come to their end yet count, and whoever has waited too long goes away (link_call).
+ */
 static void dispatch(struct link_server *s, int fd)
 {
 	struct request *r = malloc(sizeof(*r));
@@ -70,7 +73,9 @@ static void dispatch(struct link_server *s, int fd)
 	bool started = false;
 
 	pthread_mutex_lock(&s->lock);
-	if (r && s->busy < REQUESTS_MAX) {
+	while (s->busy >= REQUESTS_MAX)
+		pthread_cond_wait(&s->idle, &s->lock);
+	if (r) {
 		*r = (struct request){ .server = s, .fd = fd };
 		pthread_attr_init(&detached);
 		pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
