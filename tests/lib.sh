@@ -513,3 +513,10 @@ kernel_has() {
 	fexit) in_vm || grep -qs '^inet_csk_accept$' /sys/kernel/tracing/available_filter_functions ;;
 	esac
 }
+
+# disk_stands yes|no: what build/stall.so does; it has the file mapped, so that it stays the same file.
+disk_stands() {
+	local byte=0
+	[ "$1" != yes ] || byte=1
+	printf %s "$byte" | dd of="$W/stall" conv=notrunc status=none
+}

@@ -198,6 +198,7 @@ consumer_ahead() {
 	simple_world
 	daemon_end
 	export STALL_WHILE=$W/stall STALL_CALL=write STALL_SECONDS=30 STALL_LOG=$W/stalls
+	disk_stands no
 	LD_PRELOAD=$BIN/stall.so "$BIN/sekishod" -c "$CONF" -f >>"$LOG" 2>&1 &
 	DAEMON=$!
 	wait_until "$LIVE_SECONDS" daemon_up && daemon_live || die "not live: $(tail -n 1 "$LOG")"
@@ -206,7 +207,7 @@ consumer_ahead() {
 	search "$W/rows" --tenant web
 	same_rows "$W/list" "$W/rows" "before"
 	before=$(consumer) || die "cannot read the ring: $before"
-	: >"$W/stall"
+	disk_stands yes
 	connect "$W/more" --count 500 "$NET4.1:443"
 	cat "$W/more" >>"$W/list"
 	wait_until 5 grep -qs '^begun write' "$W/stalls" || die "no write of the journal stalled"
@@ -215,7 +216,7 @@ consumer_ahead() {
 	sleep 0.5
 	[ "$(consumer)" = "$before" ] || die "the consumer went from $before to $(consumer) before its frame was written"
 	daemon_end KILL
-	rm "$W/stall"
+	disk_stands no
 	daemon_start
 	search "$W/rows" --tenant web
 	same_rows "$W/list" "$W/rows" "killed in the write"

@@ -7,7 +7,7 @@
 small_disk() {
 	world
 	mkdir "$STATE"
-	mount -t tmpfs -o size=4m,mode=0700 tmpfs "$STATE" || die "cannot mount a tmpfs"
+	mount -t tmpfs -o size=4m,mode=0700,uid=$STORE_USER,gid=$STORE_USER tmpfs "$STATE" || die "cannot mount a tmpfs"
 	MOUNTS+=("$STATE")
 	conf "hook = $RUNG" "min_free = 0" "$@"
 	conf_tenant web "$NET4.1" "$NET6:1"

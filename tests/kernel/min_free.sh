@@ -12,7 +12,7 @@ free() { echo $(($(stat -f -c '%a * %S' "$STATE"))); }
 two_tenants() {
 	world
 	mkdir "$STATE"
-	mount -t tmpfs -o size=64m,mode=0700 tmpfs "$STATE" || die "cannot mount a tmpfs"
+	mount -t tmpfs -o size=64m,mode=0700,uid=$STORE_USER,gid=$STORE_USER tmpfs "$STATE" || die "cannot mount a tmpfs"
 	MOUNTS+=("$STATE")
 	conf "hook = $RUNG" "min_free = 16M" "$@"
 	conf_tenant web "$NET4.1"

@@ -13,6 +13,7 @@ stalling_world() {
 	conf_tenant web "$NET4.1" "$NET6:1"
 	grant web
 	export STALL_WHILE=$W/stall STALL_CALL=$1 STALL_SECONDS=$STALL STALL_LOG=$W/stalls
+	disk_stands no
 	LD_PRELOAD=$BIN/stall.so "$BIN/sekishod" -c "$CONF" -f >>"$LOG" 2>&1 &
 	DAEMON=$!
 	wait_until "$LIVE_SECONDS" daemon_up && daemon_live || die "not live: $(tail -n 1 "$LOG")"
@@ -22,7 +23,7 @@ stalling_world() {
 
 # stall SECONDS: the disk stalls whenever it is asked, for so long.
 stall() {
-	: >"$W/stall"
+	disk_stands yes
 	wait_until 5 grep -qs '^begun' "$W/stalls" || die "no $STALL_CALL stalled"
 	sleep "$1"
 }
@@ -43,7 +44,7 @@ sync_stalls() {
 	[ "$(stalled)" -eq 0 ] || die "the search waited for the disk"
 	sleep $((2 * STALL))
 	during=$(sekisho status --json | sed -n 's/^ *"produced": \([0-9]*\),*$/\1/p')
-	rm "$W/stall"
+	disk_stands no
 	load_end stop
 	[ "$(stalled)" -ge 2 ] || die "only $(stalled) calls stalled for $STALL s"
 	[ $((during - before)) -gt $((2 * 256 * 1024)) ] || die "$((during - before)) bytes of events during the stall: a ring of 256 KiB holds them"
@@ -62,7 +63,7 @@ sync_stalls() {
 write_stalls() {
 	stalling_world write
 	stall $((STALL - 1))
-	rm "$W/stall"
+	disk_stands no
 	load_end stop
 	sleep 1.3 # counters become gaps once a second
 	search "$W/rows" --tenant web

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * A shim for LD_PRELOAD: a disk that stands still. While a file exists, each fdatasync() and fsync(), or each
- * write(), that concerns a journal takes so long. By environment:
+ * A shim for LD_PRELOAD: a disk that stands still. While the first byte of a file is 1, each fdatasync() and fsync(),
+ * or each write(), that concerns a journal takes so long. Both files are opened before main(), while sekishod may
+ * still open anything. By environment:
  *
- *	STALL_WHILE    path of that file
+ *	STALL_WHILE    path of that file, which is there and has that byte
  *	STALL_CALL     "sync" or "write"
  *	STALL_SECONDS  how long
  *	STALL_LOG      a file: "begun CALL" and "ended CALL" for each call that stalled
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,28 +36,40 @@ static bool is_journal(int fd)
 	return strstr(path, "/journal/") != NULL;
 }
 
+static int log_fd = -1;
+static const volatile char *stands_still;
+
+__attribute__((constructor)) static void open_files(void)
+{
+	const char *log = getenv("STALL_LOG"), *file = getenv("STALL_WHILE");
+	int fd = file ? open(file, O_RDONLY | O_CLOEXEC) : -1;
+	void *page;
+
+	log_fd = log ? open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
+	if (fd < 0)
+		return;
+	page = mmap(NULL, 1, PROT_READ, MAP_SHARED, fd, 0);
+	close(fd);
+	if (page != MAP_FAILED)
+		stands_still = page;
+}
+
 static void note(const char *word, const char *name)
 {
-	const char *log = getenv("STALL_LOG");
 	char line[64];
 	int n = snprintf(line, sizeof(line), "%s %s\n", word, name);
-	int fd = log ? open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
 
-	if (fd >= 0) {
-		(void)syscall(SYS_write, fd, line, (size_t)n);
-		close(fd);
-	}
+	if (log_fd >= 0)
+		(void)syscall(SYS_write, log_fd, line, (size_t)n);
 }
 
 static void stall(int fd, const char *kind, const char *name)
 {
-	const char *file = getenv("STALL_WHILE"), *call = getenv("STALL_CALL"),
-		   *seconds = getenv("STALL_SECONDS");
+	const char *call = getenv("STALL_CALL"), *seconds = getenv("STALL_SECONDS");
 	struct timespec left = { 0 };
 	int e = errno;
 
-	if (!file || !call || !seconds || strcmp(call, kind) != 0 || access(file, F_OK) < 0 ||
-	    !is_journal(fd))
+	if (!stands_still || *stands_still != '1' || !call || !seconds || strcmp(call, kind) != 0 || !is_journal(fd))
 		goto out;
 	for (; *seconds >= '0' && *seconds <= '9'; seconds++)
 		left.tv_sec = left.tv_sec * 10 + (*seconds - '0');
