@@ -73,6 +73,7 @@ unfinished_line() {
 	printf '{"seq":2,"t":"2026-' >>"$STATE/ledger/consent.log"
 	printf '{"seq":9,' >>"$STATE/ledger/access.log"
 	printf '{"se' >>"$STATE/ledger/custody.log"
+	chown "$STORE_USER" "$STATE/ledger/access.log"
 	: >"$LOG"
 	daemon_start
 	local name
@@ -170,21 +171,25 @@ failing_withdrawal() {
 }
 
 heads_are_sent() {
-	printf '#!/bin/sh\ncat >>%s/heads\necho "$@" >>%s/words\n' "$W" "$W" >"$W/send"
-	chmod 0700 "$W/send"
+	# It runs as the store's user, who gets at this directory alone.
+	chmod 711 "$SCRATCH" "$W"
+	mkdir "$W/sent"
+	chown "$STORE_USER" "$W/sent"
+	printf '#!/bin/sh\ncat >>%s/heads\necho "$@" >>%s/words\n' "$W/sent" "$W/sent" >"$W/send"
+	chmod 0755 "$W/send"
 	simple_world "head_command = $W/send to there"
-	wait_until 10 test -s "$W/words" || die "no heads within 10 s: $(tail -n 3 "$LOG")"
-	[ "$(cat "$W/words")" = "to there" ] || die "called with: $(cat "$W/words")"
+	wait_until 10 test -s "$W/sent/words" || die "no heads within 10 s: $(tail -n 3 "$LOG")"
+	[ "$(cat "$W/sent/words")" = "to there" ] || die "called with: $(cat "$W/sent/words")"
 	sekisho ledger head >"$W/head" || die "ledger head: status $?"
-	cmp -s "$W/head" "$W/heads" || die "sent: $(cat "$W/heads"), ledger head: $(cat "$W/head")"
+	cmp -s "$W/head" "$W/sent/heads" || die "sent: $(cat "$W/sent/heads"), ledger head: $(cat "$W/head")"
 	sekisho status >"$W/said"
 	grep -q '^Heads: *last sent at 20' "$W/said" || die "status says nothing of it: $(cat "$W/said")"
 	# At the end what has changed since, though a minute has not passed.
 	search "$W/rows" --tenant web
 	daemon_end
-	[ "$(lines "$W/heads")" -eq 2 ] || die "sent $(lines "$W/heads") times"
+	[ "$(lines "$W/sent/heads")" -eq 2 ] || die "sent $(lines "$W/sent/heads") times"
 	sekisho ledger head >"$W/head"
-	[ "$(tail -n 1 "$W/heads")" = "$(cat "$W/head")" ] || die "the last ones were not sent"
+	[ "$(tail -n 1 "$W/sent/heads")" = "$(cat "$W/head")" ] || die "the last ones were not sent"
 	printf '#!/bin/sh\nexit 7\n' >"$W/send"
 	daemon_start
 	wait_until 10 grep -q "$W/send: exit status 7" "$LOG" || die "a failure is not logged: $(tail -n 3 "$LOG")"
