@@ -18,7 +18,6 @@ fill() {
 	dd if=/dev/zero of="$STATE/filler" bs=64k status=none 2>/dev/null
 	# The last bytes too.
 	dd if=/dev/zero bs=1 count=65536 status=none 2>/dev/null >>"$STATE/filler"
-	chown "$STORE_USER" "$STATE/filler"
 	[ "$(stat -f -c %a "$STATE")" -eq 0 ] || die "the disk is not full"
 }
 

@@ -33,7 +33,7 @@ flood() {
 }
 
 # What somebody else writes on this disk, until BYTES are free.
-fill_to() { head -c $(($(free) - $1)) /dev/zero >"$STATE/filler" && chown "$STORE_USER" "$STATE/filler" || die "cannot fill the disk"; }
+fill_to() { head -c $(($(free) - $1)) /dev/zero >"$STATE/filler" || die "cannot fill the disk"; }
 says() { [[ $(sekisho status 2>/dev/null) = *"Disk:      $1"* ]]; }
 stopped() { says 'RECORDING STOPPED since '; }
 stop_it() {

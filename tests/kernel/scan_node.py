@@ -155,6 +155,10 @@ def scan_maps(pins, needles):
         needles.look("maps", raw_bytes(dumped))
 
 
+# struct sekisho_event, schema/event.h
+CANARY_BYTES, KIND_AT, KIND_CANARY = 72, 69, 4
+
+
 def scan_ring(pins, needles):
     libc = ctypes.CDLL(None, use_errno=True)
     path = ctypes.create_string_buffer(os.path.join(pins, "events").encode())
@@ -167,6 +171,18 @@ def scan_ring(pins, needles):
     with mmap.mmap(fd, page + size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page) as produced:
         scanned["produced"] = struct.unpack("Q", produced[:8])[0]
         needles.look("ring", produced[page:])
+        if scanned["produced"] > size:
+            sys.exit("the ring went round: its canaries cannot be counted any more")
+        at = 0
+        while at < scanned["produced"]:
+            event = produced[page + at + 8:page + at + 8 + CANARY_BYTES]
+            if event[KIND_AT] == KIND_CANARY:
+                # Of the collector's own connections there is the time, and what kind it is: nobody's address.
+                if any(event[8:KIND_AT - 1]) or event[KIND_AT + 2]:
+                    sys.exit("a canary that has more than a time: " + event.hex())
+                scanned["canary_bytes"] += 8 + CANARY_BYTES
+            length = struct.unpack("I", produced[page + at:page + at + 4])[0] & 0x3fffffff
+            at += 8 + (length + 7) // 8 * 8
 
 
 def scan_process(pid, needles):

@@ -90,15 +90,19 @@ static int check_dir(const struct conf *conf, const struct owner *owner, int par
 	}
 	while (!error && (entry = readdir(dir)))
 		if (strcmp(entry->d_name, "..") != 0)
-			error = check(conf, owner, fd, *name == '.' ? "" : name, entry->d_name, p);
+			error = check(conf, owner, fd, name, entry->d_name, p);
 	closedir(dir);
 	return error;
 }
 
 int owner_check_store(const struct conf *conf, const struct owner *owner, const struct store_dir *store, struct problem *p)
 {
-	static const char *const dirs[] = { ".", "journal", "ledger", "keys", "segments", "catalog" };
+	static const char *const dirs[] = { "journal", "ledger", "keys", "segments", "catalog" };
 	int error = check(conf, owner, store->root, "", "", p);
+
+	/* What else lies beside them is not ours: lost+found, where the store has a file system to itself. */
+	if (!error)
+		error = check(conf, owner, store->root, "", "lock", p);
 
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]) && !error; i++)
 		error = check_dir(conf, owner, store->root, dirs[i], p);
