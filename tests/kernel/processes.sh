@@ -124,7 +124,7 @@ one_consumer() {
 
 # killed WHICH TIMES: under load, as soon as it works again.
 killed() {
-	local i pid begun took worst=0 restarts
+	local i pid begun took worst=0 late=0 restarts
 	simple_world "ring_size = $((SLOW ? 16 : 64))M"
 	serve "$NET4.1:443" "[$NET6:1]:443"
 	load "$W/list" --count 100000000 --timeout 86400 --rate "$((SLOW ? 100 : 1000))" --from "$NET4.100,$NET4.101,$NET6:100" "$NET4.1:443" "[$NET6:1]:443"
@@ -147,14 +147,16 @@ killed() {
 		done
 		took=$((($(date +%s%N) - begun) / 1000000))
 		[ "$took" -le "$worst" ] || worst=$took
+		[ "$took" -le $((LATEST * 1000)) ] || late=$((late + 1))
 		one_consumer
 		sleep "0.$((RANDOM % 9))"
 		# As a supervisor would see it, and sekishod allows.
 		[ "$1" = warden ] || [ $((i % 25)) -ne 0 ] || sleep $((LONG ? 45 : 0))
 	done
-	echo "# answers again within $worst ms" >>"$W/worst"
-	[ "$worst" -le $((LATEST * 1000)) ] || [ "$(cut -d' ' -f1 /proc/loadavg | cut -d. -f1)" -ge 4 ] ||
-		die "it took $worst ms until status and search answered again"
+	echo "# answered again after $worst ms at the latest, $late of $2 times after more than $LATEST s"
+	# A machine with other work to do may now and then be later, but not most of the time.
+	[ $((late * 2)) -le "$2" ] || [ "$(cut -d' ' -f1 /proc/loadavg | cut -d. -f1)" -ge 4 ] ||
+		die "$late of $2 times it took more than $LATEST s until status and search answered again, at most $worst ms"
 	if [ "$1" != warden ]; then
 		restarts=$(sekisho status | sed -n "s/.*$1 [0-9]* (uid [0-9]*) STARTED AGAIN \([0-9]*\) TIMES.*/\1/p")
 		[ "$restarts" = "$2" ] || die "$2 kills of the $1, and status says: $(sekisho status | grep Processes)"
@@ -172,7 +174,7 @@ killed() {
 	verify
 	[ "$(status_value recorder refused)" = 0 ] || die "$(status_value recorder refused) events refused"
 }
-KILLS=$((LONG ? 200 : SLOW ? 4 : 20))
+KILLS=$((LONG ? 200 : SLOW ? 4 : 10))
 
 # A recorder that hangs makes nobody wait for ever; what it should have written is there when it goes on.
 hangs() {
