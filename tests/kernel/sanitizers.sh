@@ -16,7 +16,7 @@ quiet() {
 everything() {
 	[ -x "$BIN/sekishod" ] || skip "no build/san/sekishod: make SAN=1 unit"
 	export ASAN_OPTIONS="log_path=$W/san.asan:detect_leaks=1" UBSAN_OPTIONS="log_path=$W/san.ubsan:print_stacktrace=1"
-	simple_world "ring_size = 256K"
+	simple_world "ring_size = 512K"
 	serve_plain '[::]:443'
 	connect_plain "$W/list" --count 5000 --from "$NET4.100,$NET6:100" "$NET4.1:443" "[$NET6:1]:443"
 	search "$W/rows" --tenant web
