@@ -22,8 +22,8 @@ can() {
 	printf '%016x' "$sum"
 }
 NONE=$(can)
-# CAP_DAC_READ_SEARCH SETGID SETUID SETPCAP SYS_PTRACE SYS_ADMIN
-WARDEN=$(can 2 6 7 8 19 21)
+# CAP_DAC_READ_SEARCH KILL SETGID SETUID SETPCAP SYS_PTRACE SYS_ADMIN
+WARDEN=$(can 2 5 6 7 8 19 21)
 
 rights() {
 	local name pid set
@@ -176,9 +176,11 @@ killed() {
 }
 KILLS=$((LONG ? 200 : SLOW ? 4 : 10))
 
+ended() { ! grep -qs '^State:[[:space:]]*[^Z]' "/proc/$1/status"; }
+
 # A recorder that hangs makes nobody wait for ever; what it should have written is there when it goes on.
 hangs() {
-	local begun status=0 took
+	local begun status=0 took pid
 	simple_world
 	serve "$NET4.1:443"
 	connect "$W/list" --count 50 "$NET4.1:443"
@@ -197,6 +199,13 @@ hangs() {
 	search "$W/rows" --tenant web
 	kill -CONT "$DAEMON"
 	same_rows "$W/list" "$W/rows" "while the warden stood still"
+	# Nor does it outlive the warden.
+	pid=$(child recorder)
+	kill -STOP "$pid"
+	! ended "$pid" || die "the recorder has ended before the warden was killed"
+	daemon_end KILL
+	wait_until 5 ended "$pid" || die "the warden was killed, and its recorder is there: $(grep State "/proc/$pid/status")"
+	daemon_start
 	no_gap
 }
 

@@ -37,6 +37,7 @@ static const uint64_t warden_capabilities =
 	BIT(CAP_SYS_ADMIN) | /* setns() into the namespaces of selectors, programs by id, a private mount of cgroup2 */
 	BIT(CAP_SYS_PTRACE) | /* /proc/1/ns/net: init has more capabilities than we keep (ptrace(2), access mode) */
 	BIT(CAP_DAC_READ_SEARCH) | /* configuration and selectors below directories that are not root's */
+	BIT(CAP_KILL) | /* its death is to kill its children, of another user (group_send_sig_info, PR_SET_PDEATHSIG) */
 	BIT(CAP_SETUID) | BIT(CAP_SETGID) | BIT(CAP_SETPCAP); /* a child that is started again gives its own up */
 
 static const struct {
