@@ -306,7 +306,7 @@ status 0
 python3 -c '
 import json, sys
 s = json.load(sys.stdin)
-keys = "live hook cannot_see started state_dir record_loopback recorder ring witness journal sealed disk clock heads tenants retention".split()
+keys = "live hook cannot_see started state_dir record_loopback recorder ring witness journal sealed disk clock heads tenants retention processes reconciled canary".split()
 assert list(s) == keys, list(s)
 assert s["live"] is True and s["recorder"]["rows"] == 45 and s["recorder"]["lost"] == 0, s
 assert [t["tenant"] for t in s["tenants"]] == ["web", "mail"] and all(t["recording"] for t in s["tenants"]), s
