@@ -115,6 +115,7 @@ run "${SEKISHO[@]}" verify
 status 0
 
 begin AC-36_expired_days_go_and_held_ones_stay
+chown -R "$STORE_USER" "$STATE" # --store asks no configuration whose it is to be
 daemon_start
 wait_until 10 gone old 200 || bad "a day whose retention is over is still there"
 run "${SEKISHO[@]}" seal

@@ -315,7 +315,7 @@ begin full_disk
 mkdir "$TMP/small"
 if mount -t tmpfs -o size=128k tmpfs "$TMP/small"; then
 	MOUNTS+=("$TMP/small")
-	printf 'state_dir = %s\nmin_free = 0\n' "$TMP/small/store" >"$TMP/to_the_last.conf"
+	printf 'state_dir = %s\nmin_free = 0\nuser = %s\n' "$TMP/small/store" "$STORE_USER" >"$TMP/to_the_last.conf"
 	run "$BIN/sekisho" -c "$TMP/to_the_last.conf" "${IMPORT[@]:1}" --csv "$TMP/long.csv"
 	status 1
 	err_has 'cannot write journal/.*: No space left on device$'
@@ -360,6 +360,7 @@ mkdir -p "$STATE/journal"
 # Most of these rows are so old that sekishod would delete them at once.
 sekisho hold set 1 --all-tenants --until "$(utc_in 86400)" >/dev/null || bad "no hold"
 : >"$STATE/journal/.journal-0123456789abcdef-0.tmp" # as if an import had been killed
+chown -R "$STORE_USER" "$STATE"
 daemon_start
 [ "$(leftovers "$STATE")" -eq 0 ] || bad "the start of sekishod does not clean up"
 run "${SEKISHO[@]}" import --csv "$TMP/good.csv" --reason 'beside the daemon'

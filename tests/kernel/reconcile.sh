@@ -43,7 +43,7 @@ all_is_accounted_for() {
 }
 
 detached() {
-	local before after missed from to
+	local before after missed from to said
 	netns_world
 	settle
 	no_gap
@@ -56,7 +56,7 @@ detached() {
 	rm "$PINS"/link_*
 	sleep 1
 	daemon_start
-	after=$(utc_in 3)
+	after=$(utc_in $((SLOW ? 60 : 3)))
 	sleep 0.3
 	load_end stop
 	cat "$W/two" >>"$W/list"
@@ -65,7 +65,9 @@ detached() {
 	missed=$(lost "$NOT_SEEN" web)
 	[ "$missed" -gt 200 ] || die "$missed were missed in a second: the test proves nothing"
 	[ "$(compared not_seen)" = "$missed" ] || die "status says $(compared not_seen), the gaps $missed"
-	grep -q "error: hook: $missed connections that the kernel counted were not seen (network namespace " "$LOG" || die "the log does not say so"
+	# In one piece, or in more when the machine is slow.
+	said=$(sed -n 's/.*error: hook: \([0-9]*\) connections that the kernel counted were not seen (network namespace .*/\1/p' "$LOG" | paste -sd+)
+	[ $((${said:-0})) -eq "$missed" ] || die "the log says ${said:-nothing} of $missed"
 	from=$(grep "^$NOT_SEEN|" "$W/gaps" | head -n 1 | cut -d'|' -f4) to=$(grep "^$NOT_SEEN|" "$W/gaps" | tail -n 1 | cut -d'|' -f5)
 	[[ $from > $before && $to < $after && $from < $to ]] || die "they were within $from and $to, not $before and $after"
 	sekisho search --case TEST-1 --basis WARRANT --json --src 192.0.2.255 --from "$before" --to "$after" >"$W/json" 2>/dev/null
