@@ -504,6 +504,56 @@ static void any_bytes_are_survived(void)
 	store_close(&store);
 }
 
+/* AC-63: a section that stands in a cell again and again is refused, and makes no work. */
+static void a_section_twice_is_refused(void)
+{
+	enum { SPAN = 1000, SECTIONS = 4 * SPAN };
+	const uint8_t lengths[] = { 1, 2, 3, 3 }, count_lengths[] = { 3, 3, 3, 3, 3, 3, 3, 3 };
+	const struct catalog_cells cells = { .buckets = 1, .cell_bits = 3 };
+	uint8_t by_section[SECTIONS] = { 0 };
+	uint32_t *ends = calloc(SECTIONS, sizeof(*ends)), *numbers = calloc(SECTIONS, sizeof(*numbers));
+	bool *wanted = calloc(SECTIONS, sizeof(*wanted));
+	struct catalog_code code, counts;
+	struct rng rng = { 8 };
+	size_t refused = 0, taken = 0;
+
+	for (uint32_t i = 0; i < SECTIONS; i++) {
+		ends[i] = (i / SPAN + 1) * SPAN;
+		numbers[i] = SECTIONS - 1 - i;
+	}
+	for (size_t i = 0; i < 4; i++)
+		by_section[i * SPAN] = lengths[i];
+	REQUIRE(catalog_code_make(by_section, SECTIONS, &code) == 0);
+	REQUIRE(catalog_code_make(count_lengths, CATALOG_COUNT_SYMBOLS, &counts) == 0);
+	for (int round = 0; round < 20000; round++) {
+		uint8_t bytes[40 + BITS_PADDING] = { 0 };
+		struct catalog_walk w, plain;
+		size_t pairs = 0, marked = 0;
+		int more, said;
+
+		for (size_t i = 0; i < 40; i++)
+			bytes[i] = (uint8_t)rng_next(&rng);
+		catalog_walk_start(&plain, &cells, &code, &counts, bytes, 40);
+		while ((more = catalog_walk_next(&plain)) > 0 && plain.cell == 0)
+			pairs++;
+		memset(wanted, 0, SECTIONS);
+		catalog_walk_start(&w, &cells, &code, &counts, bytes, 40);
+		said = catalog_walk_mark(&w, 0, ends, numbers, SECTIONS, wanted);
+		for (size_t i = 0; i < SECTIONS; i++)
+			marked += wanted[i];
+		CHECK_INT(said, pairs > 4 || more < 0 ? -EBADMSG : (int)pairs * SPAN);
+		CHECK(marked <= pairs * SPAN);
+		refused += pairs > 4;
+		taken += said > 0;
+	}
+	CHECK_ROW(refused > 100 && taken > 100, "%zu refused, %zu taken", refused, taken);
+	catalog_code_done(&code);
+	catalog_code_done(&counts);
+	free(ends);
+	free(numbers);
+	free(wanted);
+}
+
 /* Another magic, day, version: refused, in words. */
 static void what_is_not_ours_is_refused(void)
 {
@@ -535,4 +585,4 @@ UNIT_SUITE(catalog, TEST(a_day_without_a_catalog), TEST(every_source_is_found),
 	   TEST(pairs_are_small_and_come_back), TEST(cells_of_any_number_of_pairs),
 	   TEST(codes_are_bounded), TEST(bad_codes_are_refused),
 	   TEST(every_flipped_bit_is_found), TEST(a_torn_tail_is_no_answer),
-	   TEST(any_bytes_are_survived), TEST(what_is_not_ours_is_refused));
+	   TEST(any_bytes_are_survived), TEST(a_section_twice_is_refused), TEST(what_is_not_ours_is_refused));

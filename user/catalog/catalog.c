@@ -118,9 +118,7 @@ static int find_in_chunk(const struct catalog *c, const struct catalog_chunk *ch
 				     spare, &w);
 	if (error)
 		return error;
-	while ((error = catalog_walk_next(&w)) > 0 && w.cell <= (cell & mask))
-		for (uint32_t i = w.section; w.cell == (cell & mask) && i < chunk->shared_end[w.section]; i++)
-			wanted[chunk->sections[i]] = true;
+	error = catalog_walk_mark(&w, (uint32_t)cell & mask, chunk->shared_end, chunk->sections, chunk->section_count, wanted);
 	return error < 0 ? error : 0;
 }
 

@@ -178,10 +178,13 @@ static int read_count_code(const uint8_t *prefix, struct catalog_chunk *chunk)
 {
 	uint32_t all = get_le32(prefix + CHUNK_AT_COUNT_LENGTHS);
 	uint8_t lengths[CATALOG_COUNT_SYMBOLS];
+	int error;
 
 	for (int i = 0; i < CATALOG_COUNT_SYMBOLS; i++)
 		lengths[i] = all >> (4 * i) & 15;
-	return catalog_code_make(lengths, CATALOG_COUNT_SYMBOLS, &chunk->counts);
+	error = catalog_code_make(lengths, CATALOG_COUNT_SYMBOLS, &chunk->counts);
+	/* Without one no bucket can be read. */
+	return !error && chunk->cells.buckets && !chunk->counts.longest ? -EBADMSG : error;
 }
 
 static int read_facts(const uint8_t *prefix, const struct extent *e, struct catalog *c,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* From a key to its cell, and from bits to pairs. */
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include "catalog_walk.h"
@@ -234,4 +233,22 @@ int catalog_walk_next(struct catalog_walk *w)
 	}
 	w->section = w->group[--w->held];
 	return 1;
+}
+
+int catalog_walk_mark(struct catalog_walk *w, uint32_t cell, const uint32_t *shared_end, const uint32_t *numbers,
+		      size_t count, bool *wanted)
+{
+	size_t marked = 0;
+	int more;
+
+	while ((more = catalog_walk_next(w)) > 0 && w->cell <= cell) {
+		if (w->cell < cell)
+			continue;
+		marked += shared_end[w->section] - w->section;
+		if (marked > count)
+			return -EBADMSG;
+		for (uint32_t i = w->section; i < shared_end[w->section]; i++)
+			wanted[numbers[i]] = true;
+	}
+	return more < 0 ? more : (int)marked;
 }

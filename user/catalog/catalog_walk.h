@@ -9,6 +9,7 @@
 #ifndef SEKISHO_CATALOG_WALK_H
 #define SEKISHO_CATALOG_WALK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "base/addr.h"
@@ -61,5 +62,12 @@ void catalog_walk_start(struct catalog_walk *w, const struct catalog_cells *cell
 			const uint8_t *bits, size_t size);
 /* 1: a pair; 0: the end; -EBADMSG. Cells ascend. */
 int catalog_walk_next(struct catalog_walk *w);
+/*
+ * Walks to a cell and sets wanted[numbers[i]] for its sections i; a code stands for the sections from its own to before
+ * shared_end[it]. How many those are, at most `count`; -EBADMSG, also for more, since a cell has a section once: bytes
+ * that say otherwise must not make the work larger than the chunk.
+ */
+int catalog_walk_mark(struct catalog_walk *w, uint32_t cell, const uint32_t *shared_end, const uint32_t *numbers,
+		      size_t count, bool *wanted);
 
 #endif
