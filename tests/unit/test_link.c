@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include "control/descriptors.h"
+#include "base/descriptors.h"
 #include "unit.h"
 
 struct recorder {

@@ -29,15 +29,6 @@ struct ask *ask_open(int fd)
 	return a;
 }
 
-void ask_close(struct ask *a)
-{
-	if (!a)
-		return;
-	close(a->fd);
-	pthread_mutex_destroy(&a->lock);
-	free(a);
-}
-
 void ask_ready(struct ask *a)
 {
 	const struct ask_message message = { .kind = ASK_READY };

@@ -63,9 +63,8 @@ struct ask_message {
 
 struct ask;
 
-/* `fd` becomes the ask's. NULL without memory. One question at a time; thread-safe. */
+/* `fd` becomes the ask's, as long as the process lives. NULL without memory. One question at a time; thread-safe. */
 struct ask *ask_open(int fd);
-void ask_close(struct ask *a);
 
 void ask_ready(struct ask *a);
 void ask_failed(struct ask *a, int error, const struct problem *why);

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include "base/cursor.h"
 #include "base/problem.h"
-#include "descriptors.h"
+#include "base/descriptors.h"
 #include "schema/control.h"
 
 /* A request to run a verb. Strings are borrowed from the body. */

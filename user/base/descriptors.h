@@ -17,7 +17,8 @@ struct descriptors {
 int descriptors_send(int socket, const void *data, size_t size, const int *fds, size_t count, int flags);
 /*
  * One read of at most size bytes; what came with them is added to *d (close-on-exec), which the caller closes. Bytes,
- * 0 at the end, or negative errno; -EBADMSG: more than DESCRIPTORS_MAX together (all that *d holds stays valid).
+ * 0 at the end, or negative errno; -EBADMSG: more than DESCRIPTORS_MAX together, or a message longer than size (all that
+ * *d holds stays valid).
  */
 ssize_t descriptors_receive(int socket, void *data, size_t size, struct descriptors *d, int flags);
 /* Closes those that are left; -1 stands for one that was taken. */

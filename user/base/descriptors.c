@@ -75,7 +75,7 @@ ssize_t descriptors_receive(int socket, void *data, size_t size, struct descript
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c))
 		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && add(d, c))
 			n = -EBADMSG;
-	return m.msg_flags & MSG_CTRUNC ? -EBADMSG : n;
+	return m.msg_flags & (MSG_CTRUNC | MSG_TRUNC) ? -EBADMSG : n;
 }
 
 void descriptors_close(struct descriptors *d)
