@@ -136,7 +136,7 @@ refuses daemon_without_configuration 2 \
 refuses configuration_is_a_directory 2 "sekisho: error: cannot read $TMP: Is a directory" "$BIN/sekisho" -c "$TMP"
 refuses status_of_a_store 2 'sekisho: error: status is about a running sekishod (-c FILE), not --store' \
 	"$BIN/sekisho" --store "$TMP" status
-refuses seal_of_a_store 2 'sekisho: error: seal is done by sekishod (-c FILE), not on --store' \
+refuses seal_of_a_store 2 'sekisho: error: seal is about a running sekishod (-c FILE), not --store' \
 	"$BIN/sekisho" --store "$TMP" seal
 refuses consent_of_a_store 2 'sekisho: error: consent needs a configuration (-c FILE), not --store' \
 	"$BIN/sekisho" --store "$TMP" consent withdraw web

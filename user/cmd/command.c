@@ -44,6 +44,24 @@ int command_answer_status(const json_t *answer)
 	return json_is_integer(status) ? (int)json_integer_value(status) : EXIT_NO;
 }
 
+int command_ask_verb(const struct command *c, const char *verb, json_t **ret_answer)
+{
+	struct problem p;
+	int error, status;
+
+	if (c->store_path) {
+		problem(&p, 0, "%s is about a running sekishod (-c FILE), not --store", verb);
+		return command_fail(EXIT_USAGE, &p);
+	}
+	error = command_ask(c, json_pack("{s:s}", "verb", verb), ret_answer, &p);
+	if (error)
+		return command_fail(error == -ECONNREFUSED ? EXIT_NO_DAEMON : EXIT_NO, &p);
+	status = command_answer_status(*ret_answer);
+	if (status)
+		json_decref(*ret_answer);
+	return status;
+}
+
 /* --- The store --- */
 
 int command_open_store(const struct command *c, struct store_dir *ret_store, struct problem *p)

@@ -66,6 +66,8 @@ int command_status_of(int error);
 int command_ask(const struct command *c, json_t *request, json_t **ret_answer, struct problem *p);
 /* Prints an answer's "error" if there is one; its "status". */
 int command_answer_status(const json_t *answer);
+/* One word to a running daemon: EXIT_YES and the answer, which is the caller's, or another status, after saying why. */
+int command_ask_verb(const struct command *c, const char *verb, json_t **ret_answer);
 
 /* A file that an option names: opened here, or by the client, whose descriptor came with the request. `path` is the
  * very value in argv. Errors as fs_map(); NULL and *p. */

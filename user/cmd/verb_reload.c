@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* sekisho reload: asks the daemon to read its configuration again, as SIGHUP does. */
-#include <errno.h>
 #include "command.h"
 
 struct reload_options {
@@ -18,7 +17,7 @@ int verb_reload(struct command *c, int argc, char **argv)
 	struct problem p;
 	json_t *answer;
 	size_t operands;
-	int error, status;
+	int status;
 
 	if (cmdline_parse(argc, argv, option_table, &o, false, NULL, 0, &operands, &p))
 		return command_fail(EXIT_USAGE, &p);
@@ -28,14 +27,8 @@ int verb_reload(struct command *c, int argc, char **argv)
 		       "\nExit status: 0 done, 1 could not, 2 an error in the configuration, 3 sekishod does not run.\n");
 		return EXIT_YES;
 	}
-	if (c->store_path) {
-		log_error("reload is done by sekishod (-c FILE), not on --store");
-		return EXIT_USAGE;
-	}
-	error = command_ask(c, json_pack("{s:s}", "verb", "reload"), &answer, &p);
-	if (error)
-		return command_fail(error == -ECONNREFUSED ? EXIT_NO_DAEMON : EXIT_NO, &p);
-	status = command_answer_status(answer);
-	json_decref(answer);
+	status = command_ask_verb(c, "reload", &answer);
+	if (!status)
+		json_decref(answer);
 	return status;
 }

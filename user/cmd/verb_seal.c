@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* sekisho seal: asks the daemon to rotate the journal and seal what is in it. */
-#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include "command.h"
@@ -36,7 +35,7 @@ int verb_seal(struct command *c, int argc, char **argv)
 	struct problem p;
 	json_t *answer;
 	size_t operands;
-	int error, status;
+	int status;
 
 	if (cmdline_parse(argc, argv, option_table, &o, false, NULL, 0, &operands, &p))
 		return command_fail(EXIT_USAGE, &p);
@@ -46,16 +45,10 @@ int verb_seal(struct command *c, int argc, char **argv)
 		       "\nExit status: 0 done, 1 could not, 3 sekishod does not run.\n");
 		return EXIT_YES;
 	}
-	if (c->store_path) {
-		log_error("seal is done by sekishod (-c FILE), not on --store");
-		return EXIT_USAGE;
-	}
-	error = command_ask(c, json_pack("{s:s}", "verb", "seal"), &answer, &p);
-	if (error)
-		return command_fail(error == -ECONNREFUSED ? EXIT_NO_DAEMON : EXIT_NO, &p);
-	status = command_answer_status(answer);
-	if (status == EXIT_YES)
-		show(answer);
+	status = command_ask_verb(c, "seal", &answer);
+	if (status)
+		return status;
+	show(answer);
 	json_decref(answer);
-	return status;
+	return EXIT_YES;
 }

@@ -232,15 +232,13 @@ static void show(const json_t *s)
 		show_tenant(item);
 }
 
-static int no_daemon(const struct command *c, const struct problem *p)
+static void say_what_is_pinned(const struct command *c)
 {
 	char duration[24];
 
-	log_error("%s", p->text);
 	if (capture_is_pinned(c->conf.pin_dir))
 		log_error("its program is still pinned in %s: the kernel records into the ring for at most %s after the last heartbeat",
 			  c->conf.pin_dir, format_duration(c->conf.heartbeat_ns, duration));
-	return EXIT_NO_DAEMON;
 }
 
 int verb_status(struct command *c, int argc, char **argv)
@@ -249,7 +247,7 @@ int verb_status(struct command *c, int argc, char **argv)
 	struct problem p;
 	json_t *answer;
 	size_t operands;
-	int error, status;
+	int status;
 
 	if (cmdline_parse(argc, argv, option_table, &o, false, NULL, 0, &operands, &p))
 		return command_fail(EXIT_USAGE, &p);
@@ -260,26 +258,19 @@ int verb_status(struct command *c, int argc, char **argv)
 		       "Exit status: 0 while capture is live, 1 when it is not, 3 when sekishod does not run.\n");
 		return EXIT_YES;
 	}
-	if (c->store_path) {
-		log_error("status is about a running sekishod (-c FILE), not --store");
-		return EXIT_USAGE;
+	status = command_ask_verb(c, "status", &answer);
+	if (status == EXIT_NO_DAEMON)
+		say_what_is_pinned(c);
+	if (status)
+		return status;
+	if (o.json) {
+		json_object_del(answer, "status");
+		json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+		putchar('\n');
+	} else {
+		show(answer);
 	}
-	error = command_ask(c, json_pack("{s:s}", "verb", "status"), &answer, &p);
-	if (error == -ECONNREFUSED)
-		return no_daemon(c, &p);
-	if (error)
-		return command_fail(EXIT_NO, &p);
-	status = command_answer_status(answer);
-	if (status == EXIT_YES) {
-		if (o.json) {
-			json_object_del(answer, "status");
-			json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-			putchar('\n');
-		} else {
-			show(answer);
-		}
-		status = json_is_true(json_object_get(answer, "live")) ? EXIT_YES : EXIT_NO;
-	}
+	status = json_is_true(json_object_get(answer, "live")) ? EXIT_YES : EXIT_NO;
 	json_decref(answer);
 	return status;
 }
