@@ -186,13 +186,14 @@ static void questions_and_closes_go_by_catalogs(void)
 	store_close(&store);
 }
 
-/* One address of one tenant: one segment is opened, not those of all tenants. */
+/* One address of one tenant: its segment is opened and a few in vain, by chance, not those of all tenants. */
 static void nothing_is_opened_in_vain(void)
 {
 	struct store_dir store = a_store();
 	struct record rows[TENANTS * 4];
 	struct query q = whole_time();
 	struct search_result r;
+	uint64_t opened = 0;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
 		rows[i] = plain_row(DAY_NS + i, i + 1);
@@ -203,12 +204,17 @@ static void nothing_is_opened_in_vain(void)
 	q.by_src = true;
 	q.src = a_prefix("198.51.100.7");
 	CHECK_STR(found(&store, &q), "7");
-	r = run(&store, &q);
-	CHECK_INT(r.explain.catalogs, 1);
-	CHECK_INT(r.explain.segments, TENANTS);
-	CHECK_ROW(r.explain.segments_opened <= 2, "%u", (unsigned int)r.explain.segments_opened);
-	CHECK_INT(r.explain.sections_skipped_catalog, TENANTS - r.explain.segments_opened);
-	search_result_done(&r);
+	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
+		q.src = (struct prefix){ rows[i].src, 128 };
+		r = run(&store, &q);
+		CHECK_INT(r.count, 1);
+		CHECK_INT(r.explain.catalogs, 1);
+		CHECK_INT(r.explain.segments, TENANTS);
+		CHECK_INT(r.explain.sections_skipped_catalog, TENANTS - r.explain.segments_opened);
+		opened += r.explain.segments_opened;
+		search_result_done(&r);
+	}
+	CHECK_ROW(opened < ARRAY_SIZE(rows) * 4, "%llu for %zu addresses", (unsigned long long)opened, ARRAY_SIZE(rows));
 	store_close(&store);
 }
 
