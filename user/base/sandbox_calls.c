@@ -94,7 +94,7 @@ static int add_bpf(scmp_filter_ctx filter)
 
 	for (size_t i = 0; i < COUNT(bpf_commands) && !error; i++)
 		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 1,
-					 SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)bpf_commands[i]));
+					 SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)bpf_commands[i], 0));
 	return error;
 }
 
@@ -113,7 +113,7 @@ static int add_clone(scmp_filter_ctx filter, bool processes)
 /* The recorder sends itself the signal that says that the clock was set. */
 static int add_own_signal(scmp_filter_ctx filter)
 {
-	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 }
 
 static int fill(scmp_filter_ctx filter, enum sandbox_calls calls)
