@@ -201,7 +201,7 @@ printf 't_ns,tenant,src_ip,src_port,dst_ip,dst_port\n1740000000000000000,old,198
 "$BIN/sekisho" --store "$TMP/small" import --csv "$TMP/old.csv" --reason r >/dev/null || bad "no import"
 "$BIN/sekisho" --store "$TMP/small" ledger rotate-key >/dev/null || bad "no hand-over"
 "$BIN/sekisho" --store "$TMP/small" search --case 1 --basis AUDIT "${EVER[@]}" --tenant old >/dev/null || bad "no search"
-"$BIN/sekisho" -c <(printf 'state_dir = %s\n[tenant old]\naddress = 203.0.113.1\n' "$TMP/small") consent grant old \
+"$BIN/sekisho" -c <(printf 'state_dir = %s\nuser = %s\n[tenant old]\naddress = 203.0.113.1\n' "$TMP/small" "$STORE_USER") consent grant old \
 	--until "$(utc_in 86400)" --text "$TMP/text" --fields "$BASE_FIELDS" --retention 30 --same-terms --revocable >/dev/null ||
 	bad "no grant"
 run python3 "$ROOT/tests/spec/flip_ledgers.py" "$TMP/small" "$BIN/sekisho" 100
