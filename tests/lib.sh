@@ -18,6 +18,7 @@ export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 REAL_BIN=${SEKISHO_BIN:-$ROOT/build}
 KERNEL=$(uname -r | cut -d. -f1,2)
+[[ $(uname -r) != *-rt-* ]] || KERNEL+=-rt
 RUNG=set_state                      # of the cases that follow; part of their names
 # One name for all that a run makes outside of its directories, so that tests/run can sweep it.
 RUN_ID=sk${SEKISHO_RUN_ID:-$$}
