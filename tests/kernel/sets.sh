@@ -66,7 +66,7 @@ equal_sets() {
 	[ "$(lines "$W/list")" -eq "$1" ] || die "the list has $(lines "$W/list") lines, not $1"
 	check_rows "live journal" "$2"
 
-	next_case "AC-16,17,19,33_equal_sets_sealed_$1"
+	next_case "AC-16,17,19,33,76_equal_sets_sealed_$1"
 	seal
 	[ "$(find "$STATE/segments/web" -name '*.sks' | wc -l)" -ge 1 ] || die "no segment after seal"
 	check_rows "sealed" "$2"
@@ -122,7 +122,7 @@ for RUNG in "$@"; do
 	*) count=2000 kind=accepted ;;
 	esac
 	count=${SEKISHO_COUNT:-$count}
-	run_case "AC-16,17,19_equal_sets_live_$count" equal_sets "$count" "$kind"
+	run_case "AC-16,17,19,76_equal_sets_live_$count" equal_sets "$count" "$kind"
 done
 for RUNG in sock_ops set_state; do
 	run_case AC-17_byte_order byte_order
