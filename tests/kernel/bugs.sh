@@ -42,7 +42,7 @@ monotonic() {
 	grant web
 	unshare --time --monotonic 12345 "$BIN/sekishod" -c "$CONF" -f >>"$LOG" 2>&1 &
 	DAEMON=$!
-	wait_until "$LIVE_SECONDS" daemon_up && daemon_live || die "not live: $(tail -n 1 "$LOG")"
+	daemon_await
 	[ "$(awk '$1 == "monotonic" { print $2 }' "/proc/$DAEMON/timens_offsets")" = 12345 ] || die "the offset is not in force"
 	serve "$NET4.1:443"
 	from=$(utc_now)
@@ -201,7 +201,7 @@ consumer_ahead() {
 	disk_stands no
 	LD_PRELOAD=$BIN/stall.so "$BIN/sekishod" -c "$CONF" -f >>"$LOG" 2>&1 &
 	DAEMON=$!
-	wait_until "$LIVE_SECONDS" daemon_up && daemon_live || die "not live: $(tail -n 1 "$LOG")"
+	daemon_await
 	serve "$NET4.1:443"
 	connect "$W/list" --count 500 "$NET4.1:443"
 	search "$W/rows" --tenant web

@@ -140,9 +140,7 @@ withdrawn_under_load() {
 	[ "$(lines "$W/rows")" -lt "$(lines "$W/list")" ] || die "the load ended before the withdrawal"
 	last=$(cut -d, -f$TIME "$W/rows" | sort | tail -n 1)
 	[[ $last < $when ]] || die "a record at $last, withdrawn at $when"
-	tuples "$W/rows" | sort >"$W/got"
-	sort "$W/list" | comm -13 - "$W/got" >"$W/extra"
-	[ ! -s "$W/extra" ] || die "a row that the client did not make: $(head -n 1 "$W/extra")"
+	no_extra "$W/list" "$W/rows" "withdrawn under load"
 }
 
 # The consent is changed under load: every connection is recorded, under one of the two numbers, without a hole (AC-10).
@@ -256,9 +254,7 @@ expires() {
 	seen=$(cut -d, -f$TIME "$W/rows" | sort | tail -n 1)
 	[[ -n $seen && $seen > $stopped ]] || die "recording ended at $seen, when the daemon was $how at $stopped"
 	[[ $seen < $until ]] || die "a record at $seen, although the grant ended at $until"
-	tuples "$W/rows" | sort >"$W/got"
-	sort "$W/list" | comm -13 - "$W/got" >"$W/extra"
-	[ ! -s "$W/extra" ] || die "a row that the client did not make: $(head -n 1 "$W/extra")"
+	no_extra "$W/list" "$W/rows" "$how"
 	recorded=$(lines "$W/rows")
 	search "$W/rows" --src "$NET4.101"
 	[ ! -s "$W/rows" ] || die "a row from after the end of the grant"

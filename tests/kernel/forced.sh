@@ -55,7 +55,7 @@ daemon_without_btf() {
 	# shellcheck disable=SC2016 # the shell within expands it
 	unshare -m sh -c 'mount -t tmpfs tmpfs /sys/kernel/btf && exec "$@"' sh "$BIN/sekishod" -c "$CONF" -f >>"$LOG" 2>&1 &
 	DAEMON=$!
-	wait_until "$LIVE_SECONDS" daemon_up && daemon_live || die "sekishod is not live without BTF: $(tail -n 1 "$LOG")"
+	daemon_await
 }
 without_btf() {
 	world

@@ -184,7 +184,7 @@ overlapping_starts() {
 		kill -TERM "$old"
 		daemon_spawn
 		{ wait "$old"; } 2>/dev/null || die "sekishod ended with status $? after SIGTERM $i"
-		wait_until 5 daemon_up && daemon_live || die "start $i: $(tail -n 1 "$LOG")"
+		daemon_await
 	done
 	load_end stop
 	search "$W/rows" --tenant web

@@ -102,7 +102,7 @@ faulty_daemon() {
 	FAULT_DIR=$STATE/$1 FAULT_AT=$2 FAULT_MODE=$3 FAULT_LOG=$W/calls LD_PRELOAD=$BIN/fault.so \
 		"$BIN/sekishod" -c "$CONF" -f >>"$LOG" 2>&1 &
 	DAEMON=$!
-	wait_until "$LIVE_SECONDS" daemon_up && daemon_live || die "sekishod is not live: $(tail -n 1 "$LOG")"
+	daemon_await
 }
 
 calls() { grep -c '^call ' "$W/calls"; }

@@ -66,9 +66,7 @@ balance() {
 		[ "$made" -eq $(($(lines "$W/rows") + lost)) ] ||
 			die "$what, tenant $tenant: made $made, recorded $(lines "$W/rows"), counted $lost"
 		[ $# -eq 0 ] || [ "$lost" -gt 0 ] || die "$what: nothing of tenant $tenant was lost: the test proves nothing"
-		tuples "$W/rows" | sort >"$W/got"
-		sort "$W/$tenant" | comm -13 - "$W/got" >"$W/extra"
-		[ ! -s "$W/extra" ] || die "$what: a row that the client did not make: $(head -n 1 "$W/extra")"
+		no_extra "$W/$tenant" "$W/rows" "$what"
 	done
 	awk -F'|' -v reasons="$(printf '%s|' "$@")" '
 		{ if (index("|" reasons, "|" $1 "|") == 0) { print; exit } }' "$W/gaps" >"$W/odd"

@@ -49,7 +49,7 @@ found_at() { awk -v place="$1" -v address="$2" '$1 == "hit" && $2 == place && $3
 start() {
 	"$BIN/sekishod" -c "$CONF" -f >>"$LOG.daemon" 2>&1 &
 	DAEMON=$!
-	wait_until "$LIVE_SECONDS" daemon_up && daemon_live || die "sekishod is not live: $(tail -n 1 "$LOG.daemon")"
+	LOG=$LOG.daemon daemon_await
 }
 
 # Without the canaries, the collector's own connections.

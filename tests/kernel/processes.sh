@@ -109,17 +109,17 @@ searches_again() {
 	sekisho search --case TEST-1 --basis WARRANT --csv "${EVER[@]}" --src 192.0.2.255 >"$file" 2>>"$LOG"
 	[ $? -le 1 ] && sekisho status >>"$LOG" 2>&1
 }
-LATEST=2
+LATEST=${LATEST:-2} # seconds; more, where the machine has other things to do
 ! in_vm || LATEST=20
 
-# one_consumer: there are never two that take events from the ring.
+# one_consumer [LEAST]: there are never two that take events from the ring, and LEAST of them now.
 one_consumer() {
 	local pid count=0
 	for pid in /proc/[0-9]*; do
 		[[ $(tr '\0' ' ' 2>/dev/null <"$pid/cmdline") != "sekishod: recorder"* ]] ||
 			! ls -l "$pid/fd" 2>/dev/null | grep -q "$STATE/journal" || count=$((count + 1))
 	done
-	[ "$count" -le 1 ] || die "$count recorders work on $STATE at once"
+	[ "$count" -le 1 ] && [ "$count" -ge "${1:-0}" ] || die "$count recorders work on $STATE at once"
 }
 
 # killed WHICH TIMES: under load, as soon as it works again.
@@ -148,14 +148,14 @@ killed() {
 		took=$((($(date +%s%N) - begun) / 1000000))
 		[ "$took" -le "$worst" ] || worst=$took
 		[ "$took" -le $((LATEST * 1000)) ] || late=$((late + 1))
-		one_consumer
+		one_consumer 1
 		sleep "0.$((RANDOM % 9))"
 		# As a supervisor would see it, and sekishod allows.
 		[ "$1" = warden ] || [ $((i % 25)) -ne 0 ] || sleep $((LONG ? 45 : 0))
 	done
 	echo "# answered again after $worst ms at the latest, $late of $2 times after more than $LATEST s"
-	# A machine with other work to do may now and then be later, but not most of the time.
-	[ $((late * 2)) -le "$2" ] || [ "$(cut -d' ' -f1 /proc/loadavg | cut -d. -f1)" -ge 4 ] ||
+	# A machine with other work to do may now and then be later.
+	[ $((late * 5)) -le "$2" ] ||
 		die "$late of $2 times it took more than $LATEST s until status and search answered again, at most $worst ms"
 	if [ "$1" != warden ]; then
 		restarts=$(sekisho status | sed -n "s/.*$1 [0-9]* (uid [0-9]*) STARTED AGAIN \([0-9]*\) TIMES.*/\1/p")

@@ -16,7 +16,7 @@ stalling_world() {
 	disk_stands no
 	LD_PRELOAD=$BIN/stall.so "$BIN/sekishod" -c "$CONF" -f >>"$LOG" 2>&1 &
 	DAEMON=$!
-	wait_until "$LIVE_SECONDS" daemon_up && daemon_live || die "not live: $(tail -n 1 "$LOG")"
+	daemon_await
 	serve "$NET4.1:443" "[$NET6:1]:443"
 	load "$W/list" --count 10000000 --rate "$RATE" --from "$NET4.100,$NET4.101,$NET6:100" "$NET4.1:443" "[$NET6:1]:443"
 }
@@ -71,9 +71,7 @@ write_stalls() {
 	[ "$(lost "$SHARE_FULL" web)" -gt 0 ] || die "nothing was lost: a stall of the reader would not be noticed"
 	[ "$(lines "$W/list")" -eq $(($(lines "$W/rows") + $(lost "$SHARE_FULL" web))) ] ||
 		die "made $(lines "$W/list"), recorded $(lines "$W/rows"), lost $(lost "$SHARE_FULL" web)"
-	tuples "$W/rows" | sort >"$W/got"
-	sort "$W/list" | comm -13 - "$W/got" >"$W/extra"
-	[ ! -s "$W/extra" ] || die "a row that the client did not make: $(head -n 1 "$W/extra")"
+	no_extra "$W/list" "$W/rows" "after the stall"
 	verify
 }
 

@@ -367,17 +367,19 @@ static void a_crash_is_told_and_is_the_requests_alone(void)
 	stop(&d);
 }
 
-/* Those who say nothing hold back nobody else, and are closed. */
-static void slow_requests_are_closed(void)
+/*
+ * Those who say nothing hold back nobody else, and are closed when they had that long. Returns whether the asking was
+ * over by then: on a busy machine it takes more.
+ */
+static bool slow_requests(unsigned int request_ms)
 {
 	struct daemon d;
-	struct problem p;
+	struct problem p = { "" };
 	char said[100];
-	int fds[8];
+	int fds[8], status;
+	bool in_time = true;
 
-	if (!is_root())
-		SKIP("other users are played by root");
-	start(&d, (struct registrar){ .serve = { .request_ms = 4000 } });
+	start(&d, (struct registrar){ .serve = { .request_ms = request_ms } });
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
 		fds[i] = dial(USER);
 		CHECK_INT(send(fds[i], "SKSH\2", i % 6, 0), i % 6);
@@ -385,15 +387,33 @@ static void slow_requests_are_closed(void)
 	CHECK_INT(ask(USER + 1, "who", NULL, -1, said, &p), 0);
 	CHECK_INT(ask(0, "who", NULL, -1, said, &p), 0);
 	/* The same user has as many as it may. */
-	CHECK_INT(ask(USER, "who", NULL, -1, said, &p), 1);
-	CHECK_STR(p.text, "too many requests of this user at once: try again");
+	status = ask(USER, "who", NULL, -1, said, &p);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		in_time &= !is_closed(fds[i], 0);
+	if (in_time) {
+		CHECK_INT(status, 1);
+		CHECK_STR(p.text, "too many requests of this user at once: try again");
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
-		CHECK_ROW(is_closed(fds[i], 30000), "connection %zu", i);
+		CHECK_ROW(is_closed(fds[i], 60000), "connection %zu", i);
 		close(fds[i]);
 	}
-	sleep_ms(500);
-	CHECK_INT(ask(USER, "who", NULL, -1, said, &p), 0);
+	for (int i = 0; i < 100 && (status = ask(USER, "who", NULL, -1, said, &p)) != 0; i++)
+		sleep_ms(100);
+	CHECK_INT(status, 0);
 	stop(&d);
+	return in_time;
+}
+
+static void slow_requests_are_closed(void)
+{
+	unsigned int request_ms = 1000;
+
+	if (!is_root())
+		SKIP("other users are played by root");
+	while (!slow_requests(request_ms) && request_ms < 20000)
+		request_ms *= 3;
+	CHECK(request_ms < 20000);
 }
 
 /* However many users ask, root finds a place. */
@@ -424,7 +444,7 @@ static void the_number_of_connections_is_capped(void)
 static void the_rate_of_a_user_is_capped(void)
 {
 	struct daemon d;
-	struct problem p;
+	struct problem p = { "" }, refused = { "" };
 	char said[100];
 	int answered = 0;
 
@@ -432,9 +452,12 @@ static void the_rate_of_a_user_is_capped(void)
 		SKIP("other users are played by root");
 	start(&d, (struct registrar){ .rate_burst = 5, .rate_per_second = 1 });
 	for (int i = 0; i < 50; i++)
-		answered += ask(USER, "who", NULL, -1, said, &p) == 0;
-	CHECK_STR(p.text, "too many requests of this user: try again in a second");
-	CHECK_ROW(answered >= 5 && answered < 20, "%d", answered);
+		if (ask(USER, "who", NULL, -1, said, &p) == 0)
+			answered++;
+		else
+			refused = p;
+	CHECK_STR(refused.text, "too many requests of this user: try again in a second");
+	CHECK_ROW(answered >= 5 && answered < 50, "%d", answered);
 	CHECK_INT(ask(USER + 1, "who", NULL, -1, said, &p), 0);
 	for (int i = 0; i < 20; i++)
 		CHECK_INT(ask(0, "who", NULL, -1, said, &p), 0);

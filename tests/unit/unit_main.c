@@ -26,6 +26,8 @@
 	X(cases)          \
 	X(catalog)        \
 	X(catalog_add)    \
+	X(catalog_filter) \
+	X(catalog_full)   \
 	X(chrony)         \
 	X(clock_piece)    \
 	X(cmdline)        \
