@@ -68,10 +68,22 @@ next_case() {
 
 # run_case CASE FUNCTION [ARG...]
 run_case() {
-	local status=0 begun=$SECONDS
+	local begun=$SECONDS
+	case_run "$@"
+	# A host can have tasks that no BPF program runs in, nor in the interrupts that they take: a few rows are
+	# missing, no counter tells, and it is not our doing. What is, comes again. The virtual machines have none.
+	if [ -e "$SCRATCH/few" ] && ! in_vm; then
+		printf '# again: %s: %s\n' "$(name_of "$1")" "$(cat "$SCRATCH/why")"
+		case_run "$@"
+	fi
+	report "$CASE_STATUS" "$begun" || FAILED=1
+}
+
+case_run() {
+	CASE_STATUS=0
 	printf '%s' "$1" >"$SCRATCH/case"
 	: >"$SCRATCH/why"
-	rm -f "$SCRATCH/skip" "$SCRATCH/blind" "$SCRATCH/parts"
+	rm -f "$SCRATCH/skip" "$SCRATCH/blind" "$SCRATCH/parts" "$SCRATCH/few"
 	shift
 	(
 		trap world_end EXIT
@@ -79,8 +91,7 @@ run_case() {
 		trap 'exit 143' TERM HUP
 		world_begin
 		"$@"
-	) || status=$?
-	report "$status" "$begun" || FAILED=1
+	) || CASE_STATUS=$?
 }
 
 # report STATUS BEGUN: the line of the case that $SCRATCH/case names; fails if that has failed.
