@@ -54,7 +54,7 @@ static char secret[300]; /* root's alone */
 
 static bool reads_a_file_of_all(void)
 {
-	return open("/etc/hosts", O_RDONLY) >= 0 || open("/proc/version", O_RDONLY) >= 0;
+	return open("/proc/version", O_RDONLY) >= 0;
 }
 
 static bool reads_secrets(void)
@@ -96,6 +96,17 @@ static bool has_threads(void)
 static bool knows_names(void)
 {
 	return open("/etc/passwd", O_RDONLY) >= 0 && open("/etc/group", O_RDONLY) >= 0;
+}
+
+/* Which are nobody's secret: names are there. */
+static bool reads_etc(void)
+{
+	return open("/etc/hosts", O_RDONLY) >= 0 || open("/etc/hostname", O_RDONLY) >= 0;
+}
+
+static bool lists_etc(void)
+{
+	return open("/etc", O_RDONLY | O_DIRECTORY) >= 0;
 }
 
 static bool reads_zones(void)
@@ -284,7 +295,9 @@ static const struct {
 	{ TRY(makes_a_pair), DONE, REFUSED, DONE, DONE },
 	{ TRY(forks), DONE, REFUSED, DONE, DONE },
 	{ TRY(knows_names), DONE, REFUSED, DONE, DONE },
+	{ TRY(reads_etc), DONE, REFUSED, DONE, DONE },
 	/* What they do not have. */
+	{ TRY(lists_etc), DONE, REFUSED, REFUSED, DONE },
 	{ TRY(reads_a_file_of_all), DONE, REFUSED, REFUSED, DONE },
 	{ TRY(reads_secrets), DONE, REFUSED, REFUSED, REFUSED },
 	{ TRY(lists_root), DONE, REFUSED, REFUSED, DONE },

@@ -6,7 +6,7 @@
  *		user	capabilities			files				system calls
  *	warden	root	those of warden_capabilities	all				all but those of `forbidden`
  *	recorder user	none				the store; clock zones		threads, files, descriptors
- *	registrar user	none				the same; names of users	the same, sockets, processes
+ *	registrar user	none				the same; /etc, for names	the same, sockets, processes
  *	courier	user	none				what that user may		all but those of `forbidden`
  */
 #include <errno.h>
