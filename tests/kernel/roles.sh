@@ -365,8 +365,50 @@ new_names() {
 	refused '^sekisho: error: case list is for group sk-desk, '
 }
 
+# What a selector means when it is agreed to is in the ledger, whoever gives the grant: those who look have no rights of
+# their own.
+selectors_are_resolved() {
+	local cgroup
+	roles_world
+	mkdir "$W/cgroup2"
+	mount -t cgroup2 none "$W/cgroup2" || die "cannot mount cgroup2"
+	MOUNTS+=("$W/cgroup2")
+	cgroup=$W/cgroup2/$RUN_ID-$$
+	mkdir "$cgroup" || die "cannot make a cgroup"
+	CGROUPS+=("$cgroup")
+	printf '\n[tenant c]\nowner = 60006\ncgroup = /%s\ncgroup = /%s/nowhere\naddress = %s\nnetns = /run/netns/%s\ninterface = lo\n' \
+		"$RUN_ID-$$" "$RUN_ID-$$" "$NET4.3" "$NODE" >>"$CONF"
+	as admin reload
+	expect 0
+	as panel consent grant c "${TERMS[@]}" "${PANEL_WHO[@]}" --json
+	expect 0
+	resolved_as "cgroup id $(stat -c %i "$cgroup")"
+	mkdir "$cgroup/nowhere"
+	as owner_a consent modify c --retention 20 --json
+	expect 0
+	resolved_as "cgroup id $(stat -c %i "$cgroup")" "cgroup id $(stat -c %i "$cgroup/nowhere")"
+	rmdir "$cgroup/nowhere"
+	as owner_a consent modify c --retention 10 --json
+	expect 0
+	resolved_as "cgroup id $(stat -c %i "$cgroup")"
+
+	# Root looks with its own rights.
+	mkdir "$cgroup/nowhere"
+	WHO=root STATUS=0 WHAT='consent modify'
+	"$BIN/sekisho" -c "$CONF" consent modify c --retention 9 --json >"$W/out" 2>"$W/err" || STATUS=$?
+	expect 0
+	resolved_as "cgroup id $(stat -c %i "$cgroup")" "cgroup id $(stat -c %i "$cgroup/nowhere")"
+}
+# resolved_as CGROUP [CGROUP]: what the act in $W/out says of the selectors of tenant c.
+resolved_as() {
+	grep -o '"resolved":\[[^]]*\]' "$W/out" >"$W/resolved"
+	grep -qxE "\"resolved\":\[\"$1\",\"${2:-unresolved}\",null,\"netns cookie [0-9]+\",\"ifindex 1\"\]" "$W/resolved" ||
+		die "$WHO: $WHAT: $(cat "$W/resolved")"
+}
+
 run_case AC-14_roles story
 run_case AC-38_every_role_and_every_act matrix
 run_case AC-03_panel_json panel_json
 run_case_once AC-38_names_that_change new_names
+run_case AC-14_selectors_are_resolved selectors_are_resolved
 finish

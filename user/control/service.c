@@ -106,12 +106,22 @@ static json_t *withdraw(struct node *n, const json_t *request)
 	return error ? failed(error, &p) : done(json_pack("{s:s}", "time", utc_format(when, time_text)));
 }
 
+static json_t *resolve(struct node *n, const json_t *request)
+{
+	struct problem p;
+	json_t *texts;
+	int error = node_resolve(n, json_object_get(request, "selectors"), &texts, &p);
+
+	return error ? failed(error, &p) : done(json_pack("{s:o}", "resolved", texts));
+}
+
 static const struct {
 	const char *verb;
 	json_t *(*answer)(struct node *n, const json_t *request);
 } verbs[] = {
 	{ "status", status }, { "drain", drain },	{ "seal", seal },
 	{ "pause", pause_recording }, { "reload", reload }, { "withdraw", withdraw },
+	{ "resolve", resolve },
 };
 
 json_t *service_answer(void *ctx, const json_t *request)

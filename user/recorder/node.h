@@ -47,6 +47,11 @@ int node_seal(struct node *n, struct seal_result *ret_result, struct problem *p)
 int node_withdraw(struct node *n, const struct consent_act *act, int64_t *ret_time_ns, struct problem *p);
 /* What `sekisho status` shows. */
 json_t *node_status(struct node *n);
+/*
+ * What selectors (an array of their texts) mean here and now: an array of texts as resolver_format() has them, null for
+ * an address; the caller's. -EINVAL: no selectors; others when the warden did not answer; and *p.
+ */
+int node_resolve(struct node *n, const json_t *selectors, json_t **ret_texts, struct problem *p);
 
 /*
  * sekishod --disarm: takes what waits in the ring into the store, states the stop, removes programs,
