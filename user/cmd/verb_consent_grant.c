@@ -134,7 +134,8 @@ static void pause_daemon(void *ctx)
 	struct problem ignored;
 	json_t *answer = NULL;
 
-	call->paused = command_ask(call->c, json_pack("{s:s}", "verb", "pause"), &answer, &ignored) == 0;
+	if (command_ask(call->c, json_pack("{s:s}", "verb", "pause"), &answer, &ignored) == 0)
+		call->pause = json_integer_value(json_object_get(answer, "pause"));
 	json_decref(answer);
 }
 
@@ -143,7 +144,7 @@ static const char *tell_daemon(const struct consent_call *call, int *ret_status)
 {
 	struct problem p;
 	json_t *answer = NULL;
-	int error = command_ask(call->c, json_pack("{s:s, s:b}", "verb", "reload", "resume", call->paused),
+	int error = command_ask(call->c, json_pack("{s:s, s:I}", "verb", "reload", "resume", call->pause),
 				&answer, &p);
 	const char *state = NULL;
 
@@ -179,7 +180,7 @@ static int refuse(const struct consent_call *call, int error, const struct probl
 {
 	int ignored;
 
-	if (call->paused)
+	if (call->pause)
 		(void)tell_daemon(call, &ignored);
 	return fail(error, p);
 }

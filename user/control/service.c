@@ -54,19 +54,21 @@ static json_t *seal(struct node *n, const json_t *request)
 static json_t *pause_recording(struct node *n, const json_t *request)
 {
 	struct problem p;
-	int error = node_pause(n, &p);
+	uint64_t number;
+	int error = node_pause(n, &number, &p);
 
 	(void)request;
-	return error ? failed(error, &p) : done(json_object());
+	return error ? failed(error, &p) : done(json_pack("{s:I}", "pause", (json_int_t)number));
 }
 
 static json_t *reload(struct node *n, const json_t *request)
 {
+	json_int_t pause = json_integer_value(json_object_get(request, "resume"));
 	struct problem p;
 	int error = node_reload(n, &p);
 
-	if (!error && json_is_true(json_object_get(request, "resume")))
-		error = node_resume(n, &p);
+	if (!error && pause)
+		error = node_resume(n, (uint64_t)pause, &p);
 	return error ? failed(error, &p) : done(json_object());
 }
 

@@ -28,9 +28,10 @@ void node_stop(struct node *n);
 
 /* Reads configuration and ledger again. On an error the old state goes on. */
 int node_reload(struct node *n, struct problem *p);
-/* Around an act of consent by somebody else: pause, write it, reload, resume. See recorder_pause(). */
-int node_pause(struct node *n, struct problem *p);
-int node_resume(struct node *n, struct problem *p);
+/* Around an act of consent by somebody else, who holds the ledgers' lock: pause, write it, reload, resume what has that
+ * number. See recorder_pause(). */
+int node_pause(struct node *n, uint64_t *ret_number, struct problem *p);
+int node_resume(struct node *n, uint64_t number, struct problem *p);
 /* After the clock was set (NODE_SIGNAL_CLOCK arrives): who is recorded depends on the time. */
 #define NODE_SIGNAL_CLOCK SIGUSR1
 int node_refresh(struct node *n, struct problem *p);
