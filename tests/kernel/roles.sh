@@ -327,7 +327,96 @@ panel_json() {
 	expect 2 '"actor" is on the command line, too'
 }
 
+# A daemon with an /etc of its own, a copy, in which groups and the owner of tenant a have names.
+named_world() {
+	daemon_spawn() {
+		sed -i 's/^group_admin = .*/group_admin = sk-admin/; s/^group_desk = .*/group_desk = sk-desk/
+			s/^owner = 60006$/owner = sk-owner/' "$CONF"
+		{ cp -a /etc "$W/etc" && printf 'sk-admin:x:%d:\n' $ADMIN >>"$W/etc/group"; } || die "cannot copy /etc"
+		unshare --mount --propagation private -- sh -c 'mount --bind "$0" /etc && exec "$@"' "$W/etc" \
+			"$BIN/sekishod" -c "$CONF" -f >>"$LOG" 2>&1 &
+		DAEMON=$!
+	}
+	roles_world
+}
+
+# renamed_into_place FILE SED-SCRIPT: as useradd, groupadd and vipw do it.
+renamed_into_place() {
+	{ sed "$2" "$W/etc/$1" >"$W/etc/$1.new" && mv "$W/etc/$1.new" "$W/etc/$1"; } || die "cannot write $1"
+}
+
+# Who has a role, and who owns a tenant, is what the files of names say now: not what they said at the start.
+new_names() {
+	named_world
+	as admin status
+	expect 0
+	as desk case list
+	refused '^sekisho: error: case list is for group sk-desk, '
+	as owner_a consent show a
+	refused ', not for uid 60006$'
+
+	renamed_into_place group "\$ a sk-desk:x:$DESK:"
+	as desk case open K-1 --basis WARRANT --tenant a
+	expect 0
+	as admin status # by the name that was there before
+	expect 0
+	as stranger case list
+	refused ', not for uid 60008$'
+	renamed_into_place passwd "\$ a sk-owner:x:60006:60999::/:/bin/false"
+	as owner_a consent show a
+	expect 0
+	as owner_b consent show a
+	refused 'another owner'
+
+	renamed_into_place group "s/^sk-desk:x:$DESK:/sk-desk:x:60998:/"
+	as desk case list
+	refused '^sekisho: error: case list is for group sk-desk, '
+}
+
+# What a selector means when it is agreed to is in the ledger, whoever gives the grant: those who look have no rights of
+# their own.
+selectors_are_resolved() {
+	local cgroup
+	roles_world
+	mkdir "$W/cgroup2"
+	mount -t cgroup2 none "$W/cgroup2" || die "cannot mount cgroup2"
+	MOUNTS+=("$W/cgroup2")
+	cgroup=$W/cgroup2/$RUN_ID-$$
+	mkdir "$cgroup" || die "cannot make a cgroup"
+	CGROUPS+=("$cgroup")
+	printf '\n[tenant c]\nowner = 60006\ncgroup = /%s\ncgroup = /%s/nowhere\naddress = %s\nnetns = /run/netns/%s\ninterface = lo\n' \
+		"$RUN_ID-$$" "$RUN_ID-$$" "$NET4.3" "$NODE" >>"$CONF"
+	as admin reload
+	expect 0
+	as panel consent grant c "${TERMS[@]}" "${PANEL_WHO[@]}" --json
+	expect 0
+	resolved_as "cgroup id $(stat -c %i "$cgroup")"
+	mkdir "$cgroup/nowhere"
+	as owner_a consent modify c --retention 20 --json
+	expect 0
+	resolved_as "cgroup id $(stat -c %i "$cgroup")" "cgroup id $(stat -c %i "$cgroup/nowhere")"
+	rmdir "$cgroup/nowhere"
+	as owner_a consent modify c --retention 10 --json
+	expect 0
+	resolved_as "cgroup id $(stat -c %i "$cgroup")"
+
+	# Root looks with its own rights.
+	mkdir "$cgroup/nowhere"
+	WHO=root STATUS=0 WHAT='consent modify'
+	"$BIN/sekisho" -c "$CONF" consent modify c --retention 9 --json >"$W/out" 2>"$W/err" || STATUS=$?
+	expect 0
+	resolved_as "cgroup id $(stat -c %i "$cgroup")" "cgroup id $(stat -c %i "$cgroup/nowhere")"
+}
+# resolved_as CGROUP [CGROUP]: what the act in $W/out says of the selectors of tenant c.
+resolved_as() {
+	grep -o '"resolved":\[[^]]*\]' "$W/out" >"$W/resolved"
+	grep -qxE "\"resolved\":\[\"$1\",\"${2:-unresolved}\",null,\"netns cookie [0-9]+\",\"ifindex 1\"\]" "$W/resolved" ||
+		die "$WHO: $WHAT: $(cat "$W/resolved")"
+}
+
 run_case AC-14_roles story
 run_case AC-38_every_role_and_every_act matrix
 run_case AC-03_panel_json panel_json
+run_case_once AC-38_names_that_change new_names
+run_case AC-14_selectors_are_resolved selectors_are_resolved
 finish

@@ -74,15 +74,24 @@ less_and_more() {
 	said=$(sekisho verify --full 2>&1) || die "verify --full, sealed: $said"
 }
 
-# Who pauses the collector for an act and is killed: it goes on by itself, and has lost nothing.
-pause() {
+# ask VERB [MEMBER=NUMBER]: what `consent grant` and modify say to the collector around an act, and its answer.
+ask() {
 	python3 -c '
-import json, socket, sys
+import json, socket, struct, sys
+body = {"verb": sys.argv[2], **{k: int(v) for k, v in (a.split("=") for a in sys.argv[3:])}}
+body = json.dumps(body).encode()
 s = socket.socket(socket.AF_UNIX)
 s.connect(sys.argv[1])
-s.sendall(json.dumps({"sekisho": 1, "verb": "pause"}).encode() + b"\n")
-sys.exit(json.loads(s.makefile().readline())["status"])' "$RUN/control.sock"
+s.sendall(struct.pack("<4sHHII", b"SKSH", 2, 2, len(body), 0) + body) # schema/control.h
+s = s.makefile("rb")
+magic, version, type, size, zero = struct.unpack("<4sHHII", s.read(16))
+text = s.read(size)
+if type != 130 or json.loads(text)["status"] != 0:
+    sys.exit("answer %d: %s" % (type, text))
+print(json.loads(text).get("pause", ""))' "$RUN/control.sock" "$@" 2>"$W/why"
 }
+# Who pauses the collector for an act and is killed: it goes on by itself, and has lost nothing.
+pause() { ask pause || die "the collector cannot be paused: $(tail -n 1 "$W/why")"; }
 # Without a search, which would wait.
 journal_rows() { sekisho status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["journal"]["rows"])'; }
 has_rows() { [ "$(journal_rows)" -eq "$1" ]; }
@@ -91,16 +100,59 @@ never_ended() {
 	serve "$NET4.1:443"
 	connect "$W/list" --count 100 "$NET4.1:443"
 	wait_until 5 has_rows 100 || die "$(journal_rows) rows in the journal, 100 expected"
-	pause || die "the collector cannot be paused"
+	pause >"$W/number"
 	connect "$W/more" --count 100 "$NET4.1:443"
 	cat "$W/more" >>"$W/list"
 	sleep 1
 	has_rows 100 || die "$(journal_rows) rows in the journal of a paused collector, 100 expected"
 	wait_until 10 has_rows 200 || die "$(journal_rows) rows in the journal, 200 expected: the pause does not end"
 	grep -q 'begun and not ended' "$LOG" || die "the log does not say it: $(tail -n 1 "$LOG")"
-	pause
+	pause >"$W/number"
 	search "$W/rows" --tenant web # waits for the end of the pause
 	same_rows "$W/list" "$W/rows" "paused twice"
+	no_gap
+}
+
+# pauses FILE: one after the other, none of which is ended, until the file is there.
+pauses() {
+	while [ ! -e "$1" ]; do
+		pause >/dev/null
+		sleep 1
+	done
+}
+# Acts that are begun again and again and never ended keep nobody else's connections from being recorded, or found.
+begun_again_and_again() {
+	simple_world
+	serve "$NET4.1:443"
+	pause >"$W/number"
+	pauses "$W/enough" &
+	PIDS+=($!)
+	connect "$W/list" --count 100 "$NET4.1:443"
+	wait_until 8 has_rows 100 || die "$(journal_rows) rows in the journal, 100 expected: the pause has no end"
+	connect "$W/more" --count 100 "$NET4.1:443"
+	cat "$W/more" >>"$W/list"
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "between pauses"
+	touch "$W/enough"
+	no_gap
+}
+
+# The end of an act ends its own pause, and not that of the next act.
+ends_its_own() {
+	local first second
+	simple_world
+	serve "$NET4.1:443"
+	first=$(pause)
+	second=$(pause)
+	[[ $first =~ ^[0-9]+$ && $second =~ ^[0-9]+$ && $first != "$second" ]] || die "the pauses are \"$first\" and \"$second\""
+	ask reload "resume=$first" >/dev/null || die "reload: $(cat "$W/why")"
+	connect "$W/list" --count 100 "$NET4.1:443"
+	sleep 1
+	has_rows 0 || die "$(journal_rows) rows in the journal of a paused collector"
+	ask reload "resume=$second" >/dev/null || die "reload: $(cat "$W/why")"
+	has_rows 100 || die "$(journal_rows) rows in the journal after the end of the act, 100 expected"
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "two acts"
 	no_gap
 }
 
@@ -165,6 +217,8 @@ heartbeat_of_a_stopped_one() {
 run_case_once "AC-06_withdrawn_under_load_x$((SLOW ? 3 : 20))" again_and_again $((SLOW ? 3 : 20)) $((SLOW ? 300 : 4000))
 run_case_once AC-10_less_and_more_under_load less_and_more 12
 run_case_once AC-10_a_change_that_never_ends never_ended
+run_case_once AC-10_changes_that_never_end begun_again_and_again
+run_case_once AC-10_a_change_ends_its_own_pause ends_its_own
 run_case AC-09_killed_stops_within_the_heartbeat heartbeat
 run_case_once AC-09_stopped_ends_within_the_heartbeat heartbeat_of_a_stopped_one
 finish

@@ -9,6 +9,15 @@
 #include "owner.h"
 #include "problem.h"
 
+/* A build with sanitizers, which need more rights than a sandbox leaves: it has none, and its notes say so. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANDBOX_NONE 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANDBOX_NONE 1
+#endif
+#endif
+
 enum sandbox_role {
 	SANDBOX_WARDEN,
 	SANDBOX_RECORDER,

@@ -31,21 +31,24 @@ static const uint64_t read_write = READ_FILE | READ_DIR | LANDLOCK_ACCESS_FS_WRI
 				   LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |
 				   LANDLOCK_ACCESS_FS_MAKE_REG | FS_REFER | FS_TRUNCATE;
 
+/*
+ * A rule is for what lies there when it is made. A file that is replaced (useradd and groupadd rename a new one into
+ * place) would be lost to it: so rules are for directories, but where the file is a link into one. Beneath /etc files
+ * are read by name and not listed; what is secret there is so by owner and mode, for a user who is in no other group.
+ */
 static const struct {
 	const char *path;
+	uint64_t access;
 	enum sandbox_files from; /* this one and those that see more */
 } readable[] = {
-	{ "/usr/share/zoneinfo", SANDBOX_FILES_STORE },
-	{ "/etc/localtime", SANDBOX_FILES_STORE },
-	{ "/sys/devices/system/cpu", SANDBOX_FILES_STORE }, /* how many counters a per-CPU map has */
-	{ "/etc/passwd", SANDBOX_FILES_STORE_AND_NAMES },
-	{ "/etc/group", SANDBOX_FILES_STORE_AND_NAMES },
-	{ "/etc/nsswitch.conf", SANDBOX_FILES_STORE_AND_NAMES },
-	/* Modules of nsswitch */
-	{ "/lib", SANDBOX_FILES_STORE_AND_NAMES },
-	{ "/lib64", SANDBOX_FILES_STORE_AND_NAMES },
-	{ "/usr/lib", SANDBOX_FILES_STORE_AND_NAMES },
-	{ "/etc/ld.so.cache", SANDBOX_FILES_STORE_AND_NAMES },
+	{ "/usr/share/zoneinfo", READ_FILE | READ_DIR, SANDBOX_FILES_STORE },
+	{ "/etc/localtime", READ_FILE, SANDBOX_FILES_STORE },
+	{ "/sys/devices/system/cpu", READ_FILE | READ_DIR, SANDBOX_FILES_STORE }, /* how many counters a per-CPU map has */
+	/* Names: passwd, group, nsswitch.conf, its modules, and what finds these */
+	{ "/etc", READ_FILE, SANDBOX_FILES_STORE_AND_NAMES },
+	{ "/lib", READ_FILE | READ_DIR, SANDBOX_FILES_STORE_AND_NAMES },
+	{ "/lib64", READ_FILE | READ_DIR, SANDBOX_FILES_STORE_AND_NAMES },
+	{ "/usr/lib", READ_FILE | READ_DIR, SANDBOX_FILES_STORE_AND_NAMES },
 };
 
 static int allow(int ruleset, int fd, uint64_t access)
@@ -68,7 +71,7 @@ static int allow_readable(int ruleset, enum sandbox_files files)
 
 		if (fd < 0)
 			continue;
-		error = allow(ruleset, fd, READ_FILE | READ_DIR);
+		error = allow(ruleset, fd, readable[i].access);
 		close(fd);
 	}
 	return error;

@@ -27,7 +27,7 @@ struct consent_call {
 	char **resolved; /* act.resolved; freed with the call */
 	const char *lang; /* "ja" or "en": for people */
 	char owner_auth[CONSENT_WORD_MAX + 1]; /* what actor_auth points to for the tenant's own user */
-	bool paused; /* a running daemon waits for the end of the act */
+	json_int_t pause; /* a running daemon waits for the end of the act: the number to end that by; 0: it does not */
 };
 
 int verb_consent_grant(struct consent_call *call); /* verb_consent_grant.c */

@@ -42,13 +42,69 @@ static int check_from(const char *from, struct problem *p)
 	return problem(p, -EINVAL, "--from %s: a consent counts from the moment it is recorded; grant it then", from);
 }
 
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "-";
+}
+
+/* Without rights of our own the recorder is asked: that nobody looked is not "unresolved". */
+static int ask_recorder(const struct command *c, const struct conf_tenant *t, json_t **ret_texts, struct problem *p)
+{
+	json_t *selectors = json_array(), *answer, *texts;
+	char text[SELECTOR_TEXT_MAX];
+	int error;
+
+	for (size_t i = 0; i < t->selector_count; i++)
+		json_array_append_new(selectors, json_string(selector_format(&t->selectors[i], text)));
+	error = command_ask(c, json_pack("{s:s, s:o}", "verb", "resolve", "selectors", selectors), &answer, p);
+	if (error)
+		return error;
+	texts = json_object_get(answer, "resolved");
+	if (json_array_size(texts) == t->selector_count)
+		*ret_texts = json_incref(texts);
+	else
+		error = problem(p, -EIO, "sekishod does not say what the selectors of tenant %s mean: %s", t->id,
+				text_of(answer, "error"));
+	json_decref(answer);
+	return error;
+}
+
+/* What each selector means; one that is an address names itself. */
+static int resolve_scope(struct consent_call *call, const struct conf_tenant *t, struct problem *p)
+{
+	char text[SELECTOR_TEXT_MAX];
+	json_t *texts = NULL;
+	int error = 0;
+
+	call->resolved = calloc(t->selector_count + 1, sizeof(*call->resolved));
+	if (!call->resolved)
+		return problem(p, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < t->selector_count && !error; i++) {
+		const struct selector *s = &t->selectors[i];
+		const char *means;
+
+		if (s->kind == SELECTOR_ADDRESS)
+			continue;
+		if (call->c->served && !texts && (error = ask_recorder(call->c, t, &texts, p)))
+			break;
+		means = texts ? json_string_value(json_array_get(texts, i)) : selector_resolve_text(s, text);
+		call->resolved[i] = means ? strdup(means) : NULL;
+		if (!call->resolved[i])
+			error = problem(p, -ENOMEM, "out of memory");
+	}
+	json_decref(texts);
+	call->act.resolved = (const char *const *)call->resolved;
+	return error;
+}
+
 /*
  * What the selectors of the configuration are here and now, and whether connections that match them are this
  * tenant's alone (AC-12). Identical selectors of two tenants do not get through the configuration.
  */
 static int freeze_scope(struct consent_call *call, const struct conf_tenant *t, struct problem *p)
 {
-	char text[SELECTOR_TEXT_MAX];
 	int error = conf_check_separable(&call->c->conf, t->id, p);
 
 	if (error)
@@ -56,17 +112,7 @@ static int freeze_scope(struct consent_call *call, const struct conf_tenant *t, 
 	call->act.scope = t->selectors;
 	call->act.scope_count = t->selector_count;
 	call->act.separability = CONSENT_EXACT;
-	call->resolved = calloc(t->selector_count + 1, sizeof(*call->resolved));
-	for (size_t i = 0; call->resolved && i < t->selector_count && !error; i++) {
-		if (t->selectors[i].kind == SELECTOR_ADDRESS)
-			continue; /* names itself */
-		call->resolved[i] = strdup(selector_resolve_text(&t->selectors[i], text));
-		error = call->resolved[i] ? 0 : -ENOMEM;
-	}
-	if (!call->resolved || error)
-		return problem(p, -ENOMEM, "out of memory");
-	call->act.resolved = (const char *const *)call->resolved;
-	return 0;
+	return resolve_scope(call, t, p);
 }
 
 static int fail(int error, const struct problem *p)
@@ -88,7 +134,8 @@ static void pause_daemon(void *ctx)
 	struct problem ignored;
 	json_t *answer = NULL;
 
-	call->paused = command_ask(call->c, json_pack("{s:s}", "verb", "pause"), &answer, &ignored) == 0;
+	if (command_ask(call->c, json_pack("{s:s}", "verb", "pause"), &answer, &ignored) == 0)
+		call->pause = json_integer_value(json_object_get(answer, "pause"));
 	json_decref(answer);
 }
 
@@ -97,7 +144,7 @@ static const char *tell_daemon(const struct consent_call *call, int *ret_status)
 {
 	struct problem p;
 	json_t *answer = NULL;
-	int error = command_ask(call->c, json_pack("{s:s, s:b}", "verb", "reload", "resume", call->paused),
+	int error = command_ask(call->c, json_pack("{s:s, s:I}", "verb", "reload", "resume", call->pause),
 				&answer, &p);
 	const char *state = NULL;
 
@@ -133,16 +180,9 @@ static int refuse(const struct consent_call *call, int error, const struct probl
 {
 	int ignored;
 
-	if (call->paused)
+	if (call->pause)
 		(void)tell_daemon(call, &ignored);
 	return fail(error, p);
-}
-
-static const char *text_of(const json_t *act, const char *key)
-{
-	const char *text = json_string_value(json_object_get(act, key));
-
-	return text ? text : "-";
 }
 
 /* What stands in the ledger now, to people or to a program. */

@@ -54,19 +54,21 @@ static json_t *seal(struct node *n, const json_t *request)
 static json_t *pause_recording(struct node *n, const json_t *request)
 {
 	struct problem p;
-	int error = node_pause(n, &p);
+	uint64_t number;
+	int error = node_pause(n, &number, &p);
 
 	(void)request;
-	return error ? failed(error, &p) : done(json_object());
+	return error ? failed(error, &p) : done(json_pack("{s:I}", "pause", (json_int_t)number));
 }
 
 static json_t *reload(struct node *n, const json_t *request)
 {
+	json_int_t pause = json_integer_value(json_object_get(request, "resume"));
 	struct problem p;
 	int error = node_reload(n, &p);
 
-	if (!error && json_is_true(json_object_get(request, "resume")))
-		error = node_resume(n, &p);
+	if (!error && pause)
+		error = node_resume(n, (uint64_t)pause, &p);
 	return error ? failed(error, &p) : done(json_object());
 }
 
@@ -106,12 +108,22 @@ static json_t *withdraw(struct node *n, const json_t *request)
 	return error ? failed(error, &p) : done(json_pack("{s:s}", "time", utc_format(when, time_text)));
 }
 
+static json_t *resolve(struct node *n, const json_t *request)
+{
+	struct problem p;
+	json_t *texts;
+	int error = node_resolve(n, json_object_get(request, "selectors"), &texts, &p);
+
+	return error ? failed(error, &p) : done(json_pack("{s:o}", "resolved", texts));
+}
+
 static const struct {
 	const char *verb;
 	json_t *(*answer)(struct node *n, const json_t *request);
 } verbs[] = {
 	{ "status", status }, { "drain", drain },	{ "seal", seal },
 	{ "pause", pause_recording }, { "reload", reload }, { "withdraw", withdraw },
+	{ "resolve", resolve },
 };
 
 json_t *service_answer(void *ctx, const json_t *request)

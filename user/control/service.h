@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-/* A link_handler; ctx is the struct node. Verbs: status, drain, seal, pause, reload, withdraw. */
+/* A link_handler; ctx is the struct node. Verbs: status, drain, seal, pause, reload, withdraw, resolve. */
 json_t *service_answer(void *ctx, const json_t *request);
 
 #endif

@@ -302,14 +302,21 @@ int node_refresh_due_ms(struct node *n)
 	return wait_ms < 0 ? 0 : wait_ms > 60000 ? 60000 : (int)wait_ms;
 }
 
-int node_pause(struct node *n, struct problem *p)
+int node_pause(struct node *n, uint64_t *ret_number, struct problem *p)
 {
-	return recorder_pause(n->recorder, p);
+	int error, result = recorder_pause(n->recorder, ret_number, p);
+
+	/* Not waited for: a withdrawal has our lock, and waits for that of the ledgers, which is the caller's. */
+	if (result != 1 || pthread_mutex_trylock(&n->lock))
+		return result < 0 ? result : 0;
+	error = apply(n, &n->conf, p);
+	pthread_mutex_unlock(&n->lock);
+	return error ? error : recorder_pause_anew(n->recorder, *ret_number, p);
 }
 
-int node_resume(struct node *n, struct problem *p)
+int node_resume(struct node *n, uint64_t number, struct problem *p)
 {
-	return recorder_resume(n->recorder, p);
+	return recorder_resume(n->recorder, number, p);
 }
 
 int node_drain(struct node *n, struct problem *p)

@@ -28,9 +28,10 @@ void node_stop(struct node *n);
 
 /* Reads configuration and ledger again. On an error the old state goes on. */
 int node_reload(struct node *n, struct problem *p);
-/* Around an act of consent by somebody else: pause, write it, reload, resume. See recorder_pause(). */
-int node_pause(struct node *n, struct problem *p);
-int node_resume(struct node *n, struct problem *p);
+/* Around an act of consent by somebody else, who holds the ledgers' lock: pause, write it, reload, resume what has that
+ * number. See recorder_pause(). */
+int node_pause(struct node *n, uint64_t *ret_number, struct problem *p);
+int node_resume(struct node *n, uint64_t number, struct problem *p);
 /* After the clock was set (NODE_SIGNAL_CLOCK arrives): who is recorded depends on the time. */
 #define NODE_SIGNAL_CLOCK SIGUSR1
 int node_refresh(struct node *n, struct problem *p);
@@ -47,6 +48,11 @@ int node_seal(struct node *n, struct seal_result *ret_result, struct problem *p)
 int node_withdraw(struct node *n, const struct consent_act *act, int64_t *ret_time_ns, struct problem *p);
 /* What `sekisho status` shows. */
 json_t *node_status(struct node *n);
+/*
+ * What selectors (an array of their texts) mean here and now: an array of texts as resolver_format() has them, null for
+ * an address; the caller's. -EINVAL: no selectors; others when the warden did not answer; and *p.
+ */
+int node_resolve(struct node *n, const json_t *selectors, json_t **ret_texts, struct problem *p);
 
 /*
  * sekishod --disarm: takes what waits in the ring into the store, states the stop, removes programs,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What a collector says of itself. */
+/* What a collector says of itself, and of what it sees. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/fs.h"
@@ -220,4 +221,48 @@ json_t *node_status(struct node *n)
 	pthread_mutex_unlock(&n->lock);
 	free(places.list);
 	return status;
+}
+
+/* A warden that has much to do is asked again: somebody waits for an act of consent, no event does. */
+static int look(struct node *n, struct resolved *list, size_t count)
+{
+	struct resolver *resolver = resolver_open(capture_ask(n->capture));
+	int64_t give_up_ns = boot_now_ns() + ASK_PATIENCE_MS * INT64_C(1000000);
+	int error;
+
+	if (!resolver)
+		return -ENOMEM;
+	do
+		error = resolver_run(resolver, list, count);
+	while (error == -ETIMEDOUT && boot_now_ns() < give_up_ns);
+	resolver_close(resolver);
+	return error;
+}
+
+int node_resolve(struct node *n, const json_t *selectors, json_t **ret_texts, struct problem *p)
+{
+	size_t count = json_array_size(selectors);
+	struct selector *parsed = calloc(count + 1, sizeof(*parsed));
+	struct resolved *list = calloc(count + 1, sizeof(*list));
+	char text[SELECTOR_TEXT_MAX];
+	int error = parsed && list ? 0 : problem(p, -ENOMEM, "out of memory");
+
+	for (size_t i = 0; i < count && !error; i++) {
+		const char *selector = json_string_value(json_array_get(selectors, i));
+
+		if (!selector || selector_parse(selector, &parsed[i]))
+			error = problem(p, -EINVAL, "\"%s\" is no selector", selector ? selector : "");
+		list[i].selector = &parsed[i];
+	}
+	if (!error && (error = look(n, list, count)))
+		problem(p, error, "cannot look what selectors mean: %s", strerror(-error));
+	if (!error) {
+		*ret_texts = json_array();
+		for (size_t i = 0; i < count; i++)
+			json_array_append_new(*ret_texts, parsed[i].kind == SELECTOR_ADDRESS ? json_null() :
+				json_string(resolver_format(parsed[i].kind, list[i].id, text)));
+	}
+	free(parsed);
+	free(list);
+	return error;
 }

@@ -40,7 +40,9 @@ struct recorder {
 	struct pump *pump;
 	int64_t next_loss_ns, next_anchor_ns, next_heartbeat_ns, next_armed_ns, next_places_ns; /* boot time */
 
-	unsigned int pauses; /* acts of consent under way */
+	uint64_t pause; /* number of the act of consent under way; 0: none */
+	uint64_t last_pause;
+	uint64_t judged; /* how often a pause has ended and what waited was judged */
 	int64_t pause_ends_ns; /* boot time */
 	bool pause_is_over; /* with the next roster */
 
@@ -90,18 +92,31 @@ static void beat(struct recorder *r, int64_t now)
 	capture_heartbeat(r->parts.capture, (uint64_t)now + r->parts.limits.heartbeat_ns);
 }
 
-static void set_pauses(struct recorder *r, unsigned int pauses)
+static void begin_pause(struct recorder *r, uint64_t number)
 {
-	r->pauses = pauses;
-	if (!pauses)
-		r->pause_ends_ns = 0;
-	pump_pause(r->pump, pauses > 0);
+	r->pause = number;
+	r->pause_ends_ns = boot_now_ns() + PAUSE_NS;
+	r->pause_is_over = false;
+	pump_pause(r->pump, true);
+}
+
+static int end_pause(struct recorder *r, struct problem *p)
+{
+	int error;
+
+	r->pause = 0;
+	r->pause_is_over = false;
+	pump_pause(r->pump, false);
+	error = pump_drain(r->pump, p);
+	if (!error)
+		r->judged++;
+	return error;
 }
 
 /* Whoever is changing a consent does not come back. A ledger that cannot be read is tried again. */
 static void check_pause(struct recorder *r, int64_t now)
 {
-	if (!r->pauses || now < r->pause_ends_ns)
+	if (!r->pause || now < r->pause_ends_ns)
 		return;
 	if (!r->pause_is_over)
 		log_warn("a change of consent was begun and not ended: reading the ledger");
@@ -299,29 +314,53 @@ static int call(struct recorder *r, int (*fn)(struct recorder *, void *, struct 
 	return c.result;
 }
 
+struct drain {
+	bool waits;
+	uint64_t judged; /* when it began to wait */
+};
+
+/* Between two acts, too, all has been judged that was there before. */
 static int do_drain(struct recorder *r, void *arg, struct problem *p)
 {
-	(void)arg;
+	struct drain *d = arg;
+
 	pump_places(r->pump);
 	pump_state_places(r->pump, true);
 	pump_state_canary(r->pump);
-	return r->pauses ? problem(p, -EAGAIN, "a consent is being changed") : pump_drain(r->pump, p);
+	if (!r->pause)
+		return pump_drain(r->pump, p);
+	if (d->waits && d->judged != r->judged)
+		return 0;
+	*d = (struct drain){ .waits = true, .judged = r->judged };
+	return problem(p, -EAGAIN, "a consent is being changed");
 }
 
+/* Somebody else's that has not ended yet is taken over, with its end. */
 static int do_pause(struct recorder *r, void *arg, struct problem *p)
 {
-	(void)arg;
+	bool taken_over = r->pause != 0;
+
 	(void)p;
-	set_pauses(r, r->pauses + 1);
-	r->pause_ends_ns = boot_now_ns() + PAUSE_NS;
+	*(uint64_t *)arg = ++r->last_pause;
+	if (!taken_over) {
+		begin_pause(r, r->last_pause);
+		return 0;
+	}
+	r->pause = r->last_pause;
+	r->pause_is_over = false;
+	return 1;
+}
+
+static int do_pause_anew(struct recorder *r, void *arg, struct problem *p)
+{
+	(void)end_pause(r, p); /* a failure is retried when this one ends */
+	begin_pause(r, *(uint64_t *)arg);
 	return 0;
 }
 
 static int do_resume(struct recorder *r, void *arg, struct problem *p)
 {
-	(void)arg;
-	set_pauses(r, r->pauses ? r->pauses - 1 : 0);
-	return pump_drain(r->pump, p);
+	return r->pause == *(uint64_t *)arg ? end_pause(r, p) : 0;
 }
 
 static int do_rotate(struct recorder *r, void *arg, struct problem *p)
@@ -350,35 +389,40 @@ struct new_roster {
 static int do_set_roster(struct recorder *r, void *arg, struct problem *p)
 {
 	struct new_roster *n = arg;
+	struct problem later; /* a failure is retried with the next tick */
 	int error;
 
 	r->parts.limits = *n->limits;
 	beat(r, boot_now_ns());
 	error = pump_set_roster(r->pump, n->roster, n->consents, p);
-	if (r->pause_is_over) {
-		r->pause_is_over = false;
-		set_pauses(r, 0);
-	}
+	if (r->pause_is_over)
+		(void)end_pause(r, &later);
 	return error;
 }
 
-int recorder_pause(struct recorder *r, struct problem *p)
+int recorder_pause(struct recorder *r, uint64_t *ret_number, struct problem *p)
 {
-	return call(r, do_pause, NULL, p);
+	return call(r, do_pause, ret_number, p);
 }
 
-int recorder_resume(struct recorder *r, struct problem *p)
+int recorder_pause_anew(struct recorder *r, uint64_t number, struct problem *p)
 {
-	return call(r, do_resume, NULL, p);
+	return call(r, do_pause_anew, &number, p);
+}
+
+int recorder_resume(struct recorder *r, uint64_t number, struct problem *p)
+{
+	return call(r, do_resume, &number, p);
 }
 
 int recorder_drain(struct recorder *r, struct problem *p)
 {
 	const struct timespec moment = { .tv_nsec = TICK_NS / 10 };
 	int64_t end = boot_now_ns() + 2 * PAUSE_NS;
+	struct drain drain = {};
 	int error;
 
-	while ((error = call(r, do_drain, NULL, p)) == -EAGAIN && boot_now_ns() < end)
+	while ((error = call(r, do_drain, &drain, p)) == -EAGAIN && boot_now_ns() < end)
 		(void)nanosleep(&moment, NULL);
 	return error;
 }

@@ -61,13 +61,20 @@ void recorder_stop(struct recorder *r);
 
 /*
  * Around an act of consent: from the one to the other nothing leaves the ring, so that no event after the act is judged
- * by what was agreed before. Resume once the roster has been set anew. Whoever paused and does not come back is waited
- * for 5 s; then clock_was_set() is called, as that leads to a new roster, and recording goes on with it.
+ * by what was agreed before. Resume once the roster has been set anew; the number of another pause than the present one
+ * ends nothing. Whoever paused and does not come back is waited for 5 s; then clock_was_set() is called, as that leads
+ * to a new roster, and recording goes on with it.
+ *
+ * 0; 1: another pause is not over, and this one has its end. That act is: both hold the ledgers' lock. So set the roster
+ * anew and call recorder_pause_anew(), which judges what has waited and gives this pause an end of its own. However
+ * many begin one, nothing waits for longer than twice that.
  */
-int recorder_pause(struct recorder *r, struct problem *p);
-int recorder_resume(struct recorder *r, struct problem *p);
+int recorder_pause(struct recorder *r, uint64_t *ret_number, struct problem *p);
+int recorder_pause_anew(struct recorder *r, uint64_t number, struct problem *p);
+int recorder_resume(struct recorder *r, uint64_t number, struct problem *p);
 
-/* Everything that was in the ring at the call is in the journal on return; waits for the end of a pause. */
+/* Everything that was in the ring at the call is in the journal on return; waits for the end of a pause. -EAGAIN: it
+ * did not end within 10 s. */
 int recorder_drain(struct recorder *r, struct problem *p);
 /* Drains and begins a new journal file; the old ones are handed to the sealer. -ENOSPC: not without room. */
 int recorder_rotate(struct recorder *r, struct problem *p);
