@@ -4,6 +4,7 @@
 # world: each kind has a port of its own and is recorded exactly once with the right tuple, kind and flags; or
 # the rung cannot see it, then there is no row, and status and bpf/README.md say so, in the same words.
 . "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/hard_judge"
 
 N=$((SLOW ? 60 : 1000))
 # Of hooks that do not see accept() a tenth proves as much, where each thread costs.
@@ -330,89 +331,6 @@ outbound() {
 }
 
 # --- The whole ---
-
-# judge: sets VERDICT[PORT] for each kind: nothing, or how its rows in $W/rows differ from what it expects. In one
-# go, since each process costs the virtual machines much.
-declare -A VERDICT
-judge() {
-	local port text
-	: >"$W/some"
-	for port in "$W"/*.some; do
-		[ ! -e "$port" ] || basename "$port" .some >>"$W/some"
-	done
-	while IFS='|' read -r port text; do
-		VERDICT[$port]=$text
-	done < <(awk -F, -v kind="$ROW_KIND" -v kind_at="$KIND" -v flags_at="$FLAGS" '
-		function tell(port, text) {
-			if (!(port in told))
-				told[port] = text
-		}
-		FNR == 1 {
-			name = FILENAME
-			sub(/.*\//, "", name)
-			type = name
-			sub(/.*\./, "", type)
-			sub(/\..*/, "", name)
-		}
-		name == "some" { some[$1]; next }
-		type == "flags" { flags[name] = $0; next }
-		type == "list" { want[name "," $0]++; listed[name]++; next }
-		{
-			tuple = $4 "," $5 "," $6 "," $7
-			got[$7 "," tuple]++
-			rows[$7]++
-			if ($kind_at != kind)
-				tell($7, "a row of kind " $kind_at ", expected " kind ": " tuple)
-			words = $flags_at
-			sub(/[+]?clock_unsync/, "", words)
-			if (words != flags[$7])
-				tell($7, "a row has flags \"" words "\", expected \"" flags[$7] "\": " tuple)
-		}
-		END {
-			for (i in want) {
-				split(i, part, ",")
-				if (got[i] < want[i] && !(part[1] in some))
-					tell(part[1], rows[part[1]] + 0 " rows of " listed[part[1]] ", missing: " i)
-			}
-			for (i in got) {
-				split(i, part, ",")
-				if (got[i] > want[i])
-					tell(part[1], rows[part[1]] " rows of " listed[part[1]] + 0 ", too many: " i)
-			}
-			for (port in some)
-				if (rows[port] + 0 == 0 || rows[port] == listed[port])
-					tell(port, rows[port] + 0 " rows of " listed[port] ", although the rung is said not to see all")
-			for (port in told)
-				print port "|" told[port]
-		}' "$W/some" "$W"/*.flags "$W"/*.list "$W/rows")
-	# Of a kind that is recorded in part that part is what is expected of the sums.
-	while read -r port; do
-		awk -F, -v port="$port" '$7 == port { print $4 "," $5 "," $6 "," $7 }' "$W/rows" >"$W/$port.list"
-	done <"$W/some"
-}
-
-# results: of all kinds that were made. Without a process for each that is as expected.
-results() {
-	local item
-	for item in "${CASES[@]}"; do
-		PORT=${item##*=}
-		if [ -z "${VERDICT[$PORT]-}" ] && [ ! -e "$W/$PORT.blind" ]; then
-			echo "PASS $KERNEL/$RUNG/${item%=*}"
-		else
-			part "${item%=*}" compare
-		fi
-	done
-}
-
-# compare: the result of the kind of $PORT.
-compare() {
-	local text
-	[ -z "${VERDICT[$PORT]-}" ] || die "port $PORT: ${VERDICT[$PORT]}"
-	[ -e "$W/$PORT.blind" ] || return 0
-	read -r text <"$W/$PORT.blind"
-	[[ ", $BLIND, " = *", $text, "* ]] || die "status does not name '$text', but '$BLIND'"
-	cannot_see "$text"
-}
 
 # make CASE PORT FUNCTION: makes connections of a kind; compare() gives the result, unless this fails.
 make() {

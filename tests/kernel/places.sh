@@ -3,104 +3,7 @@
 # Containers: whose connection it is by the cgroup or the network namespace of the listener, while containers
 # come and go. Each container has a namespace and a cgroup of its own, and more where unshare can do it.
 . "$(dirname "$0")/../lib.sh"
-
-# The outside of all containers: world(), with the node as a bridge. $CG: this case's cgroup, $CGP: its path.
-containers() {
-	world
-	mkdir "$W/cgroup2"
-	mount -t cgroup2 none "$W/cgroup2" || die "cannot mount cgroup2"
-	MOUNTS+=("$W/cgroup2")
-	CGP=/$RUN_ID-$$
-	CG=$W/cgroup2$CGP
-	mkdir "$CG" || die "cannot make cgroup $CGP"
-	CGROUPS+=("$CG")
-	{
-		ip -n "$NODE" addr flush dev veth0 && ip -n "$NODE" link add name br0 type bridge &&
-			ip -n "$NODE" link set veth0 master br0 && ip -n "$NODE" link set br0 up
-	} || die "cannot make a bridge"
-	MADE=0
-}
-
-space() { echo "$RUN_ID-$$-$1"; }
-
-# container_net NAME ADDRESS: its namespace, on the bridge.
-container_net() {
-	local ns
-	ns=$(space "$1")
-	MADE=$((MADE + 1))
-	SPACES+=("$ns")
-	{
-		ip netns add "$ns" &&
-			ip link add "v$MADE" netns "$NODE" type veth peer name eth0 netns "$ns" &&
-			ip -n "$NODE" link set "v$MADE" master br0 up && ip -n "$ns" link set lo up &&
-			ip -n "$ns" link set eth0 up && ip -n "$ns" addr add "$2/24" dev eth0
-	} || die "cannot make the network of container $1"
-	ip -n "$CLIENT" neigh flush dev veth0 # the address may have had another container
-}
-
-# container NAME ADDRESS: one that is new from the ground up, without a process in it yet.
-container() {
-	container_net "$1" "$2"
-	mkdir "$CG/$1" || die "cannot make cgroup $CGP/$1"
-}
-
-UNSHARE=()
-if unshare --help 2>&1 | grep -q -- --cgroup; then
-	UNSHARE=(unshare --mount --uts --ipc --cgroup --pid --fork --kill-child)
-fi
-
-# run_in NAME CGROUP COMMAND...: in the namespace of the container and in a cgroup below $CG.
-run_in() {
-	local ns cgroup=$2
-	ns=$(space "$1")
-	shift 2
-	# shellcheck disable=SC2016 # for the inner shell
-	exec sh -c 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"' sh "$CG/$cgroup" ip netns exec "$ns" "${UNSHARE[@]}" "$@"
-}
-
-# listen NAME CGROUP ARG...: conns serve in a container, until the container ends.
-listen() {
-	local name=$1 cgroup=$2 ready=$W/ready.$RANDOM$RANDOM
-	shift 2
-	mkfifo "$ready"
-	(run_in "$name" "$cgroup" "$BIN/conns" serve --backlog 4096 "$@") >"$ready" 2>>"$LOG" &
-	PIDS+=($!)
-	disown $! # it ends with its container, and that is no news
-	read -r _ <"$ready" || die "conns serve $* in $name: $(tail -n 1 "$LOG")"
-	rm "$ready"
-}
-
-container_end() {
-	cgroup_remove "$CG/$1" || die "cgroup $1 cannot be removed"
-	ip netns del "$(space "$1")" || die "namespace $1 cannot be removed"
-}
-
-# tenant ID KEY=VALUE...
-tenant() {
-	printf '\n[tenant %s]\n' "$1" >>"$CONF"
-	shift
-	printf '%s\n' "$@" | sed 's/=/ = /' >>"$CONF"
-}
-
-# state SELECTOR: as status --json has it.
-state() {
-	sekisho status --json 2>/dev/null | tr -d '\n' | sed 's/{ *"selector"/\n&/g' | sed -n "s|^{ *\"selector\": \"$1\", *\"state\": \"\([^\"]*\)\".*|\1|p"
-}
-is_state() { [ "$(state "$1")" = "$2" ]; }
-await() { wait_until 3 is_state "$1" "$2" || die "$1 is \"$(state "$1")\" after 3 s, not \"$2\""; }
-
-# How many cgroups and namespaces the kernel looks for.
-places() { bpftool -j map dump pinned "$PINS/places" | grep -o '"formatted":' | wc -l; }
-
-# all_rows FILE: of every tenant.
-all_rows() { search "$1" --dst 0.0.0.0/0; }
-
-ns_of() { echo "/run/netns/$(space "$1")"; }
-
-begin_world() {
-	containers
-	conf "hook = $RUNG"
-}
+. "$(dirname "$0")/places_containers"
 
 # A tenant by its cgroup, one by its namespace, and neighbours on the same bridge who are nobody's.
 each_kind() {
@@ -212,17 +115,6 @@ restart_by_cgroup() {
 	verify
 }
 
-# One gap of web that begins before $1, ends after $2 and before $3.
-check_gap() {
-	local from to
-	gaps "$W/gaps" --tenant web
-	[ "$(lines "$W/gaps")" -eq 1 ] || die "$(lines "$W/gaps") gaps: $(cat "$W/gaps")"
-	IFS='|' read -r _ _ _ from to <"$W/gaps"
-	[[ $(cut -d'|' -f1,2 "$W/gaps") = 'selector unresolved|web' ]] || die "the gap is $(cat "$W/gaps")"
-	[[ $from < $1 || $from = "$1" ]] && [[ $to > $2 ]] && [[ $to < $3 ]] ||
-		die "gap $from to $to; gone at $1, back at $2, covered at $3"
-}
-
 restart_by_netns() {
 	local gone back new
 	begin_world
@@ -297,23 +189,6 @@ same_tuple() {
 		same_rows "$W/$ns" "$W/rows" "tenant $ns"
 	done
 }
-
-# expect_tenant WHO FILE: 20 connections to the container belong to WHO ("" = nobody).
-expect_tenant() {
-	local before=0
-	[ ! -s "$W/rows" ] || before=$(lines "$W/rows")
-	connect "$W/list.$2" --count 20 "$NET4.1:80"
-	all_rows "$W/rows"
-	tail -n "+$((before + 1))" "$W/rows" >"$W/fresh"
-	if [ -z "$1" ]; then
-		[ ! -s "$W/fresh" ] || die "$2: $(column $TENANT "$W/fresh"), expected nobody"
-	else
-		same_rows "$W/list.$2" "$W/fresh" "$2"
-		[ "$(column $TENANT "$W/fresh")" = "$1=20" ] || die "$2: $(column $TENANT "$W/fresh"), expected $1"
-	fi
-}
-
-withdraw() { sekisho consent withdraw "$1" >>"$LOG" 2>&1 || die "withdraw $1: $(tail -n 1 "$LOG")"; }
 
 # A cgroup before a namespace before an address; and nobody without all of them.
 between_kinds() {
@@ -458,7 +333,7 @@ without_a_mount() {
 		! grep -q " cgroup2 " /proc/self/mounts || exit 9
 		exec "$@"' sh "$BIN/sekishod" -c "$CONF" -f >>"$LOG" 2>&1 &
 	DAEMON=$!
-	wait_until "$LIVE_SECONDS" daemon_up && daemon_live || die "sekishod is not live: $(tail -n 1 "$LOG")"
+	daemon_await
 	await "cgroup:$CGP/web" covered
 	! grep -q ' cgroup2 ' "/proc/$DAEMON/mounts" || die "the mount has a place: $(grep ' cgroup2 ' "/proc/$DAEMON/mounts")"
 	listen web web "$NET4.1:80"
