@@ -319,8 +319,7 @@ daemon_spawn() {
 }
 
 # Live within 5 s is what sekishod promises, on a processor that is not emulated beside another one.
-LIVE_SECONDS=${LIVE_SECONDS:-5} # more, where the machine has other things to do
-! in_vm || LIVE_SECONDS=30
+LIVE_SECONDS=${LIVE_SECONDS:-$((SLOW ? 30 : 5))} # more, where the machine has other things to do
 # daemon_await: until $DAEMON is live.
 daemon_await() {
 	wait_until "$LIVE_SECONDS" daemon_up && daemon_live ||

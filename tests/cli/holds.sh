@@ -89,9 +89,6 @@ rows() {
 day() { date -u -d "@$((NOW - $1 * 86400))" +%Y-%m-%d; }
 there() { [ -e "$STATE/segments/$1/$(day "$2").sks" ]; }
 gone() { ! there "$@"; }
-scan() { # The bytes of an address in any file of segments, catalogs and journals: plain ones.
-	grep -rlaF "$1" "$STATE" | grep -v '/ledger/'
-}
 search() { run "${SEKISHO[@]}" search --case 1 --basis WARRANT "$@"; }
 window() { printf -- '--from %sT00:00:00Z --to %sT23:59:59Z' "$(day "$1")" "$(day "$1")"; }
 

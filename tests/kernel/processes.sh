@@ -109,8 +109,7 @@ searches_again() {
 	sekisho search --case TEST-1 --basis WARRANT --csv "${EVER[@]}" --src 192.0.2.255 >"$file" 2>>"$LOG"
 	[ $? -le 1 ] && sekisho status >>"$LOG" 2>&1
 }
-LATEST=${LATEST:-2} # seconds; more, where the machine has other things to do
-! in_vm || LATEST=20
+LATEST=${LATEST:-$((SLOW ? 20 : 2))} # seconds; more, where the machine has other things to do
 
 # one_consumer [LEAST]: there are never two that take events from the ring, and LEAST of them now.
 one_consumer() {
@@ -174,7 +173,7 @@ killed() {
 	verify
 	[ "$(status_value recorder refused)" = 0 ] || die "$(status_value recorder refused) events refused"
 }
-KILLS=$((LONG ? 200 : SLOW ? 4 : 10))
+KILLS=$((LONG ? 200 : SLOW ? 4 : 6))
 
 ended() { ! grep -qs '^State:[[:space:]]*[^Z]' "/proc/$1/status"; }
 

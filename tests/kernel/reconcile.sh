@@ -37,9 +37,7 @@ all_is_accounted_for() {
 	recorded=$(lines "$W/rows") missed=$(lost "$NOT_SEEN" web)
 	[ "$made" = "$(counter "$NODE" Tcp PassiveOpens)" ] || die "$1: made $made, the kernel counted otherwise: the test proves nothing"
 	[ "$made" -eq $((recorded + missed)) ] || die "$1: made $made, recorded $recorded, not seen $missed"
-	tuples "$W/rows" | sort >"$W/got"
-	sort "$W/list" | comm -13 - "$W/got" >"$W/extra"
-	[ ! -s "$W/extra" ] || die "$1: a row that the client did not make: $(head -n 1 "$W/extra")"
+	no_extra "$W/list" "$W/rows" "$1"
 }
 
 detached() {
@@ -104,13 +102,14 @@ no_false_alarm() {
 	done
 	settle
 	all_is_accounted_for "$rounds times restarted"
+	[ "$(lost "$NOT_SEEN" web)" = 0 ] || [ "$SLOW" -eq 1 ] || die "$(lost "$NOT_SEEN" web) connections not seen, although the programs stayed"
 	[ "$(lost "$NOT_SEEN" web)" = 0 ] || cannot_see "$(lost "$NOT_SEEN" web) connections, as the kernel's own count says"
 }
 
 # Not passive, whatever the states: the kernel does not count them, and neither do we. And what is not recorded is
 # compared all the same.
 what_is_not_recorded() {
-	local openings
+	local openings before
 	netns_world
 	settle
 	openings=$(counter "$NODE" Tcp PassiveOpens)
@@ -124,11 +123,15 @@ what_is_not_recorded() {
 	[ "$(compared not_seen)" = 0 ] && [ "$(compared recorded)" = 500 ] && [ "$(compared loopback)" = 70 ] ||
 		die "$(compared not_seen) not seen, $(compared recorded) recorded, $(compared loopback) loopback"
 	sekisho consent withdraw web --actor test >"$W/said" 2>&1 || die "withdraw: $(cat "$W/said")"
-	connect "$W/other" --count 40 --from "$NET4.101" "$NET4.1:443"
+	settle
+	[ "$(compared namespaces)" = 1 ] || die "a namespace of nobody is compared: $(compared namespaces) are"
+	before=$(compared no_consent)
+	connect "$W/other" --count 1000 --from "$NET4.101" "$NET4.1:443"
 	settle
 	no_gap --tenant web --from 2020-01-01T00:00:00Z --to "$(utc_in -5)"
-	[ "$(compared namespaces)" = 1 ] || die "a namespace of nobody is compared: $(compared namespaces) are"
-	[ "$(compared recorded)" = 0 ] && [ "$(compared no_consent)" -lt 40 ] || die "who did not consent is counted apart"
+	# What others on this machine connect in its own namespace, which is compared always, is far less.
+	[ "$(compared recorded)" = 0 ] && [ $(($(compared no_consent) - before)) -lt 500 ] ||
+		die "who did not consent is counted: $(compared recorded) recorded, $(($(compared no_consent) - before)) without consent"
 }
 
 # What went away cannot be compared to its end; what no selector names is not compared at all: both are said.

@@ -7,8 +7,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,35 +14,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "actors.h"
-#include "base/fs.h"
+#include "faults.h"
 #include "fixture.h"
 #include "schema/event.h"
 #include "schema/journal.h"
 #include "schema/store.h"
 #include "seal/seal.h"
 #include "shadow.h"
-#include "world.h"
 
 #define STRIDE 5
 
 static const char *const modes[] = { "eio", "enospc", "short", "half-kill",
 				     "kill-before", "kill-after", "eio-on", "enospc-on" };
-
-struct faults {
-	const char *actor;
-	bool damaged; /* a journal of the prepared store is damaged */
-	char whole[PATH_MAX], run[PATH_MAX], shadow[PATH_MAX], lost[PATH_MAX], log[PATH_MAX], acks[PATH_MAX];
-	struct conns all; /* every row that was tried */
-	struct gaps gaps; /* of the store when all is sealed */
-	/* of the trial */
-	unsigned long at;
-	const char *mode;
-	char call[32], path[256]; /* that it happened to, below the store */
-	unsigned int fired, calls, trials, states;
-};
-
-#define WHERE "%s call %lu (%s %s) %s, %s"
-#define HERE(f, state) (f)->actor, (f)->at, (f)->call, (f)->path, (f)->mode, state
 
 /* --- Running an actor --- */
 
@@ -114,117 +95,6 @@ static void read_log(struct faults *f)
 		fclose(log);
 }
 
-/* --- Checking a state --- */
-
-static int compare(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(struct conn));
-}
-
-static bool holds(const struct conns *c, const struct conn *conn)
-{
-	return c->count && bsearch(conn, c->list, c->count, sizeof(*conn), compare);
-}
-
-/* All of `must`, nothing but `may`, nothing twice. */
-static void check_rows(const struct faults *f, const struct conns *got, const struct conns *must,
-		       const struct conns *may, const char *state)
-{
-	for (size_t i = 0; i < got->count; i++) {
-		CHECK_ROW(i == 0 || compare(&got->list[i - 1], &got->list[i]) != 0, WHERE ": a row twice",
-			  HERE(f, state));
-		CHECK_ROW(holds(may, &got->list[i]), WHERE ": a row that was never written", HERE(f, state));
-	}
-	for (size_t i = 0; i < must->count; i++)
-		CHECK_ROW(holds(got, &must->list[i]), WHERE ": a row is lost (port %u)", HERE(f, state),
-			  must->list[i].record.src_port);
-}
-
-static void check_answer(const struct faults *f, const struct store_dir *store, const struct conns *must,
-			 bool sealed, const char *state)
-{
-	struct found found;
-	struct verdict v;
-
-	found_all(store, &found);
-	check_rows(f, &found.conns, must, &f->all, state);
-	CHECK_ROW(found.damaged == 0 || (f->damaged && !sealed), WHERE ": %s", HERE(f, state), found.damage);
-	if (sealed && f->gaps.count)
-		CHECK_ROW(found.gaps.count == f->gaps.count, WHERE ": %zu gaps instead of %zu", HERE(f, state),
-			  found.gaps.count, f->gaps.count);
-	verdict_of(store, &v);
-	CHECK_ROW(v.bad == 0 || (f->damaged && !sealed), WHERE ": %s", HERE(f, state), v.first_bad);
-	found_done(&found);
-}
-
-static const struct faults *visiting;
-static const char *visiting_root;
-static bool left_may_be;
-
-static bool ends_in(const char *text, const char *end)
-{
-	size_t n = strlen(text), k = strlen(end);
-
-	return n >= k && strcmp(text + n - k, end) == 0;
-}
-
-/* Only what FORMAT.md 2 lists; what a publication was cut off at begins with a dot. */
-static int visit(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	const char *name = path + ftw->base, *below = path + strlen(visiting_root);
-	bool known = strcmp(below, "/ledger/.lock") == 0 ? true :
-		     name[0] == '.' ? left_may_be && strncmp(name, ".publish-", 9) == 0 :
-		     strncmp(below, "/journal/", 9) == 0 ? ends_in(name, JOURNAL_SUFFIX) :
-		     strncmp(below, "/segments/", 10) == 0 ? ends_in(name, SEGMENT_SUFFIX) && ftw->level == 3 :
-		     strncmp(below, "/catalog/", 9) == 0 ? ends_in(name, ".skc") :
-		     strncmp(below, "/ledger/", 8) == 0 ||
-		     strncmp(below, "/keys/", 6) == 0 || strcmp(below, "/lock") == 0;
-
-	CHECK_ROW(type == FTW_D || known, WHERE, HERE(visiting, below));
-	CHECK_ROW((st->st_mode & 077) == 0, WHERE, HERE(visiting, below));
-	return 0;
-}
-
-static void check_files(const struct faults *f, const char *root)
-{
-	visiting = f;
-	visiting_root = root;
-	left_may_be = strstr(f->mode, "kill") || ends_in(f->mode, "-on");
-	CHECK(nftw(root, visit, 16, FTW_PHYS) == 0);
-}
-
-/* A successor comes: the rows are there before it seals and after it. */
-static void check_state(struct faults *f, const char *root, const struct conns *must, const char *state)
-{
-	struct seal_result result = {};
-	struct store_dir store;
-	struct problem p;
-
-	f->states++;
-	REQUIRE(store_open(root, 1, &store, &p) == 0);
-	check_answer(f, &store, must, false, state);
-	CHECK_ROW(seal_all(&store, NULL, &result, &p) == 0, WHERE ": %s", HERE(f, state), p.text);
-	CHECK_ROW(actor_close_days(&store) == 0, WHERE, HERE(f, state));
-	CHECK_ROW(count_files(store.journal, JOURNAL_SUFFIX) == 0, WHERE, HERE(f, state));
-	check_answer(f, &store, must, true, state);
-	check_files(f, root);
-	store_close(&store);
-}
-
-static void check_losses(struct faults *f, const struct conns *must, const char *what)
-{
-	static const char *const kinds[LOSS_KINDS] = { "all lost", "bytes lost", "names lost", "zeroes" };
-
-	for (int kind = 0; kind < LOSS_KINDS; kind++) {
-		char state[64];
-
-		snprintf(state, sizeof(state), "%s, power loss: %s", what, kinds[kind]);
-		proof_remove(f->lost);
-		REQUIRE(shadow_lose(f->shadow, f->run, (enum shadow_loss)kind, f->lost) == 0);
-		check_state(f, f->lost, must, state);
-	}
-}
-
 /* --- Trials --- */
 
 static void begin_trial(struct faults *f, unsigned long at, const char *mode)
@@ -284,7 +154,7 @@ static void check_status(const struct faults *f, int status)
 		CHECK_ROW(status == 1, WHERE ": status %d", HERE(f, "ended"), status);
 	else
 		CHECK_ROW(status == 0 || status == 1, WHERE ": status %d", HERE(f, "ended"), status);
-	CHECK_ROW(ends_in(f->mode, "-on") ? f->fired > 0 : f->fired == 1, WHERE ": fired %u times",
+	CHECK_ROW(faults_go_on(f) ? f->fired > 0 : f->fired == 1, WHERE ": fired %u times",
 		  HERE(f, "ended"), f->fired);
 }
 
@@ -299,14 +169,14 @@ static void seal_trial(struct faults *f)
 		return; /* this kind of fault does not come to this call */
 	f->trials++;
 	check_status(f, status);
-	check_losses(f, &f->all, "after the fault");
+	faults_check_losses(f, &f->all, "after the fault");
 	REQUIRE(store_open(f->run, 0, &store, &p) == 0);
-	check_answer(f, &store, &f->all, false, "after the fault");
+	faults_check_answer(f, &store, &f->all, false, "after the fault");
 	store_close(&store);
 	/* The successor's own fsyncs have to cover what its predecessor only wrote. */
 	CHECK_ROW(run_actor(f, false) == 0, WHERE, HERE(f, "repeated"));
-	check_losses(f, &f->all, "repeated");
-	check_state(f, f->run, &f->all, "repeated");
+	faults_check_losses(f, &f->all, "repeated");
+	faults_check_state(f, f->run, &f->all, "repeated");
 }
 
 /* Whether the actor came as far as its first rows. */
@@ -337,10 +207,10 @@ static void begin_again(struct faults *f)
 	CHECK_ROW(run_actor(f, false) == 0, WHERE, HERE(f, "begun again"));
 	acknowledged(f, 's', &synced);
 	CHECK_ROW(synced.count == ACTOR_FRAMES * ACTOR_FRAME_ROWS, WHERE, HERE(f, "begun again"));
-	check_losses(f, &synced, "begun again");
+	faults_check_losses(f, &synced, "begun again");
 	for (int kind = 0; kind < LOSS_KINDS; kind++)
 		check_ledger(f, (enum shadow_loss)kind);
-	check_state(f, f->run, &synced, "begun again");
+	faults_check_state(f, f->run, &synced, "begun again");
 	conns_done(&synced);
 }
 
@@ -358,11 +228,11 @@ static void journal_trial(struct faults *f)
 	acknowledged(f, 's', &synced);
 	if (status == 0)
 		CHECK_ROW(written.count == ACTOR_FRAMES * ACTOR_FRAME_ROWS, WHERE, HERE(f, "ended"));
-	check_losses(f, &synced, "after the fault");
+	faults_check_losses(f, &synced, "after the fault");
 	if (status == 128 + 9 && !tried(f))
 		begin_again(f);
 	else
-		check_state(f, f->run, &written, "after the fault");
+		faults_check_state(f, f->run, &written, "after the fault");
 	conns_done(&written);
 	conns_done(&synced);
 }
@@ -479,7 +349,7 @@ static void note_reference(struct faults *f)
 	REQUIRE(store_open(f->run, 0, &store, &p) == 0);
 	REQUIRE(seal_all(&store, NULL, &result, &p) == 0);
 	found_all(&store, &found);
-	check_rows(f, &found.conns, &f->all, &f->all, "reference");
+	faults_check_rows(f, &found.conns, &f->all, &f->all, "reference");
 	CHECK_INT(found.conns.count, f->all.count);
 	for (size_t i = 0; i < found.gaps.count; i++)
 		REQUIRE(gaps_add(&f->gaps, &found.gaps.list[i]) == 0);
@@ -556,7 +426,7 @@ static void power_loss_after_rotation(void)
 	CHECK_INT(run_actor(&f, false), 128 + 9);
 	read_log(&f);
 	CHECK(f.calls > ACTOR_FRAMES * 4);
-	check_losses(&f, &f.all, "after the rotation");
+	faults_check_losses(&f, &f.all, "after the rotation");
 	clean_up(&f);
 }
 
