@@ -161,6 +161,23 @@ static bool signals_its_parent(void)
 	return kill(getppid(), 0) == 0;
 }
 
+/* Whether the call comes to where the kernel looks whose thread that is. */
+static bool reaches_a_thread_of_another(void)
+{
+	return syscall(SYS_tgkill, getppid(), getppid(), 0) == 0 || errno != ENOSYS;
+}
+
+static bool reaches_its_own_thread(void)
+{
+	return syscall(SYS_tgkill, getpid(), gettid(), 0) == 0;
+}
+
+/* Ours wait by wait4(). */
+static bool waits_by_another_call(void)
+{
+	return waitid(P_ALL, 0, NULL, WEXITED | WNOHANG) == 0 || errno == ECHILD;
+}
+
 static long call_bpf(enum bpf_cmd command, union bpf_attr *attr)
 {
 	return syscall(SYS_bpf, command, attr, sizeof(*attr));
@@ -296,6 +313,7 @@ static const struct {
 	{ TRY(forks), DONE, REFUSED, DONE, DONE },
 	{ TRY(knows_names), DONE, REFUSED, DONE, DONE },
 	{ TRY(reads_etc), DONE, REFUSED, DONE, DONE },
+	{ TRY(reaches_its_own_thread), DONE, DONE, DONE, DONE },
 	/* What they do not have. */
 	{ TRY(lists_etc), DONE, REFUSED, REFUSED, DONE },
 	{ TRY(reads_a_file_of_all), DONE, REFUSED, REFUSED, DONE },
@@ -307,6 +325,8 @@ static const struct {
 	{ TRY(opens_a_local_socket), DONE, REFUSED, REFUSED, DONE },
 	{ TRY(traces_its_parent), REFUSED, KILLED, KILLED, REFUSED },
 	{ TRY(signals_its_parent), DONE, REFUSED, REFUSED, REFUSED },
+	{ TRY(reaches_a_thread_of_another), DONE, REFUSED, REFUSED, DONE },
+	{ TRY(waits_by_another_call), DONE, REFUSED, REFUSED, DONE },
 	{ TRY(makes_a_map), DONE, REFUSED, REFUSED, REFUSED },
 	{ TRY(loads_a_program), DONE, REFUSED, REFUSED, REFUSED },
 	{ TRY(becomes_root), DONE, REFUSED, REFUSED, REFUSED },

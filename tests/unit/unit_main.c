@@ -32,8 +32,11 @@
 	X(clock_piece)    \
 	X(cmdline)        \
 	X(conf)           \
+	X(conf_print)     \
 	X(consent)        \
 	X(consent_acts)   \
+	X(consent_changes) \
+	X(consent_ledger) \
 	X(consent_text)   \
 	X(cursor)         \
 	X(custody_files)  \

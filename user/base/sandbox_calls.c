@@ -27,7 +27,7 @@ static const int allowed[] = {
 	SCMP_SYS(restart_syscall), SCMP_SYS(getrandom), SCMP_SYS(sysinfo), SCMP_SYS(uname), SCMP_SYS(getrusage), SCMP_SYS(prlimit64),
 	SCMP_SYS(getrlimit), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(umask),
 	/* signals */
-	SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack), SCMP_SYS(tgkill), SCMP_SYS(signalfd4),
+	SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack), SCMP_SYS(signalfd4),
 	/* time */
 	SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep), SCMP_SYS(gettimeofday),
 	SCMP_SYS(time), SCMP_SYS(adjtimex), SCMP_SYS(clock_adjtime), SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime),
@@ -53,9 +53,7 @@ static const int allowed[] = {
 
 /* Of a process for each connection, and their pairs to the recorder. */
 static const int registrars[] = {
-	SCMP_SYS(fork), SCMP_SYS(vfork), SCMP_SYS(wait4), SCMP_SYS(waitid), SCMP_SYS(kill), SCMP_SYS(socketpair), SCMP_SYS(setrlimit),
-	SCMP_SYS(pidfd_open), SCMP_SYS(pidfd_send_signal), SCMP_SYS(alarm), SCMP_SYS(setitimer), SCMP_SYS(setpgid), SCMP_SYS(getpgid),
-	SCMP_SYS(getgroups), SCMP_SYS(set_tid_address),
+	SCMP_SYS(wait4), SCMP_SYS(kill), SCMP_SYS(socketpair),
 };
 
 /* On maps that the warden opened: no capability is asked for these (since 5.19, c8644cd0efe7). */
@@ -110,10 +108,10 @@ static int add_clone(scmp_filter_ctx filter, bool processes)
 				SCMP_A0(SCMP_CMP_MASKED_EQ, mask, processes ? 0 : CLONE_THREAD));
 }
 
-/* The recorder sends itself the signal that says that the clock was set. */
-static int add_own_signal(scmp_filter_ctx filter)
+/* kill() or tgkill(), to this very process. */
+static int add_own_signal(scmp_filter_ctx filter, int call)
 {
-	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 }
 
 static int fill(scmp_filter_ctx filter, enum sandbox_calls calls)
@@ -127,8 +125,10 @@ static int fill(scmp_filter_ctx filter, enum sandbox_calls calls)
 		error = add_all(filter, SCMP_ACT_KILL_PROCESS, deadly, COUNT(deadly));
 	if (!error && calls == SANDBOX_CALLS_REGISTRAR)
 		error = add_all(filter, SCMP_ACT_ALLOW, registrars, COUNT(registrars));
+	if (!error)
+		error = add_own_signal(filter, SCMP_SYS(tgkill)); /* abort(); what is forked ends by its trap */
 	if (!error && calls == SANDBOX_CALLS_RECORDER)
-		error = add_own_signal(filter);
+		error = add_own_signal(filter, SCMP_SYS(kill)); /* the clock was set */
 	if (!error && calls == SANDBOX_CALLS_RECORDER)
 		error = add_bpf(filter);
 	return error ? error : add_clone(filter, calls == SANDBOX_CALLS_REGISTRAR);
