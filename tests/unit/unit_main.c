@@ -49,6 +49,7 @@
 	X(sandbox)        \
 	X(ledger)         \
 	X(link)           \
+	X(opens)          \
 	X(parse)          \
 	X(passive_opens)  \
 	X(places)         \
