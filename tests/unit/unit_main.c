@@ -21,6 +21,7 @@
 	X(anchor)         \
 	X(answer)         \
 	X(array)          \
+	X(ask)            \
 	X(block)          \
 	X(canary_watch)   \
 	X(cases)          \

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include "ask.h"
 #include "base/fd_pass.h"
@@ -72,19 +73,43 @@ static int await(struct ask *a, struct ask_message *message, int64_t end_boot_ns
 	}
 }
 
-int ask_call(struct ask *a, struct ask_message *message, int timeout_ms, int *ret_fd, struct problem *p)
+/* Another thread's question may take longer than this one's time. */
+static int take_turn(struct ask *a, int timeout_ms)
 {
-	uint32_t kind = message->kind;
-	int error, fd = -1;
+	struct timespec until;
 
-	pthread_mutex_lock(&a->lock);
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += timeout_ms / 1000;
+	until.tv_nsec += timeout_ms % 1000 * 1000000L;
+	if (until.tv_nsec >= NS_PER_SEC) {
+		until.tv_sec++;
+		until.tv_nsec -= NS_PER_SEC;
+	}
+	return -pthread_mutex_clocklock(&a->lock, CLOCK_MONOTONIC, &until);
+}
+
+/* In its turn: the answer, if it comes in time. */
+static int exchange(struct ask *a, struct ask_message *message, int64_t end_boot_ns, int *ret_fd)
+{
+	int error;
+
 	message->number = ++a->number;
 	error = fd_pass_send(a->fd, message, sizeof(*message), -1, MSG_DONTWAIT);
-	if (!error)
-		error = await(a, message, boot_now_ns() + timeout_ms * INT64_C(1000000), &fd);
-	else if (error == -EAGAIN)
-		error = -ETIMEDOUT; /* it has not read the questions before */
-	pthread_mutex_unlock(&a->lock);
+	if (error)
+		return error == -EAGAIN ? -ETIMEDOUT : error; /* it has not read the questions before */
+	return await(a, message, end_boot_ns, ret_fd);
+}
+
+int ask_call(struct ask *a, struct ask_message *message, int timeout_ms, int *ret_fd, struct problem *p)
+{
+	int64_t end_boot_ns = boot_now_ns() + timeout_ms * INT64_C(1000000);
+	uint32_t kind = message->kind;
+	int error = take_turn(a, timeout_ms), fd = -1;
+
+	if (!error) {
+		error = exchange(a, message, end_boot_ns, &fd);
+		pthread_mutex_unlock(&a->lock);
+	}
 	if (ret_fd)
 		*ret_fd = fd;
 	else if (fd >= 0)

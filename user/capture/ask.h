@@ -69,7 +69,7 @@ struct ask *ask_open(int fd);
 void ask_ready(struct ask *a);
 void ask_failed(struct ask *a, int error, const struct problem *why);
 /*
- * Puts a question, whose kind is set, and waits for the answer: its status, or -ETIMEDOUT and *p, -EPIPE without a
+ * Puts a question, whose kind is set, and waits for its turn and the answer: its status, or -ETIMEDOUT and *p, -EPIPE without a
  * warden. An answer that comes too late is dropped. `ret_fd` (may be NULL) takes the descriptor that came along, or -1.
  */
 int ask_call(struct ask *a, struct ask_message *message, int timeout_ms, int *ret_fd, struct problem *p);
