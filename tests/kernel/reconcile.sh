@@ -158,12 +158,13 @@ vanished_and_elsewhere() {
 not_to_be_read() {
 	netns_world
 	settle
-	kill -STOP "$DAEMON" # the warden
+	kill -STOP "$DAEMON" # the warden, who also passes on what the log has
 	connect "$W/more" --count 40 --from "$NET4.101" "$NET4.1:443"
 	cat "$W/more" >>"$W/list"
+	sleep $((SLOW ? 30 : 12))
+	kill -CONT "$DAEMON"
 	wait_until 20 grep -q "warning: the counts of network namespace /run/netns/$NODE cannot be read: Connection timed out" "$LOG" ||
 		die "the log does not say that it cannot be read: $(tail -n 3 "$LOG")"
-	kill -CONT "$DAEMON"
 	wait_until 20 grep -q "the counts of network namespace /run/netns/$NODE can be read again" "$LOG" || die "it is not read again"
 	settle
 	[ "$(compared unread)" = 0 ] && [ "$(compared error)" = null ] || die "status says $(compared unread) unread: $(compared error)"

@@ -123,3 +123,18 @@ int ask_call(struct ask *a, struct ask_message *message, int timeout_ms, int *re
 	}
 	return message->status;
 }
+
+int ask_errand(struct ask *a, struct ask_message *message, const char *what, int run_ms, void *ret_outcome,
+	       size_t size, struct problem *p)
+{
+	struct pollfd wait = { .events = POLLIN };
+	int error = ask_call(a, message, ASK_PATIENCE_MS, &wait.fd, p);
+
+	if (!error && wait.fd < 0)
+		return problem(p, -EBADMSG, "the warden did not run %s", what);
+	if (!error && (poll(&wait, 1, run_ms) != 1 || recv(wait.fd, ret_outcome, size, 0) != (ssize_t)size))
+		error = problem(p, -EIO, "what became of %s is not known", what);
+	if (wait.fd >= 0)
+		close(wait.fd);
+	return error < 0 ? error : 0;
+}

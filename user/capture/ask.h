@@ -7,6 +7,7 @@
 #define SEKISHO_ASK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "base/problem.h"
 #include "base/selector.h"
@@ -73,5 +74,12 @@ void ask_failed(struct ask *a, int error, const struct problem *why);
  * warden. An answer that comes too late is dropped. `ret_fd` (may be NULL) takes the descriptor that came along, or -1.
  */
 int ask_call(struct ask *a, struct ask_message *message, int timeout_ms, int *ret_fd, struct problem *p);
+
+/*
+ * The same for what is run in a process of its own (ASK_HEADS, ASK_CHRONY; `what`: its name): waits, up to `run_ms` more,
+ * for what becomes of it, one message of `size` bytes that comes on the descriptor. 0, or negative errno and *p.
+ */
+int ask_errand(struct ask *a, struct ask_message *message, const char *what, int run_ms, void *ret_outcome,
+	       size_t size, struct problem *p);
 
 #endif
