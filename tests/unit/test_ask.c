@@ -22,6 +22,17 @@ static void begin(void)
 	REQUIRE(ask != NULL);
 }
 
+static void begin_ready(void)
+{
+	struct ask_message m;
+	int fd;
+
+	begin();
+	ask_ready(ask);
+	CHECK_INT(fd_pass_receive(fds[1], &m, sizeof(m), &fd, 0), sizeof(m));
+	CHECK_INT(m.kind, ASK_READY);
+}
+
 static void end(void)
 {
 	close(fds[0]);
@@ -44,6 +55,34 @@ static void *ask_patiently(void *arg)
 	return NULL;
 }
 
+static void *ask_without_patience(void *arg)
+{
+	struct ask_message m = { .kind = ASK_RESOLVE };
+	struct problem p;
+
+	(void)arg;
+	patient = ask_call(ask, &m, 0, NULL, &p);
+	return NULL;
+}
+
+/* What a start cannot learn is its end; and nobody waits for a recorder that has not begun. */
+static void a_start_has_patience(void)
+{
+	struct ask_message question;
+	pthread_t thread;
+	int fd;
+
+	begin();
+	REQUIRE(pthread_create(&thread, NULL, ask_without_patience, NULL) == 0);
+	CHECK_INT(fd_pass_receive(fds[1], &question, sizeof(question), &fd, 0), sizeof(question));
+	CHECK_INT(question.kind, ASK_RESOLVE);
+	usleep(1000);
+	answer(&question, 4);
+	pthread_join(thread, NULL);
+	CHECK_INT(patient, 4);
+	end();
+}
+
 static void nobody_waits_for_another_ones_question(void)
 {
 	struct ask_message hers, mine = { .kind = ASK_ARMED };
@@ -51,7 +90,7 @@ static void nobody_waits_for_another_ones_question(void)
 	pthread_t thread;
 	int fd;
 
-	begin();
+	begin_ready();
 	patient = 1;
 	REQUIRE(pthread_create(&thread, NULL, ask_patiently, NULL) == 0);
 	CHECK_INT(fd_pass_receive(fds[1], &hers, sizeof(hers), &fd, 0), sizeof(hers));
@@ -71,7 +110,7 @@ static void an_answer_that_comes_too_late_is_dropped(void)
 	pthread_t thread;
 	int fd;
 
-	begin();
+	begin_ready();
 	CHECK_INT(ask_call(ask, &late, 0, NULL, &p), -ETIMEDOUT);
 	CHECK_INT(fd_pass_receive(fds[1], &question, sizeof(question), &fd, 0), sizeof(question));
 	answer(&question, 7);
@@ -85,4 +124,4 @@ static void an_answer_that_comes_too_late_is_dropped(void)
 	end();
 }
 
-UNIT_SUITE(ask, TEST(nobody_waits_for_another_ones_question), TEST(an_answer_that_comes_too_late_is_dropped));
+UNIT_SUITE(ask, TEST(a_start_has_patience), TEST(nobody_waits_for_another_ones_question), TEST(an_answer_that_comes_too_late_is_dropped));

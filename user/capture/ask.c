@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 struct ask {
 	int fd;
 	uint32_t number; /* of the last question */
+	atomic_bool ready;
 	pthread_mutex_t lock;
 };
 
@@ -34,6 +36,7 @@ void ask_ready(struct ask *a)
 {
 	const struct ask_message message = { .kind = ASK_READY };
 
+	a->ready = true;
 	(void)fd_pass_send(a->fd, &message, sizeof(message), -1, 0);
 }
 
@@ -102,10 +105,14 @@ static int exchange(struct ask *a, struct ask_message *message, int64_t end_boot
 
 int ask_call(struct ask *a, struct ask_message *message, int timeout_ms, int *ret_fd, struct problem *p)
 {
-	int64_t end_boot_ns = boot_now_ns() + timeout_ms * INT64_C(1000000);
 	uint32_t kind = message->kind;
-	int error = take_turn(a, timeout_ms), fd = -1;
+	int64_t end_boot_ns;
+	int error, fd = -1;
 
+	if (!a->ready && timeout_ms < ASK_PATIENCE_MS)
+		timeout_ms = ASK_PATIENCE_MS;
+	end_boot_ns = boot_now_ns() + timeout_ms * INT64_C(1000000);
+	error = take_turn(a, timeout_ms);
 	if (!error) {
 		error = exchange(a, message, end_boot_ns, &fd);
 		pthread_mutex_unlock(&a->lock);

@@ -60,7 +60,7 @@ struct ask_message {
 };
 
 #define ASK_TIMEOUT_MS 200 /* what the recorder's thread waits for; a warden that runs needs a hundredth */
-#define ASK_PATIENCE_MS 5000 /* what others wait for */
+#define ASK_PATIENCE_MS 5000 /* what others wait for, and everybody before ask_ready(): what is not known then ends a start */
 
 struct ask;
 
