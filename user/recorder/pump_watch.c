@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What proves that nothing is missed unseen: reconciliation and the canary. */
+/* What proves that nothing is missed unseen: reconciliation, the witness and the canary. */
 #include <errno.h>
 #include <string.h>
 #include "base/log.h"
