@@ -8,17 +8,26 @@
 
 #include "emit.bpf.h"
 
-/* Whether it was one; then nothing else is to be done with it. */
-static __always_inline bool emit_canary(__u64 netns)
+/* NULL: it is none. */
+static __always_inline struct sekisho_control *control_of_canary(__u64 netns)
 {
-	__u64 now = bpf_ktime_get_boot_ns();
 	struct sekisho_control *ctl;
-	struct sekisho_event *event;
 	__u32 zero = 0;
 
 	ctl = bpf_map_lookup_elem(&control, &zero);
-	if (!ctl || !netns || netns != ctl->canary_netns)
+	return ctl && netns && netns == ctl->canary_netns ? ctl : NULL;
+}
+
+/* Whether it was one; then nothing else is to be done with it. */
+static __always_inline bool emit_canary(__u64 netns)
+{
+	struct sekisho_control *ctl = control_of_canary(netns);
+	struct sekisho_event *event;
+	__u64 now;
+
+	if (!ctl)
 		return false;
+	now = bpf_ktime_get_boot_ns();
 	if (now >= ctl->heartbeat_until_boot_ns)
 		return true;
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);

@@ -15,7 +15,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /*
  * A simultaneous open and a self-connect come to PASSIVE_ESTABLISHED, too, so who opens is marked; of those
  * covered, as others are not recorded. And where a connection leads to a tenant's address, its near end is kept
- * for is_loopback(): should this tenant be in the same namespace, that is its source.
+ * for is_loopback(): should this tenant be in the same namespace, that is its source. Where this end's own namespace
+ * is a tenant's selector, all that leaves it is kept: whether the other end is in it, too, cannot be told here.
  */
 static __always_inline void begins(const struct sock *sk)
 {
@@ -49,7 +50,7 @@ static __always_inline void take(const struct sock *sk, bool witness)
 /*
  * The kernel calls at the end of the handshake, right before the socket becomes ESTABLISHED; for Fast Open
  * (RFC 7413) when the SYN has come, whose source may be forged where no cookie is asked for. Such a socket waits,
- * with a mark without a time, for its way out of SYN_RECV: see leaves_handshake() in accept.bpf.c.
+ * with a mark without a time, for its way out of SYN_RECV: see died() in accept.bpf.c.
  */
 static __always_inline void is_opened(const struct sock *sk, bool witness)
 {
@@ -109,9 +110,11 @@ int on_sock_ops_witness(struct bpf_sock_ops *ops)
 {
 	const struct sock *sk = (const void *)ops;
 
-	if (ops->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
-		is_opened(sk, true);
-	else if (ops->op == BPF_SOCK_OPS_STATE_CB)
+	if (ops->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB) {
+		if (!control_of_canary(netns_cookie(sk, true)))
+			is_opened(sk, true);
+	} else if (ops->op == BPF_SOCK_OPS_STATE_CB) {
 		changes_state(sk, ops->args[0], ops->args[1], true);
+	}
 	return 1;
 }

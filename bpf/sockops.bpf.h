@@ -18,8 +18,8 @@ struct sock; /* never looked into */
 #define PORT_OF(remote_port) ((__u16)bpf_ntohl(remote_port))
 
 /*
- * Ends of connections that begin on this machine and lead to a tenant's address, so that the other end's source
- * is known to be local: what no field of the context tells. The oldest go when there are more at once than
+ * Ends of connections that begin on this machine and lead to a tenant's address, or begin in a tenant's namespace, so
+ * that the other end's source is known to be local: what no field of the context tells. The oldest go when there are more at once than
  * this; then what is left is that both addresses are the same. Not pinned: each build of the program has its own.
  */
 #define OWN_ENDS_MAX 8192

@@ -165,9 +165,12 @@ struct sekisho_opens {
 	__u64 left[SEKISHO_OUTCOMES]; /* by enum sekisho_outcome */
 };
 
-/* Kept by the collector, by the namespace's cookie: how far TcpPassiveOpens and sekisho_opens agree. */
+/*
+ * Kept by the collector, by the namespace's cookie: how far TcpPassiveOpens and sekisho_opens agree. Of 0, which no
+ * namespace has: the same of the two counts in "seen".
+ */
 struct sekisho_baseline {
-	__s64 offset; /* TcpPassiveOpens less all that left, as far as accounted for */
+	__s64 offset; /* TcpPassiveOpens (the witness's count) less all that left (the hook's), as far as accounted for */
 	__u64 agreed_boot_ns; /* when they last agreed */
 };
 

@@ -107,6 +107,25 @@ ring_replaced() {
 	alarm_gap "$before"
 }
 
+# While it goes on it is stated in few pieces, each as long as all before it.
+pieces_are_few() {
+	local before after
+	recorder_gaps() { sekisho status --json >"$W/status" 2>/dev/null; said recorder gaps; }
+	world_with_canary
+	sleep 1.5
+	rm "$PINS"/link_*
+	await_canary true
+	before=$(recorder_gaps)
+	[ "$before" -ge 1 ] || die "nothing is stated at the alarm"
+	sleep 12
+	after=$(recorder_gaps)
+	[ $((after - before)) -ge 1 ] && [ $((after - before)) -le 4 ] ||
+		die "in 12 s $((after - before)) gaps, expected three or so"
+	alarm_gap "$(utc_in -60)"
+	[ "$(lines "$W/missing")" -eq 1 ] || die "the answer says it in $(lines "$W/missing") pieces"
+}
+
+run_case_once AC-85_pieces_are_few pieces_are_few
 run_case AC-85_program_detached program_detached
 run_case_once AC-85_ring_replaced ring_replaced
 finish

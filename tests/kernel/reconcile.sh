@@ -157,8 +157,27 @@ vanished_and_elsewhere() {
 		die "the log does not say so: $(tail -n 3 "$LOG")"
 }
 
+# Whoever is asked for the counts does not answer: that is said, and made up for.
+not_to_be_read() {
+	netns_world
+	settle
+	kill -STOP "$DAEMON" # the warden, who also passes on what the log has
+	connect "$W/more" --count 40 --from "$NET4.101" "$NET4.1:443"
+	cat "$W/more" >>"$W/list"
+	sleep $((SLOW ? 30 : 12))
+	kill -CONT "$DAEMON"
+	wait_until 20 grep -q "warning: the counts of network namespace /run/netns/$NODE cannot be read: Connection timed out" "$LOG" ||
+		die "the log does not say that it cannot be read: $(tail -n 3 "$LOG")"
+	wait_until 20 grep -q "the counts of network namespace /run/netns/$NODE can be read again" "$LOG" || die "it is not read again"
+	settle
+	[ "$(compared unread)" = 0 ] && [ "$(compared error)" = null ] || die "status says $(compared unread) unread: $(compared error)"
+	[ "$(compared recorded)" = 540 ] && [ "$(compared not_seen)" = 0 ] || die "$(compared recorded) of 540 recorded, $(compared not_seen) not seen"
+	no_gap
+}
+
 run_case AC-82_detached_for_a_second detached
 run_case AC-24_no_false_alarm no_false_alarm
 run_case AC-23_what_is_not_recorded what_is_not_recorded
+run_case_once AC-82_not_to_be_read_is_said not_to_be_read
 run_case_once AC-82_not_compared_is_said vanished_and_elsewhere
 finish

@@ -15,10 +15,11 @@ witness() {
 	[ "$got" = "$1 $2 $3" ] || die "$4: by hook, by witness and missed are $got, expected $1 $2 $3"
 }
 
+# witness_world [LOOPBACK [SELECTOR]]
 witness_world() {
 	world
-	conf "hook = $RUNG" "witness = yes" "record_loopback = ${1-no}"
-	conf_tenant web "$NET4.1" "$NET6:1"
+	conf "hook = $RUNG" "witness = yes" "record_loopback = ${1-no}" "canary_interval = 1s"
+	conf_tenant web "$NET4.1" "$NET6:1" ${2+"$2"}
 	conf_tenant quiet "$NET4.2"
 	grant web
 	daemon_start
@@ -67,6 +68,7 @@ missed() {
 	is_missed() { [ "$(status_value witness missed)" = 70 ]; }
 	wait_until 5 is_missed || die "missed is $(said witness missed), not 70"
 	witness "$N" $((N + 70)) 70 "while the hook is away"
+	sleep 1.2 # counters become gaps once a second
 	[ "$(awk '/the kernel has skipped the hook: / { n += $(NF - 5) } END { print n + 0 }' "$LOG")" -eq 70 ] ||
 		die "the log does not say so"
 	gaps "$W/gaps" --tenant web
@@ -84,6 +86,64 @@ missed() {
 		die "after a restart the gaps are: $(cat "$W/gaps")"
 	search "$W/rows" --tenant web
 	same_rows "$W/list" "$W/rows" "what the hook saw"
+}
+
+# hook_gaps N WHAT: so many were skipped, as the gaps say.
+hook_gaps() {
+	gaps "$W/gaps" --tenant web
+	grep '^hook skipped by the kernel|' "$W/gaps" >"$W/hook_gaps"
+	[ "$(awk -F'|' '{ n += $3 } END { print n + 0 }' "$W/hook_gaps")" -eq "$1" ] || die "$2: of $1 missed the gaps say: $(cat "$W/hook_gaps")"
+}
+
+missed_is() { [ "$(status_value witness missed)" = "$1" ]; }
+
+# What gaps have said is said once, whoever was away meanwhile; and a witness that is behind hides no later miss.
+said_once() {
+	local before
+	witness_world
+	serve "$NET4.1:443"
+	rm "$PINS/link_set_state_1" "$PINS/link_set_state_2" || die "no link is pinned"
+	connect "$W/unseen" --count 70 "$NET4.1:443"
+	wait_until 5 missed_is 70 || die "missed is $(said witness missed), not 70"
+	daemon_end
+	daemon_start
+	rm "$PINS/link_witness" || die "no witness is pinned"
+	connect "$W/list" --count 10 "$NET4.1:443"
+	daemon_end
+	daemon_start
+	sleep 2.5
+	witness 10 70 70 "when the witness was away"
+	hook_gaps 70 "after a restart with a witness that is behind"
+
+	next_case AC-82_witness_without_a_collector
+	daemon_end
+	rm "$PINS/link_set_state_1" "$PINS/link_set_state_2" || die "no link is pinned"
+	before=$(utc_now)
+	connect "$W/unseen" --count 30 "$NET4.1:443"
+	sleep 6
+	daemon_start
+	wait_until 5 missed_is 100 || die "missed is $(said witness missed), not 100"
+	sleep 1.2 # counters become gaps once a second
+	hook_gaps 100 "missed while no collector ran"
+	[ "$(awk -F'|' -v before="$before" '$4 < before { n += $3 } END { print n + 0 }' "$W/hook_gaps")" -gt 70 ] ||
+		die "the gap begins after $before: $(cat "$W/hook_gaps")"
+	[ "$(awk '/the kernel has skipped the hook: / { n += $(NF - 5) } END { print n + 0 }' "$LOG")" -eq 100 ] ||
+		die "the log says: $(grep 'has skipped the hook' "$LOG")"
+}
+
+# The canary is of nobody, also where a selector covers its address.
+no_canary() {
+	witness_world no 127.0.0.0/8
+	serve "$NET4.1:443"
+	connect "$W/list" --count 20 "$NET4.1:443"
+	sleep 4.5
+	# Other connections to 127.0.0.1 on this machine are of this tenant, too.
+	status_value witness missed >/dev/null
+	[ "$(said witness by_hook)" -ge 20 ] && [ "$(said witness by_hook) $(said witness missed)" = "$(said witness by_witness) 0" ] ||
+		die "by hook $(said witness by_hook), by witness $(said witness by_witness), missed $(said witness missed) while canaries came"
+	[ "$(said canary missing)" = false ] || die "no canary came: the test proves nothing"
+	[[ $(said canary last_seen) > $(utc_in -3) ]] || die "no canary came since $(said canary last_seen)"
+	no_gap
 }
 
 # switched: it is armed by the configuration alone, beside set_state alone.
@@ -109,5 +169,7 @@ switched() {
 
 run_case AC-77_witness_agrees agrees
 run_case AC-82_witness_counts_what_was_missed missed
+run_case AC-82_witness_says_it_once said_once
+run_case AC-85_witness_and_canary no_canary
 run_case_once AC-77_witness_switched switched
 finish

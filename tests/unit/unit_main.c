@@ -21,6 +21,7 @@
 	X(anchor)         \
 	X(answer)         \
 	X(array)          \
+	X(ask)            \
 	X(block)          \
 	X(canary_watch)   \
 	X(cases)          \
@@ -54,6 +55,7 @@
 	X(sandbox)        \
 	X(ledger)         \
 	X(link)           \
+	X(opens)          \
 	X(parse)          \
 	X(passive_opens)  \
 	X(places)         \

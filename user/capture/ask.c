@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include "ask.h"
 #include "base/fd_pass.h"
@@ -15,6 +17,7 @@
 struct ask {
 	int fd;
 	uint32_t number; /* of the last question */
+	atomic_bool ready;
 	pthread_mutex_t lock;
 };
 
@@ -33,6 +36,7 @@ void ask_ready(struct ask *a)
 {
 	const struct ask_message message = { .kind = ASK_READY };
 
+	a->ready = true;
 	(void)fd_pass_send(a->fd, &message, sizeof(message), -1, 0);
 }
 
@@ -72,19 +76,47 @@ static int await(struct ask *a, struct ask_message *message, int64_t end_boot_ns
 	}
 }
 
+/* Another thread's question may take longer than this one's time. */
+static int take_turn(struct ask *a, int timeout_ms)
+{
+	struct timespec until;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += timeout_ms / 1000;
+	until.tv_nsec += timeout_ms % 1000 * 1000000L;
+	if (until.tv_nsec >= NS_PER_SEC) {
+		until.tv_sec++;
+		until.tv_nsec -= NS_PER_SEC;
+	}
+	return -pthread_mutex_clocklock(&a->lock, CLOCK_MONOTONIC, &until);
+}
+
+/* In its turn: the answer, if it comes in time. */
+static int exchange(struct ask *a, struct ask_message *message, int64_t end_boot_ns, int *ret_fd)
+{
+	int error;
+
+	message->number = ++a->number;
+	error = fd_pass_send(a->fd, message, sizeof(*message), -1, MSG_DONTWAIT);
+	if (error)
+		return error == -EAGAIN ? -ETIMEDOUT : error; /* it has not read the questions before */
+	return await(a, message, end_boot_ns, ret_fd);
+}
+
 int ask_call(struct ask *a, struct ask_message *message, int timeout_ms, int *ret_fd, struct problem *p)
 {
 	uint32_t kind = message->kind;
+	int64_t end_boot_ns;
 	int error, fd = -1;
 
-	pthread_mutex_lock(&a->lock);
-	message->number = ++a->number;
-	error = fd_pass_send(a->fd, message, sizeof(*message), -1, MSG_DONTWAIT);
-	if (!error)
-		error = await(a, message, boot_now_ns() + timeout_ms * INT64_C(1000000), &fd);
-	else if (error == -EAGAIN)
-		error = -ETIMEDOUT; /* it has not read the questions before */
-	pthread_mutex_unlock(&a->lock);
+	if (!a->ready && timeout_ms < ASK_PATIENCE_MS)
+		timeout_ms = ASK_PATIENCE_MS;
+	end_boot_ns = boot_now_ns() + timeout_ms * INT64_C(1000000);
+	error = take_turn(a, timeout_ms);
+	if (!error) {
+		error = exchange(a, message, end_boot_ns, &fd);
+		pthread_mutex_unlock(&a->lock);
+	}
 	if (ret_fd)
 		*ret_fd = fd;
 	else if (fd >= 0)
@@ -97,4 +129,19 @@ int ask_call(struct ask *a, struct ask_message *message, int timeout_ms, int *re
 										 strerror(-message->status));
 	}
 	return message->status;
+}
+
+int ask_errand(struct ask *a, struct ask_message *message, const char *what, int run_ms, void *ret_outcome,
+	       size_t size, struct problem *p)
+{
+	struct pollfd wait = { .events = POLLIN };
+	int error = ask_call(a, message, ASK_PATIENCE_MS, &wait.fd, p);
+
+	if (!error && wait.fd < 0)
+		return problem(p, -EBADMSG, "the warden did not run %s", what);
+	if (!error && (poll(&wait, 1, run_ms) != 1 || recv(wait.fd, ret_outcome, size, 0) != (ssize_t)size))
+		error = problem(p, -EIO, "what became of %s is not known", what);
+	if (wait.fd >= 0)
+		close(wait.fd);
+	return error < 0 ? error : 0;
 }

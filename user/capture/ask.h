@@ -7,6 +7,7 @@
 #define SEKISHO_ASK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "base/problem.h"
 #include "base/selector.h"
@@ -59,7 +60,7 @@ struct ask_message {
 };
 
 #define ASK_TIMEOUT_MS 200 /* what the recorder's thread waits for; a warden that runs needs a hundredth */
-#define ASK_PATIENCE_MS 5000 /* what others wait for */
+#define ASK_PATIENCE_MS 5000 /* what others wait for, and everybody before ask_ready(): what is not known then ends a start */
 
 struct ask;
 
@@ -69,9 +70,16 @@ struct ask *ask_open(int fd);
 void ask_ready(struct ask *a);
 void ask_failed(struct ask *a, int error, const struct problem *why);
 /*
- * Puts a question, whose kind is set, and waits for the answer: its status, or -ETIMEDOUT and *p, -EPIPE without a
+ * Puts a question, whose kind is set, and waits for its turn and the answer: its status, or -ETIMEDOUT and *p, -EPIPE without a
  * warden. An answer that comes too late is dropped. `ret_fd` (may be NULL) takes the descriptor that came along, or -1.
  */
 int ask_call(struct ask *a, struct ask_message *message, int timeout_ms, int *ret_fd, struct problem *p);
+
+/*
+ * The same for what is run in a process of its own (ASK_HEADS, ASK_CHRONY; `what`: its name): waits, up to `run_ms` more,
+ * for what becomes of it, one message of `size` bytes that comes on the descriptor. 0, or negative errno and *p.
+ */
+int ask_errand(struct ask *a, struct ask_message *message, const char *what, int run_ms, void *ret_outcome,
+	       size_t size, struct problem *p);
 
 #endif

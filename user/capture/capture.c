@@ -16,6 +16,7 @@
 #include "capture_maps.h"
 #include "ladder.h"
 #include "object.h"
+#include "opens.h"
 #include "pins.h"
 #include "time_space.h"
 #include "witness.h"
@@ -351,23 +352,45 @@ int capture_losses(struct capture *c, struct capture_loss **ret_losses, size_t *
 	return capture_maps_losses(&c->maps, ret_losses, ret_count);
 }
 
-void capture_witness(struct capture *c, struct capture_witness *ret_witness)
+void capture_begin_witness(struct capture *c, uint64_t stated)
 {
-	struct capture_witness *r = ret_witness;
+	struct sekisho_baseline baseline;
+	int error = opens_baseline(&c->maps, OPENS_OF_WITNESS, &baseline);
 
-	r->on = c->control->witness;
-	r->by_witness = capture_maps_seen(&c->maps, SEKISHO_SEEN_BY_WITNESS);
-	r->by_hook = capture_maps_seen(&c->maps, SEKISHO_SEEN_BY_HOOK);
-	r->missed = witness_look(&c->witness, r->by_witness, r->by_hook, boot_now_ns());
+	witness_begin(&c->witness, stated, error ? NULL : &baseline);
 }
 
-uint64_t capture_skipped(struct capture *c)
+void capture_keep_witness(struct capture *c)
 {
-	struct capture_witness w = {};
+	if (c->control->witness && !c->witness.residue.looks)
+		(void)opens_set_baseline(&c->maps, OPENS_OF_WITNESS, &c->witness.residue.baseline);
+}
 
-	if (c->armed.rung == SEKISHO_RUNG_SET_STATE)
-		capture_witness(c, &w);
-	return ladder_skipped(&c->armed) + w.missed;
+bool capture_judge_witness(struct capture *c, struct residue_missed *ret_missed)
+{
+	struct witness_look look;
+
+	if (!c->control->witness)
+		return false;
+	look.hook_before = capture_maps_seen(&c->maps, SEKISHO_SEEN_BY_HOOK);
+	look.by_witness = capture_maps_seen(&c->maps, SEKISHO_SEEN_BY_WITNESS);
+	look.hook_after = capture_maps_seen(&c->maps, SEKISHO_SEEN_BY_HOOK);
+	look.boot_ns = boot_now_ns();
+	return witness_judge(&c->witness, &look, ret_missed);
+}
+
+void capture_witness(const struct capture *c, struct capture_witness *ret_witness)
+{
+	*ret_witness = (struct capture_witness){ .on = c->control->witness, .missed = c->witness.missed };
+	if (!ret_witness->on)
+		return;
+	ret_witness->by_witness = capture_maps_seen(&c->maps, SEKISHO_SEEN_BY_WITNESS);
+	ret_witness->by_hook = capture_maps_seen(&c->maps, SEKISHO_SEEN_BY_HOOK);
+}
+
+uint64_t capture_skipped(const struct capture *c)
+{
+	return c->armed.rung == SEKISHO_RUNG_SET_STATE ? c->witness.missed : ladder_skipped(&c->armed);
 }
 
 bool capture_has_grants(const struct capture *c)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include "base/selector.h"
 #include "base/problem.h"
+#include "base/residue.h"
 #include "ring.h"
 #include "shares.h"
 #include "schema/event.h"
@@ -122,12 +123,12 @@ int capture_losses(struct capture *c, struct capture_loss **ret_losses, size_t *
 /*
  * Counts `more->total` more under a reason that is the collector's own (SEKISHO_LOSS_NOT_SEEN), as if a program had.
  * `stated`: the total that gaps have stated already; what they have not is from where it was first counted on.
+ * -E2BIG: counters of former tenants fill the map, and this tenant has none; tenant 0 always has.
  */
 int capture_count_loss(struct capture *c, const struct capture_loss *more, uint64_t stated);
 /* How often the kernel skipped our program because it was running on that CPU already, where that
- * can mean a lost event (not for set_state, whose other programs take over: see accept.bpf.c), and
- * what the witness saw that set_state did not. */
-uint64_t capture_skipped(struct capture *c);
+ * can mean a lost event; for set_state, whose other program takes over (accept.bpf.c), what it missed by the witness. */
+uint64_t capture_skipped(const struct capture *c);
 
 /*
  * Two hooks side by side (`witness = yes`): passive openings covered by a grant, by set_state, which emits them, and
@@ -136,9 +137,15 @@ uint64_t capture_skipped(struct capture *c);
 struct capture_witness {
 	bool on;
 	uint64_t by_hook, by_witness;
-	uint64_t missed; /* by the hook: settled, see witness.h */
+	uint64_t missed; /* by the hook: certain, see witness.h */
 };
-void capture_witness(struct capture *c, struct capture_witness *ret_witness);
+void capture_witness(const struct capture *c, struct capture_witness *ret_witness);
+/* Before the first look; goes on from where an earlier run agreed. `stated`: the misses that gaps have stated already. */
+void capture_begin_witness(struct capture *c, uint64_t stated);
+/* Behind the statement of what was missed: whoever is killed in between states it again rather than never. */
+void capture_keep_witness(struct capture *c);
+/* One look, of some a second apart: true when there are new misses. */
+bool capture_judge_witness(struct capture *c, struct residue_missed *ret_missed);
 
 /* Ends every grant in the kernel; what waits in the ring stays there. */
 void capture_end_grants(struct capture *c);

@@ -268,6 +268,8 @@ static int set_all(const struct capture_maps *m, const struct capture_wanted *w)
 		error = capture_maps_set_places(m, w->places, w->place_count);
 	if (!error)
 		error = add_counters(m, 0, true);
+	if (!error)
+		error = add_counter(m, 0, SEKISHO_LOSS_NOT_SEEN);
 	for (size_t i = 0; i < w->tenant_count && !error; i++) {
 		const struct capture_tenant *t = &w->tenants[i];
 

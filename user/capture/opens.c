@@ -23,8 +23,9 @@ int opens_watch(const struct capture_maps *m, uint64_t cookie)
 
 void opens_forget(const struct capture_maps *m, uint64_t cookie)
 {
+	if (cookie != OPENS_OF_WITNESS && bpf_map_delete_elem(m->baselines, &cookie) && errno != ENOENT)
+		return;
 	(void)bpf_map_delete_elem(m->opens, &cookie);
-	(void)bpf_map_delete_elem(m->baselines, &cookie);
 }
 
 struct cookies {

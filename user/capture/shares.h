@@ -28,9 +28,6 @@ void shares_close(struct shares *s);
  */
 uint32_t shares_slot(struct shares *s, uint32_t tenant, bool (*granted)(void *ctx, uint32_t tenant), void *ctx);
 
-/* What a tenant has in the ring, as far as it was counted. */
-uint64_t shares_waiting(const struct shares *s, uint32_t tenant);
-
 /* A record that was read from the ring, `size` bytes without header; more of them until one of the next two. */
 void shares_read(struct shares *s, const void *data, uint32_t size);
 void shares_released(struct shares *s); /* they are out of the ring */
@@ -39,7 +36,7 @@ void shares_kept(struct shares *s); /* they are not: they will be read again */
 /*
  * Sets all by what is in the ring, whatever was counted before: a collector may have ended between the
  * release and its count. Exact, also while the programs emit; under such a load that not one of many looks
- * is undisturbed (-EAGAIN) off by what came during the last.
+ * is undisturbed (-EAGAIN) off by what came during the last, until the next recount.
  */
 int shares_recount(struct shares *s, const struct ring *ring);
 

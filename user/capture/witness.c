@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Comparing two counters that go on. */
+/* Comparing two hooks. */
 #include "witness.h"
 
-uint64_t witness_look(struct witness *w, uint64_t by_witness, uint64_t by_hook, uint64_t now_boot_ns)
+void witness_begin(struct witness *w, uint64_t stated, const struct sekisho_baseline *baseline)
 {
-	uint64_t difference = by_witness > by_hook ? by_witness - by_hook : 0;
+	*w = (struct witness){ .missed = stated };
+	w->residue.known = baseline;
+	if (baseline)
+		w->residue.baseline = *baseline;
+}
 
-	if (!w->begun_boot_ns || difference < w->least)
-		w->least = difference;
-	if (!w->begun_boot_ns)
-		w->begun_boot_ns = now_boot_ns;
-	if (now_boot_ns - w->begun_boot_ns < WITNESS_SETTLE_NS)
-		return w->missed;
-	if (w->least > w->missed)
-		w->missed = w->least;
-	w->begun_boot_ns = now_boot_ns;
-	w->least = difference;
-	return w->missed;
+bool witness_judge(struct witness *w, const struct witness_look *look, struct residue_missed *ret_missed)
+{
+	int64_t high = (int64_t)(look->by_witness - look->hook_before);
+	int64_t low = (int64_t)(look->by_witness - look->hook_after);
+
+	if (!residue_judge(&w->residue, high, low, look->boot_ns, ret_missed))
+		return false;
+	w->missed += ret_missed->count;
+	return true;
 }

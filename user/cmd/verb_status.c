@@ -131,6 +131,8 @@ static void show_reconciled(const json_t *r)
 		printf("           NOT COMPARED: %lld recorded in other network namespaces\n", number(r, "elsewhere"));
 	if (number(r, "vanished"))
 		printf("           NOT COMPARED to their end: %lld network namespaces that are gone\n", number(r, "vanished"));
+	if (json_is_string(json_object_get(r, "error")))
+		printf("           NOT COMPARED: some network namespaces, as their counts cannot be read: %s\n", text(r, "error"));
 }
 
 static void show_canary(const json_t *c)

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Whether the canaries come back. */
+#include "base/utc.h"
 #include "canary_watch.h"
+
+#define PIECE_MAX_NS (600 * NS_PER_SEC)
 
 void canary_watch_seen(struct canary_watch *w, int64_t emitted_ns)
 {
@@ -8,14 +11,26 @@ void canary_watch_seen(struct canary_watch *w, int64_t emitted_ns)
 		w->seen_ns = emitted_ns;
 }
 
-void canary_watch_sung(struct canary_watch *w, int64_t now_ns, int error, uint64_t position)
+void canary_watch_sung(struct canary_watch *w, int64_t now_ns, int error, int64_t patience_ns)
 {
 	w->sung_ns = now_ns;
 	w->error = error;
-	w->position = position;
+	w->judge_ns = now_ns + patience_ns;
+	w->judged = false;
 }
 
-bool canary_watch_judge(struct canary_watch *w, uint64_t consumer)
+/* Whether it had its time, and all that it may have put into the ring has been read. */
+static bool must_have_come(struct canary_watch *w, int64_t now_ns, uint64_t producer, uint64_t consumer)
+{
+	if (now_ns < w->judge_ns)
+		return false;
+	if (!w->judged)
+		w->position = producer;
+	w->judged = true;
+	return (int64_t)(consumer - w->position) >= 0;
+}
+
+bool canary_watch_judge(struct canary_watch *w, int64_t now_ns, uint64_t producer, uint64_t consumer)
 {
 	bool before = w->alarm;
 
@@ -23,10 +38,10 @@ bool canary_watch_judge(struct canary_watch *w, uint64_t consumer)
 		return false;
 	if (w->seen_ns >= w->sung_ns)
 		w->misses = 0;
-	else if ((int64_t)(consumer - w->position) < 0)
-		return false;
-	else
+	else if (must_have_come(w, now_ns, producer, consumer))
 		w->misses++;
+	else
+		return false;
 	w->sung_ns = 0;
 	w->alarm = w->misses >= CANARY_MISSES;
 	if (w->alarm && !before && !w->stated_ns)
@@ -48,4 +63,11 @@ bool canary_watch_gap(const struct canary_watch *w, int64_t now_ns, int64_t *ret
 void canary_watch_stated(struct canary_watch *w, int64_t until_ns)
 {
 	w->stated_ns = w->alarm ? until_ns : 0;
+}
+
+bool canary_watch_is_due(const struct canary_watch *w, int64_t now_ns)
+{
+	int64_t said_ns = w->stated_ns - w->seen_ns;
+
+	return w->alarm && now_ns - w->stated_ns >= (said_ns < PIECE_MAX_NS ? said_ns : PIECE_MAX_NS);
 }

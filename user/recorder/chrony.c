@@ -2,17 +2,12 @@
 /* Asking chronyc. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdbool.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include "base/parse.h"
 #include "base/utc.h"
 #include "chrony.h"
+#include "program.h"
 
 #define TIMEOUT_NS (CHRONY_SECONDS * NS_PER_SEC)
 #define LINE_MAX_BYTES 512
@@ -78,48 +73,14 @@ int chrony_parse(const char *line, uint64_t *ret_error_ns, struct problem *p)
 
 /* --- The command --- */
 
-/* The signals that sekishod keeps from itself; nothing of its environment. */
-static int spawn(const char *command, int output, pid_t *ret_child)
+/* Nothing of our environment. */
+static int start(const char *command, int output, pid_t *ret_child)
 {
 	static char *const environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL };
 	char *const words[] = { (char *)command, "-n", "-c", "tracking", NULL };
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
-	sigset_t none, all;
-	int error = posix_spawn_file_actions_init(&files);
+	const struct program program = { words, environment, .input = -1, .output = output };
 
-	if (error)
-		return -error;
-	error = posix_spawnattr_init(&attributes);
-	if (!error) {
-		sigemptyset(&none);
-		sigfillset(&all);
-		(void)posix_spawnattr_setsigmask(&attributes, &none);
-		(void)posix_spawnattr_setsigdefault(&attributes, &all);
-		(void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-		(void)posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-		(void)posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-		error = posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO);
-		if (!error)
-			error = posix_spawn(ret_child, command, &files, &attributes, words, environment);
-		posix_spawnattr_destroy(&attributes);
-	}
-	posix_spawn_file_actions_destroy(&files);
-	return -error;
-}
-
-/* Until `fd` can be read; false: not before the end of the time. */
-static bool wait_for(int fd, int64_t end_boot_ns)
-{
-	int64_t left;
-
-	while ((left = end_boot_ns - boot_now_ns()) > 0) {
-		struct pollfd wait = { .fd = fd, .events = POLLIN };
-
-		if (poll(&wait, 1, (int)(left / 1000000) + 1) > 0)
-			return true;
-	}
-	return false;
+	return program_start(&program, ret_child);
 }
 
 /* What comes until the end of it; the rest of a text that is too long is none of a line. */
@@ -127,7 +88,7 @@ static int read_all(int fd, int64_t end_boot_ns, char *text, size_t size)
 {
 	size_t length = 0;
 
-	while (wait_for(fd, end_boot_ns)) {
+	while (program_says(fd, end_boot_ns)) {
 		ssize_t n = read(fd, text + length, size - 1 - length);
 		if (n < 0 && errno != EINTR)
 			return -errno;
@@ -141,20 +102,6 @@ static int read_all(int fd, int64_t end_boot_ns, char *text, size_t size)
 	return -ETIMEDOUT;
 }
 
-/* Its status, or that of having been killed when the time is over. */
-static int end_child(pid_t child, int64_t end_boot_ns)
-{
-	int fd = (int)syscall(SYS_pidfd_open, child, 0), status = 0;
-
-	if (fd < 0 || !wait_for(fd, end_boot_ns))
-		(void)kill(child, SIGKILL);
-	if (fd >= 0)
-		close(fd);
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	return status;
-}
-
 int chrony_ask(const char *command, struct chrony_bound *ret_bound, struct problem *p)
 {
 	int64_t asked = boot_now_ns(), end = asked + TIMEOUT_NS;
@@ -164,7 +111,7 @@ int chrony_ask(const char *command, struct chrony_bound *ret_bound, struct probl
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return problem(p, -errno, "%s: %s", command, strerror(errno));
-	error = spawn(command, ends[1], &child);
+	error = start(command, ends[1], &child);
 	close(ends[1]);
 	if (error) {
 		close(ends[0]);
@@ -172,7 +119,7 @@ int chrony_ask(const char *command, struct chrony_bound *ret_bound, struct probl
 	}
 	error = read_all(ends[0], end, text, sizeof(text));
 	close(ends[0]); /* whoever still writes ends */
-	status = end_child(child, error ? asked : end);
+	(void)program_wait(child, error ? asked : end, &status);
 	if (error)
 		return problem(p, error, "%s: %s", command, strerror(-error));
 	if (status)

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Asking chronyd now and then. */
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 #include "base/log.h"
 #include "base/utc.h"
 #include "base/worker.h"
@@ -27,34 +24,23 @@ struct clock_watch {
 	struct chrony_bound bound; /* boot_ns 0: no answer */
 };
 
-static int await_answer(int fd, struct chrony_bound *ret_bound, struct problem *p)
+/* The recorder may not start programs. */
+static int ask_somebody(struct clock_watch *w, struct chrony_bound *ret_bound, struct problem *p)
 {
-	struct pollfd wait = { .fd = fd, .events = POLLIN };
+	struct ask_message m = { .kind = ASK_CHRONY };
 	struct chrony_answer answer;
+	int error;
 
-	if (poll(&wait, 1, ANSWER_MS) != 1 || recv(fd, &answer, sizeof(answer), 0) != sizeof(answer))
-		return problem(p, -EIO, "what chronyd says is not known");
+	if (!w->warden)
+		return chrony_ask(CHRONY_COMMAND, ret_bound, p);
+	error = ask_errand(w->warden, &m, "chronyc", ANSWER_MS, &answer, sizeof(answer), p);
+	if (error)
+		return error;
 	answer.why[sizeof(answer.why) - 1] = '\0';
 	if (answer.error)
 		return problem(p, answer.error, "%s", answer.why);
 	*ret_bound = answer.bound;
 	return 0;
-}
-
-/* The recorder may not start programs. */
-static int ask_somebody(struct clock_watch *w, struct chrony_bound *ret_bound, struct problem *p)
-{
-	struct ask_message m = { .kind = ASK_CHRONY };
-	int error, fd;
-
-	if (!w->warden)
-		return chrony_ask(CHRONY_COMMAND, ret_bound, p);
-	error = ask_call(w->warden, &m, ASK_PATIENCE_MS, &fd, p);
-	if (!error)
-		error = fd < 0 ? problem(p, -EBADMSG, "the warden did not ask chronyd") : await_answer(fd, ret_bound, p);
-	if (fd >= 0)
-		close(fd);
-	return error;
 }
 
 /* Leaves *bound as it is when there is no answer. */

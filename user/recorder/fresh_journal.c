@@ -13,7 +13,8 @@ static int append_counters(const struct recovery *stated, int64_t utc_ns, struct
 		const struct gap carry = { .first_utc_ns = utc_ns, .last_utc_ns = utc_ns, .total = s->total,
 					   .tenant = s->tenant, .reason = s->reason };
 
-		error = journal_append_gaps(j, &carry, 1);
+		if (s->total)
+			error = journal_append_gaps(j, &carry, 1);
 	}
 	return error;
 }

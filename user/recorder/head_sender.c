@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Watching keys/heads, and running the command. */
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 #include "base/conf.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -65,34 +62,23 @@ static void note(struct head_sender *s, int error, const struct problem *p)
 		log_info("the heads of the ledgers are sent again");
 }
 
-static int await_outcome(int fd, struct problem *p)
-{
-	struct pollfd wait = { .fd = fd, .events = POLLIN };
-	struct head_outcome outcome;
-
-	if (poll(&wait, 1, OUTCOME_MS) != 1 || recv(fd, &outcome, sizeof(outcome), 0) != sizeof(outcome))
-		return problem(p, -EIO, "what became of head_command is not known");
-	outcome.why[sizeof(outcome.why) - 1] = '\0';
-	return outcome.error ? problem(p, outcome.error, "%s", outcome.why) : 0;
-}
-
 /* The recorder may not start programs. */
 static int run_command(struct head_sender *s, const char *command, const char *heads, struct problem *p)
 {
 	struct ask_message m = { .kind = ASK_HEADS };
-	int error, fd;
+	struct head_outcome outcome;
+	int error;
 
 	if (!s->warden)
 		return head_command_run(command, heads, p);
 	if (strlen(heads) >= sizeof(m.text))
 		return problem(p, -E2BIG, "the heads are too long for a pipe");
 	strcpy(m.text, heads);
-	error = ask_call(s->warden, &m, ASK_PATIENCE_MS, &fd, p);
-	if (!error)
-		error = fd < 0 ? problem(p, -EBADMSG, "the warden did not start head_command") : await_outcome(fd, p);
-	if (fd >= 0)
-		close(fd);
-	return error;
+	error = ask_errand(s->warden, &m, "head_command", OUTCOME_MS, &outcome, sizeof(outcome), p);
+	if (error)
+		return error;
+	outcome.why[sizeof(outcome.why) - 1] = '\0';
+	return outcome.error ? problem(p, outcome.error, "%s", outcome.why) : 0;
 }
 
 /* Sends what has changed, if it is time or the last chance. */

@@ -150,16 +150,18 @@ static json_t *retention_json(struct node *n)
 /* The kernel's own count against what the hook saw. */
 static json_t *reconciled_json(const struct reconcile_status *r)
 {
-	const __u64 *left = r->opens.left;
+	const uint64_t *left = r->left;
 
 	if (!r->on)
 		return json_null();
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "namespaces", (json_int_t)r->namespaces,
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "namespaces", (json_int_t)r->namespaces,
 			 "doubted", (json_int_t)r->doubted, "recorded", (json_int_t)left[SEKISHO_OUTCOME_RECORDED],
 			 "no_consent", (json_int_t)left[SEKISHO_OUTCOME_NOT_COVERED], "loopback",
 			 (json_int_t)left[SEKISHO_OUTCOME_LOOPBACK], "lost", (json_int_t)left[SEKISHO_OUTCOME_LOST],
 			 "died", (json_int_t)left[SEKISHO_OUTCOME_DIED], "not_seen", (json_int_t)r->not_seen,
-			 "vanished", (json_int_t)r->vanished, "elsewhere", (json_int_t)r->elsewhere);
+			 "vanished", (json_int_t)r->vanished, "elsewhere", (json_int_t)r->elsewhere,
+			 "unread", (json_int_t)r->unread, "error",
+			 r->error ? json_string(strerror(-r->error)) : json_null());
 }
 
 static json_t *canary_json(const struct node *n, const struct recorder_status *s)

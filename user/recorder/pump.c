@@ -143,6 +143,12 @@ static int state_start_gap(struct pump *pump, bool had_grants)
 				  pump->parts->unarmed_from_ns, utc_now_ns(), &g) ? pump_add_gap(pump, &g) : 0;
 }
 
+/* Under such a load that it comes to no end, again behind the next batch. */
+static void recount(struct pump *pump)
+{
+	pump->recount = shares_recount(pump->shares, pump->ring) == -EAGAIN;
+}
+
 static int begin(struct pump *pump, struct problem *p)
 {
 	struct capture *capture = pump->parts->capture;
@@ -150,6 +156,8 @@ static int begin(struct pump *pump, struct problem *p)
 	int error = recovery_scan(pump->parts->store->journal, capture_ring_id(capture),
 				  &pump->stated, p);
 
+	if (!error && pump_begin_witness(pump))
+		error = problem(p, -ENOMEM, "out of memory");
 	if (error)
 		return error;
 	if (pump->stated.unreadable)
@@ -158,7 +166,7 @@ static int begin(struct pump *pump, struct problem *p)
 	if (recovery_resume(&pump->stated, pump->ring))
 		log_warn("a journal claims ring position %llu, which was never written: ignoring it",
 			 (unsigned long long)pump->stated.ring_end);
-	(void)shares_recount(pump->shares, pump->ring);
+	recount(pump);
 	if (pump->stated.last_anchor.boot_ns)
 		(void)anchors_add(&pump->anchors, &pump->stated.last_anchor);
 	error = begin_journal(pump, p);
@@ -286,8 +294,7 @@ static void release(struct pump *pump, uint64_t position)
 	ring_release(pump->ring, position);
 	shares_released(pump->shares);
 	if (pump->recount)
-		(void)shares_recount(pump->shares, pump->ring);
-	pump->recount = false;
+		recount(pump);
 }
 
 static int append_batch(struct pump *pump, size_t count, uint64_t position)
@@ -463,8 +470,8 @@ void pump_status(struct pump *pump, struct recorder_status *s)
 	s->malformed = pump->malformed;
 	s->lost = pump->lost;
 	s->gaps = pump->gaps;
-	s->skipped = capture_skipped(pump->parts->capture);
-	capture_witness(pump->parts->capture, &s->witness);
+	s->skipped = pump->skipped;
+	s->witness = pump->witness;
 	s->ring_bytes = ring_size(pump->ring);
 	s->ring_produced = ring_producer(pump->ring);
 	s->ring_waiting = s->ring_produced - ring_consumer(pump->ring);
@@ -472,6 +479,8 @@ void pump_status(struct pump *pump, struct recorder_status *s)
 	s->last_record_ns = pump->last_record_ns;
 	s->write_error = pump->write_error;
 	reconcile_status(&pump->reconcile, &s->reconcile);
+	if (pump->reconcile_error)
+		s->reconcile.error = pump->reconcile_error;
 	s->canary_alarm = pump->canary.alarm;
 	s->canary_seen_ns = utc_now_ns() - (boot_now_ns() - pump->canary.seen_ns);
 	s->room = pump->room;

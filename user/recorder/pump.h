@@ -31,6 +31,10 @@ const struct places *pump_places_now(const struct pump *pump);
 void pump_state_places(struct pump *pump, bool open);
 /* Compares with what the kernel counts, when it is time to. */
 void pump_reconcile(struct pump *pump);
+/* Compares with what the witness has seen, when it is time to. */
+void pump_judge_witness(struct pump *pump);
+/* Before an answer: the witness's counters as they are now. */
+void pump_look_at_witness(struct pump *pump);
 /* Judges the last canary and sends the next, when it is time to. */
 void pump_canary(struct pump *pump);
 /* Before an answer: while canaries are missing, that they are. */

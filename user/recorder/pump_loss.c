@@ -11,21 +11,18 @@
 /* While there is no room on the disk, losses are stated so often only: each statement takes some. */
 #define STOPPED_LOSS_INTERVAL_NS (60 * NS_PER_SEC)
 
-/* A witness speaks when a difference has settled (capture/witness.h): that long ago it was there already. */
-#define SETTLE_NS (3 * NS_PER_SEC)
-
 /* States what a counter has gained since the last gap about it. False: it could not be written. */
 static bool state_loss(struct pump *pump, uint32_t tenant, uint32_t reason, uint64_t total,
 		       int64_t first_utc, int64_t last_utc)
 {
 	uint64_t *stated = recovery_stated(&pump->stated, tenant, reason);
-	int64_t looked = pump->last_loss_check_ns - (reason == STORE_GAP_HOOK_BUSY ? SETTLE_NS : 0);
+	int64_t looked = pump->last_loss_check_ns;
 	struct gap g = { .first_utc_ns = first_utc, .last_utc_ns = last_utc, .tenant = tenant, .reason = reason };
 
 	if (!stated)
 		return false;
-	if (reason == STORE_GAP_NOT_SEEN)
-		looked = INT64_MIN; /* known later than its time, which its counter has */
+	if (reason == STORE_GAP_NOT_SEEN || reason == STORE_GAP_HOOK_BUSY)
+		looked = INT64_MIN; /* known later than its time, which the caller has */
 	if (!recovery_new_loss(stated, total, looked, &g))
 		return true;
 	if (pump->stopped_losses && reason == STORE_GAP_RING_FULL)
@@ -38,12 +35,37 @@ static bool state_loss(struct pump *pump, uint32_t tenant, uint32_t reason, uint
 	return true;
 }
 
+/* Since when there may have been what no gap has yet: at a start all the time that no journal speaks of. */
+static int64_t skipped_since(const struct pump *pump, int64_t now)
+{
+	if (pump->skipped_from_ns)
+		return pump->skipped_from_ns;
+	if (pump->last_loss_check_ns)
+		return pump->last_loss_check_ns;
+	return pump->stated.last_utc_ns ? pump->stated.last_utc_ns : now;
+}
+
+/* False: it could not be written. */
+static bool state_skipped(struct pump *pump, int64_t now)
+{
+	uint64_t skipped = capture_skipped(pump->parts->capture);
+
+	if (skipped > pump->skipped)
+		log_warn("the kernel has skipped the hook: %llu connections at most are missing",
+			 (unsigned long long)(skipped - pump->skipped));
+	pump->skipped = skipped;
+	if (skipped && !state_loss(pump, 0, STORE_GAP_HOOK_BUSY, skipped, skipped_since(pump, now), now))
+		return false;
+	pump->skipped_from_ns = 0;
+	capture_keep_witness(pump->parts->capture);
+	return true;
+}
+
 static void state_losses(struct pump *pump)
 {
 	struct capture_loss *losses;
 	size_t count;
 	int64_t now = utc_now_ns();
-	uint64_t skipped = capture_skipped(pump->parts->capture);
 	uint64_t changes = capture_loss_changes(pump->parts->capture);
 	bool all = true;
 
@@ -58,13 +80,7 @@ static void state_losses(struct pump *pump)
 		if (all)
 			pump->loss_changes = changes;
 	}
-	if (skipped > pump->skipped)
-		log_warn("the kernel has skipped the hook: %llu connections at most are missing",
-			 (unsigned long long)(skipped - pump->skipped));
-	pump->skipped = skipped;
-	if (skipped)
-		all &= state_loss(pump, 0, STORE_GAP_HOOK_BUSY, skipped,
-				  (pump->last_loss_check_ns ? pump->last_loss_check_ns : now) - SETTLE_NS, now);
+	all &= state_skipped(pump, now);
 	if (!all)
 		return; /* what was lost since the last look is stated when it can be written */
 	pump->last_loss_check_ns = now;

@@ -15,7 +15,7 @@ struct pump {
 	const struct recorder_parts *parts;
 	struct ring *ring;
 	struct shares *shares; /* of the ring */
-	bool recount; /* them: records were skipped */
+	bool recount; /* them: records were skipped, or they could not be counted */
 	struct journal *journal;
 	struct roster roster;
 	struct places places; /* of the roster: cgroups and namespaces */
@@ -26,6 +26,9 @@ struct pump {
 	int64_t last_loss_check_ns;
 	int64_t retry_rotation_ns; /* boot time */
 	uint64_t skipped; /* as the log has it */
+	struct capture_witness witness; /* as of the last look */
+	int64_t next_witness_ns; /* boot time */
+	int64_t skipped_from_ns; /* UTC: what the witness tells and no gap has yet was from here on; 0 = there is none */
 	uint64_t loss_changes; /* as of the last walk over the counters; ~0 = none yet */
 	struct recent recent, recent_before; /* sockets; before the batch that is being written */
 	uint64_t total_rows, refused, malformed, unstated_malformed, lost, gaps;
@@ -48,6 +51,7 @@ int pump_add_gap(struct pump *pump, const struct gap *g);
 
 /* pump_watch.c */
 void pump_set_reconciled(struct pump *pump); /* behind every change of places */
+int pump_begin_witness(struct pump *pump); /* once what was stated is known; 0 or -ENOMEM */
 /* What a write of `what` came to, said once when it changes; returns `error`. */
 int pump_note_write(struct pump *pump, int error, const char *what);
 int pump_apply_roster(struct pump *pump, struct problem *p);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What proves that nothing is missed unseen: reconciliation and the canary. */
+/* What proves that nothing is missed unseen: reconciliation, the witness and the canary. */
+#include <errno.h>
 #include <string.h>
 #include "base/log.h"
 #include "base/utc.h"
@@ -8,20 +9,26 @@
 
 /* --- Reconciliation --- */
 
-/* Into a counter in the kernel, which becomes a gap with the others, once. */
-static int count_not_seen(void *ctx, const struct not_seen *what)
+static int count_for(struct pump *pump, uint32_t tenant, const struct not_seen *what)
 {
-	struct pump *pump = ctx;
 	const struct capture_loss more = {
-		.tenant = what->tenant,
+		.tenant = tenant,
 		.reason = SEKISHO_LOSS_NOT_SEEN,
 		.total = what->count,
 		.first_boot_ns = what->first_boot_ns,
 		.last_boot_ns = what->last_boot_ns,
 	};
-	uint64_t *stated = recovery_stated(&pump->stated, what->tenant, SEKISHO_LOSS_NOT_SEEN);
+	const uint64_t *stated = recovery_stated(&pump->stated, tenant, SEKISHO_LOSS_NOT_SEEN);
 
-	return stated ? capture_count_loss(pump->parts->capture, &more, *stated) : -1;
+	return stated ? capture_count_loss(pump->parts->capture, &more, *stated) : -ENOMEM;
+}
+
+/* Into a counter in the kernel, which becomes a gap with the others, once; of everybody where the tenant can have none. */
+static int count_not_seen(void *ctx, const struct not_seen *what)
+{
+	int error = count_for(ctx, what->tenant, what);
+
+	return error == -E2BIG ? count_for(ctx, 0, what) : error;
 }
 
 void pump_set_reconciled(struct pump *pump)
@@ -40,8 +47,45 @@ void pump_reconcile(struct pump *pump)
 
 	if (now < pump->next_reconcile_ns)
 		return;
+	if (pump->reconcile_error)
+		pump_set_reconciled(pump);
 	reconcile_look(&pump->reconcile, pump->parts->capture, count_not_seen, pump);
 	pump->next_reconcile_ns = now + reconcile_interval(&pump->reconcile);
+}
+
+/* --- The witness --- */
+
+#define WITNESS_NS (NS_PER_SEC / 5)
+
+/* What gaps have said of the kernel's skipping the hook, they and the log say once. */
+int pump_begin_witness(struct pump *pump)
+{
+	const uint64_t *stated = recovery_stated(&pump->stated, 0, STORE_GAP_HOOK_BUSY);
+
+	if (!stated)
+		return -ENOMEM;
+	pump->skipped = *stated;
+	capture_begin_witness(pump->parts->capture, *stated);
+	return 0;
+}
+
+void pump_look_at_witness(struct pump *pump)
+{
+	capture_witness(pump->parts->capture, &pump->witness);
+}
+
+/* What was missed becomes a gap with the other losses. */
+void pump_judge_witness(struct pump *pump)
+{
+	int64_t now = boot_now_ns();
+	struct residue_missed missed;
+
+	if (now < pump->next_witness_ns)
+		return;
+	pump->next_witness_ns = now + WITNESS_NS;
+	if (capture_judge_witness(pump->parts->capture, &missed) && !pump->skipped_from_ns)
+		pump->skipped_from_ns = anchors_utc(&pump->anchors, missed.first_boot_ns);
+	pump_look_at_witness(pump);
 }
 
 /* --- The canary --- */
@@ -75,24 +119,24 @@ static void sing(struct pump *pump, int64_t now)
 {
 	int error = canary_sing(pump->parts->canary);
 
-	canary_watch_sung(&pump->canary, now, error, ring_producer(pump->ring));
-	pump->canary.next_ns = now + (int64_t)pump->parts->limits.canary_interval_ns;
+	/* Half of the time: two misses are to be noticed within three. */
+	canary_watch_sung(&pump->canary, now, error, (int64_t)pump->parts->limits.canary_interval_ns / 2);
 }
 
 void pump_canary(struct pump *pump)
 {
 	int64_t now = boot_now_ns();
-	bool due = now >= pump->canary.next_ns;
 
 	if (!pump->parts->canary)
 		return;
-	if (canary_watch_judge(&pump->canary, ring_consumer(pump->ring))) {
+	if (canary_watch_judge(&pump->canary, now, ring_producer(pump->ring), ring_consumer(pump->ring))) {
 		tell(&pump->canary);
 		pump_state_canary(pump);
 	}
-	if (!due)
+	if (now < pump->canary.next_ns)
 		return;
-	if (pump->canary.alarm)
+	pump->canary.next_ns = now + (int64_t)pump->parts->limits.canary_interval_ns;
+	if (canary_watch_is_due(&pump->canary, now))
 		pump_state_canary(pump);
 	if (!pump->canary.sung_ns)
 		sing(pump, now);

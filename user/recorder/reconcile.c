@@ -29,42 +29,51 @@ static bool fastopen_is_near(struct reconciled *n, const struct reconcile_look *
 	return n->fastopen_boot_ns && look->boot_ns - n->fastopen_boot_ns < FASTOPEN_NS;
 }
 
-static void agree(struct reconciled *n, int64_t boot_ns)
+/*
+ * What was made and did not leave is under way, or was seen but once, or counted twice: which, is known only when all
+ * that the kernel counted has left. In a run that has not seen that yet, none more than left.
+ */
+static void settle_made(struct reconciled *n, const struct reconcile_look *look, int64_t left_high, int64_t made_high)
 {
-	n->residue = 0;
-	n->looks = 0;
-	n->baseline.agreed_boot_ns = (uint64_t)boot_ns;
+	struct residue *made = &n->made;
+
+	if (!made->known) {
+		made->baseline = n->left.baseline;
+		if (look->left_after > look->made_before)
+			made->baseline.offset += (int64_t)(look->left_after - look->made_before);
+	}
+	residue_lower(made, made_high);
+	if (left_high == n->left.baseline.offset)
+		made->baseline.offset = made_high;
 }
 
 bool reconcile_judge(struct reconciled *n, const struct reconcile_look *look, struct not_seen *ret_missed)
 {
-	int64_t high = (int64_t)(look->passive - look->left_before);
-	int64_t low = (int64_t)(look->passive - look->left_after);
-	uint64_t residue;
+	int64_t high = (int64_t)(look->passive - look->left_before), low = (int64_t)(look->passive - look->left_after);
+	int64_t made_high = (int64_t)(look->passive - look->made_before);
+	int64_t made_low = (int64_t)(look->passive - look->made_after);
+	bool stated = false, near = fastopen_is_near(n, look);
+	struct residue_missed missed;
 
-	if (fastopen_is_near(n, look) && look->made_after > look->left_before)
-		low -= (int64_t)(look->made_after - look->left_before);
-	if (!n->known || high < n->baseline.offset)
-		n->baseline.offset = high;
-	n->known = true;
-	if (low <= n->baseline.offset) {
-		agree(n, look->boot_ns);
-		return false;
+	residue_lower(&n->left, high);
+	settle_made(n, look, high, made_high);
+	if (low <= n->left.baseline.offset) {
+		residue_agree(&n->left, look->boot_ns);
+		residue_agree(&n->made, look->boot_ns);
+	} else if (near) {
+		n->left.looks = 0;
+		stated = residue_judge(&n->made, made_high, made_low, look->boot_ns, &missed);
+		if (stated)
+			n->left.baseline.offset += (int64_t)missed.count;
+	} else {
+		n->made.looks = 0;
+		stated = residue_judge(&n->left, high, low, look->boot_ns, &missed);
+		if (stated)
+			n->made.baseline.offset = made_high;
 	}
-	residue = (uint64_t)(low - n->baseline.offset);
-	if (!n->looks++) {
-		n->residue = residue;
-		n->residue_boot_ns = look->boot_ns;
-	} else if (residue < n->residue) {
-		n->residue = residue;
-	}
-	if (n->looks < RECONCILE_LOOKS)
-		return false;
-	*ret_missed = (struct not_seen){ n->residue, n->baseline.agreed_boot_ns, (uint64_t)n->residue_boot_ns,
-					 n->tenant };
-	n->baseline.offset += (int64_t)n->residue;
-	agree(n, n->residue_boot_ns);
-	return true;
+	if (stated)
+		*ret_missed = (struct not_seen){ missed.count, missed.first_boot_ns, missed.last_boot_ns, n->tenant };
+	return stated;
 }
 
 /* --- Which namespaces --- */
@@ -91,21 +100,22 @@ static bool is_reconciled(const struct place *at)
 	return at->tenant && at->selector.kind == SELECTOR_NETNS && at->state == PLACE_COVERED;
 }
 
-static int find_own(const struct capture *capture, uint64_t *ret_cookie)
+static int find_own(const struct capture *capture, struct passive_opens *ret_own)
 {
 	struct passive_opens own = {};
 
 	passive_opens_open(capture_ask(capture), &own, 1);
-	if (!own.error)
-		*ret_cookie = own.cookie;
-	passive_opens_close(&own, 1);
+	if (own.error)
+		passive_opens_close(&own, 1);
+	else
+		*ret_own = own;
 	return own.error;
 }
 
 /* On failure the list is what it was. */
 static int make_list(const struct places *places, struct reconcile *new)
 {
-	const uint64_t own = new->own;
+	const uint64_t own = new->own.cookie;
 	bool shared = has_cgroups(places);
 
 	new->list = calloc(places->count + 1, sizeof(*new->list));
@@ -148,7 +158,7 @@ static void recall(struct reconcile *old, const struct capture_maps *maps, struc
 		n->path = path;
 		n->tenant = tenant;
 	} else {
-		n->known = opens_baseline(maps, n->cookie, &n->baseline) == 0;
+		n->left.known = opens_baseline(maps, n->cookie, &n->left.baseline) == 0;
 	}
 }
 
@@ -181,7 +191,7 @@ static void tell_gone(struct reconcile *old, struct reconcile *new, const struct
 
 	for (size_t i = 0; i < old->count; i++) {
 		const struct reconciled *n = &old->list[i];
-		int64_t ago = boot_now_ns() - (int64_t)n->baseline.agreed_boot_ns;
+		int64_t ago = boot_now_ns() - (int64_t)n->left.baseline.agreed_boot_ns;
 
 		if (find(new, n->cookie) || !is_gone(n, places))
 			continue;
@@ -194,15 +204,16 @@ static void tell_gone(struct reconcile *old, struct reconcile *new, const struct
 int reconcile_set(struct reconcile *r, struct capture *capture, const struct places *places)
 {
 	const struct capture_maps *maps = capture_maps_of(capture);
-	struct reconcile new = *r;
+	struct reconcile new;
 	int error = 0;
 
 	/* accept() returns less than the kernel opens. */
-	new.on = capture_rung(capture) == SEKISHO_RUNG_SET_STATE;
+	r->on = capture_rung(capture) == SEKISHO_RUNG_SET_STATE;
+	if (r->on && !r->own.cookie)
+		error = find_own(capture, &r->own);
+	new = *r;
 	new.list = NULL;
 	new.count = 0;
-	if (new.on && !new.own)
-		error = find_own(capture, &new.own);
 	if (new.on && !error)
 		error = make_list(places, &new);
 	if (error)
@@ -239,6 +250,7 @@ static int look_at(const struct capture_maps *maps, const struct passive_opens *
 		.boot_ns = boot_now_ns(),
 		.left_before = opens_left(&before),
 		.left_after = opens_left(&n->opens),
+		.made_before = before.made,
 		.made_after = n->opens.made,
 		.passive = counts.opens,
 		.fastopens = counts.fastopens,
@@ -253,7 +265,6 @@ static void tell(const struct reconciled *n, const struct not_seen *what)
 		  (double)(what->last_boot_ns - what->first_boot_ns) / NS_PER_SEC);
 }
 
-/* True when something was stated. */
 static void judge(struct reconcile *r, const struct capture_maps *maps, struct reconciled *n,
 		  const struct reconcile_look *look, int (*missed)(void *ctx, const struct not_seen *what), void *ctx)
 {
@@ -269,8 +280,43 @@ static void judge(struct reconcile *r, const struct capture_maps *maps, struct r
 		tell(n, &what);
 	}
 	/* Behind the statement: whoever is killed in between states it again rather than never. */
-	if (!n->looks)
-		(void)opens_set_baseline(maps, n->cookie, &n->baseline);
+	if (!n->left.looks)
+		(void)opens_set_baseline(maps, n->cookie, &n->left.baseline);
+}
+
+static int read_counts(struct reconcile *r, struct capture *capture, struct reconciled *n,
+		       struct reconcile_look *ret_look)
+{
+	struct passive_opens other = { .netns = n->path };
+	const struct passive_opens *kernel = &r->own;
+	int error;
+
+	if (n->path) {
+		passive_opens_open(capture_ask(capture), &other, 1);
+		kernel = &other;
+	}
+	error = kernel->error;
+	if (!error && kernel->cookie != n->cookie)
+		error = -ESTALE; /* the path leads to another namespace by now: places will say so */
+	if (!error)
+		error = look_at(capture_maps_of(capture), kernel, n, ret_look);
+	if (n->path)
+		passive_opens_close(&other, 1);
+	return error;
+}
+
+/* A look that fails now and then is made up for by the next one; said once, when it goes on. */
+static void note_read(struct reconciled *n, int error)
+{
+	const char *name = n->path ? n->path : "of the node";
+
+	if (!error && n->failed >= RESIDUE_LOOKS)
+		log_info("the counts of network namespace %s can be read again", name);
+	n->error = error;
+	n->failed = error ? n->failed + 1 : 0;
+	if (n->failed == RESIDUE_LOOKS)
+		log_warn("the counts of network namespace %s cannot be read: %s; its connections are not reconciled", name,
+			 strerror(-error));
 }
 
 void reconcile_look(struct reconcile *r, struct capture *capture,
@@ -282,16 +328,19 @@ void reconcile_look(struct reconcile *r, struct capture *capture,
 
 	for (size_t i = 0; i < LOOK_AT_MAX && i < r->count; i++) {
 		struct reconciled *n = &r->list[r->next++ % r->count];
-		struct passive_opens kernel = { .netns = n->path };
+		int error = read_counts(r, capture, n, &look);
 
-		passive_opens_open(capture_ask(capture), &kernel, 1);
-		/* A path may lead to another namespace by now: places will say so. */
-		if (!kernel.error && kernel.cookie == n->cookie && look_at(maps, &kernel, n, &look) == 0)
+		note_read(n, error);
+		if (!error)
 			judge(r, maps, n, &look, missed, ctx);
-		passive_opens_close(&kernel, 1);
 	}
 	if (r->on && opens_read(maps, 0, &others) == 0)
 		r->elsewhere = opens_left(&others);
+}
+
+static bool is_doubted(const struct reconciled *n)
+{
+	return n->left.looks || n->made.looks;
 }
 
 int64_t reconcile_interval(const struct reconcile *r)
@@ -299,7 +348,7 @@ int64_t reconcile_interval(const struct reconcile *r)
 	bool doubt = false;
 
 	for (size_t i = 0; i < r->count; i++)
-		doubt |= r->list[i].looks != 0;
+		doubt |= is_doubted(&r->list[i]);
 	return doubt || r->count > LOOK_AT_MAX ? LOOK_AGAIN_NS : LOOK_NS;
 }
 
@@ -313,15 +362,22 @@ void reconcile_status(const struct reconcile *r, struct reconcile_status *ret_st
 		.elsewhere = r->elsewhere,
 	};
 	for (size_t i = 0; i < r->count; i++) {
-		ret_status->doubted += r->list[i].looks != 0;
-		ret_status->opens.made += r->list[i].opens.made;
+		const struct reconciled *n = &r->list[i];
+
+		ret_status->doubted += is_doubted(n);
+		if (n->failed >= RESIDUE_LOOKS) {
+			ret_status->unread++;
+			ret_status->error = n->error;
+		}
 		for (size_t k = 0; k < SEKISHO_OUTCOMES; k++)
-			ret_status->opens.left[k] += r->list[i].opens.left[k];
+			ret_status->left[k] += n->opens.left[k];
 	}
 }
 
 void reconcile_done(struct reconcile *r)
 {
 	free_list(r->list, r->count);
+	if (r->own.cookie)
+		passive_opens_close(&r->own, 1);
 	memset(r, 0, sizeof(*r));
 }

@@ -3,12 +3,11 @@
  * Reconciliation: what the kernel itself counts (TcpPassiveOpens) against what the hook saw, in every network
  * namespace that a tenant's selector names and in the node's own.
  *
- * Ours is read before and after the kernel's: the difference of the two then lies between two bounds, which
- * are one number while nothing is being opened. It never shrinks unless an opening was counted twice, so a
- * lower bound above what is accounted for is a residue: openings that the hook did not see. It must hold for
- * some looks in a row, as a processor may stop for a moment between the kernel's count and ours. A child of
- * Fast Open (RFC 7413) is counted by the kernel when it is made and by us when its handshake ends: while there
- * are some, those under way are allowed for.
+ * Ours is read before and after the kernel's, and what the kernel has more than that is a residue (base/residue.h):
+ * openings that the hook did not see. A child of Fast Open (RFC 7413) is counted by the kernel when it is made, and
+ * leaves when its handshake ends: while there are some, the kernel's count is compared with the children that were seen
+ * made, which are as many whoever is under way. That tells nothing of those that were seen made and not seen to leave;
+ * they are a residue when all that were under way must have left.
  */
 #ifndef SEKISHO_RECONCILE_H
 #define SEKISHO_RECONCILE_H
@@ -16,16 +15,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "base/residue.h"
 #include "capture/capture.h"
+#include "capture/passive_opens.h"
 #include "places.h"
-
-#define RECONCILE_LOOKS 5
 
 /* One look at a namespace. */
 struct reconcile_look {
 	int64_t boot_ns;
 	uint64_t left_before, left_after; /* openings that the hook saw, read before and after the kernel's */
-	uint64_t made_after; /* children that it saw made */
+	uint64_t made_before, made_after; /* children that it saw made */
 	uint64_t passive; /* TcpPassiveOpens */
 	uint64_t fastopens; /* how many of those were Fast Open */
 };
@@ -35,11 +34,10 @@ struct reconciled {
 	uint64_t cookie;
 	char *path; /* NULL: the node's own */
 	uint32_t tenant; /* whom its openings concern; 0 = it cannot be told */
-	struct sekisho_baseline baseline;
-	bool known; /* the baseline is */
-	uint64_t residue; /* of the last looks, the least; 0 = it agrees */
-	unsigned int looks; /* in a row that had one */
-	int64_t residue_boot_ns; /* the first of them */
+	struct residue left; /* the kernel's count less those that left; its baseline is kept in the kernel */
+	struct residue made; /* less those that were made */
+	unsigned int failed; /* looks in a row that could not read the counts */
+	int error; /* negative errno of the last */
 	uint64_t fastopens;
 	int64_t fastopen_boot_ns; /* when that number had changed; 0 = no Fast Open yet */
 	struct sekisho_opens opens; /* as of the last look */
@@ -57,7 +55,7 @@ bool reconcile_judge(struct reconciled *n, const struct reconcile_look *look, st
 
 struct reconcile {
 	bool on; /* the hook in use counts all that the kernel counts */
-	uint64_t own; /* the cookie of the node's own namespace; 0 = not known yet */
+	struct passive_opens own; /* the node's own namespace, kept open; cookie 0 = not yet */
 	struct reconciled *list;
 	size_t count;
 	size_t next; /* to be looked at */
@@ -80,8 +78,9 @@ void reconcile_done(struct reconcile *r);
 
 struct reconcile_status {
 	bool on;
-	size_t namespaces, doubted; /* doubted: with a residue that is not certain yet */
-	struct sekisho_opens opens; /* of all of them, since each was first looked at */
+	size_t namespaces, doubted, unread; /* doubted: with a residue that is not certain yet */
+	int error; /* of one that is unread, negative errno */
+	uint64_t left[SEKISHO_OUTCOMES]; /* of all of them, since each was first looked at */
 	uint64_t not_seen, vanished, elsewhere;
 };
 void reconcile_status(const struct reconcile *r, struct reconcile_status *ret_status);

@@ -140,6 +140,7 @@ static void work(struct recorder *r)
 		pump_places(r->pump);
 	(void)pump_drain(r->pump, &p); /* a failure is logged once and retried with the next tick */
 	pump_reconcile(r->pump);
+	pump_judge_witness(r->pump);
 	pump_canary(r->pump);
 	if (due(&r->next_loss_ns, now, LOSS_INTERVAL_NS)) {
 		pump_losses(r->pump);
@@ -327,6 +328,7 @@ static int do_drain(struct recorder *r, void *arg, struct problem *p)
 	pump_places(r->pump);
 	pump_state_places(r->pump, true);
 	pump_state_canary(r->pump);
+	pump_look_at_witness(r->pump);
 	if (!r->pause)
 		return pump_drain(r->pump, p);
 	if (d->waits && d->judged != r->judged)

@@ -7,7 +7,7 @@
  * rotates the journal.
  *
  * Everything that touches ring, maps or journal runs on that thread: other
- * threads use recorder_call() and its wrappers, which return when it is done.
+ * threads use the functions below, which return when it is done.
  */
 #ifndef SEKISHO_RECORDER_H
 #define SEKISHO_RECORDER_H

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Asking the warden, who may be long about it: nobody waits longer than they said, whoever else asks. */
+#include "capture/ask.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "base/fd_pass.h"
+#include "unit.h"
+
+static struct ask *ask; /* there is no end of one but the process's */
+static int fds[2];
+static atomic_int patient; /* what the patient one's question came to; 1: it waits */
+
+static void begin(void)
+{
+	REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == 0);
+	ask = ask_open(fds[0]);
+	REQUIRE(ask != NULL);
+}
+
+static void begin_ready(void)
+{
+	struct ask_message m;
+	int fd;
+
+	begin();
+	ask_ready(ask);
+	CHECK_INT(fd_pass_receive(fds[1], &m, sizeof(m), &fd, 0), sizeof(m));
+	CHECK_INT(m.kind, ASK_READY);
+}
+
+static void end(void)
+{
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void answer(struct ask_message *m, int32_t status)
+{
+	m->status = status;
+	CHECK_INT(fd_pass_send(fds[1], m, sizeof(*m), -1, 0), 0);
+}
+
+static void *ask_patiently(void *arg)
+{
+	struct ask_message m = { .kind = ASK_CHRONY };
+	struct problem p;
+
+	(void)arg;
+	patient = ask_call(ask, &m, ASK_PATIENCE_MS, NULL, &p);
+	return NULL;
+}
+
+static void *ask_without_patience(void *arg)
+{
+	struct ask_message m = { .kind = ASK_RESOLVE };
+	struct problem p;
+
+	(void)arg;
+	patient = ask_call(ask, &m, 0, NULL, &p);
+	return NULL;
+}
+
+/* What a start cannot learn is its end; and nobody waits for a recorder that has not begun. */
+static void a_start_has_patience(void)
+{
+	struct ask_message question;
+	pthread_t thread;
+	int fd;
+
+	begin();
+	REQUIRE(pthread_create(&thread, NULL, ask_without_patience, NULL) == 0);
+	CHECK_INT(fd_pass_receive(fds[1], &question, sizeof(question), &fd, 0), sizeof(question));
+	CHECK_INT(question.kind, ASK_RESOLVE);
+	usleep(1000);
+	answer(&question, 4);
+	pthread_join(thread, NULL);
+	CHECK_INT(patient, 4);
+	end();
+}
+
+static void nobody_waits_for_another_ones_question(void)
+{
+	struct ask_message hers, mine = { .kind = ASK_ARMED };
+	struct problem p = { "" };
+	pthread_t thread;
+	int fd;
+
+	begin_ready();
+	patient = 1;
+	REQUIRE(pthread_create(&thread, NULL, ask_patiently, NULL) == 0);
+	CHECK_INT(fd_pass_receive(fds[1], &hers, sizeof(hers), &fd, 0), sizeof(hers));
+	CHECK_INT(ask_call(ask, &mine, 20, NULL, &p), -ETIMEDOUT);
+	CHECK_STR(p.text, "sekishod's warden does not answer: Connection timed out");
+	CHECK_INT(patient, 1);
+	answer(&hers, 0);
+	pthread_join(thread, NULL);
+	CHECK_INT(patient, 0);
+	end();
+}
+
+static void an_answer_that_comes_too_late_is_dropped(void)
+{
+	struct ask_message late = { .kind = ASK_ARMED }, question;
+	struct problem p = { "" };
+	pthread_t thread;
+	int fd;
+
+	begin_ready();
+	CHECK_INT(ask_call(ask, &late, 0, NULL, &p), -ETIMEDOUT);
+	CHECK_INT(fd_pass_receive(fds[1], &question, sizeof(question), &fd, 0), sizeof(question));
+	answer(&question, 7);
+	patient = 1;
+	REQUIRE(pthread_create(&thread, NULL, ask_patiently, NULL) == 0);
+	CHECK_INT(fd_pass_receive(fds[1], &question, sizeof(question), &fd, 0), sizeof(question));
+	CHECK_INT(question.kind, ASK_CHRONY);
+	answer(&question, 3);
+	pthread_join(thread, NULL);
+	CHECK_INT(patient, 3);
+	end();
+}
+
+UNIT_SUITE(ask, TEST(a_start_has_patience), TEST(nobody_waits_for_another_ones_question), TEST(an_answer_that_comes_too_late_is_dropped));
