@@ -238,20 +238,26 @@ static void one_courier_at_a_time(void)
 	end(&s);
 }
 
+static int tell(struct scene *s, enum child_name who, enum ask_kind kind, const char *text)
+{
+	struct ask_message m = { .kind = kind };
+
+	snprintf(m.text, sizeof(m.text), "%s", text);
+	REQUIRE(fd_pass_send(s->ends[who], &m, sizeof(m), -1, 0) == 0);
+	return answers_next(&s->w, who);
+}
+
 static void who_is_ready_does_not_fail(void)
 {
 	struct scene s;
 
 	begin(&s, "");
-	REQUIRE(fd_pass_send(s.ends[CHILD_RECORDER], &(struct ask_message){ .kind = ASK_READY }, sizeof(struct ask_message), -1, 0) == 0);
-	CHECK_INT(answers_next(&s.w, CHILD_RECORDER), 0);
+	CHECK_INT(tell(&s, CHILD_RECORDER, ASK_READY, ""), 0);
 	CHECK(s.w.children[CHILD_RECORDER].ready);
-	REQUIRE(fd_pass_send(s.ends[CHILD_RECORDER], &(struct ask_message){ .kind = ASK_FAILED, .text = "stop" }, sizeof(struct ask_message), -1, 0) == 0);
-	CHECK_INT(answers_next(&s.w, CHILD_RECORDER), -EBADMSG);
+	CHECK_INT(tell(&s, CHILD_RECORDER, ASK_FAILED, "stop"), -EBADMSG);
 	CHECK_INT(s.w.error, 0);
 	/* One that is not may. */
-	REQUIRE(fd_pass_send(s.ends[CHILD_REGISTRAR], &(struct ask_message){ .kind = ASK_FAILED, .text = "why" }, sizeof(struct ask_message), -1, 0) == 0);
-	CHECK_INT(answers_next(&s.w, CHILD_REGISTRAR), 0);
+	CHECK_INT(tell(&s, CHILD_REGISTRAR, ASK_FAILED, "why"), 0);
 	CHECK_INT(s.w.error, -EIO);
 	CHECK_STR(s.w.why.text, "why");
 	end(&s);

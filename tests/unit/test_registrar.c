@@ -86,7 +86,7 @@ static int run(const struct serve *s, const struct peer *peer, const struct cont
 	else if (strcmp(r->argv[0], "crash") == 0 && signal(SIGSEGV, SIG_DFL) != SIG_ERR) /* a sanitizer's handler exits */
 		raise(SIGSEGV);
 	else if (strcmp(r->argv[0], "sleep") == 0 || strcmp(r->argv[0], "refuse") == 0)
-		sleep_ms(20000);
+		sleep_ms(write(STDOUT_FILENO, ".", 1) == 1 ? 60000 : 0);
 	else if (strcmp(r->argv[0], "spin") == 0)
 		for (struct timespec t = {}; t.tv_sec < 3;)
 			clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
@@ -113,7 +113,11 @@ struct daemon {
 
 static json_t *recorder(void *ctx, const json_t *request)
 {
+	static const char long_text[1 << 20] = { [0 ... (1 << 20) - 2] = 'x' };
+
 	(void)ctx;
+	if (json_object_get(request, "much"))
+		return json_pack("{s:i, s:s}", "status", 0, "much", long_text);
 	return json_pack("{s:i, s:O, s:O}", "status", 0, "uid", json_object_get(request, "uid"), "verb",
 			 json_object_get(request, "verb"));
 }
@@ -505,6 +509,15 @@ static void slow_requests_are_closed(void)
 	stop(&d);
 }
 
+/* Until so many requests have come to sleeping. */
+static void await_sleepers(size_t count, const int pair[2])
+{
+	char byte;
+
+	for (size_t i = 0; i < count; i++)
+		REQUIRE(read(pair[0], &byte, 1) == 1);
+}
+
 /* Requests under way, or that are not admitted and do not end: their input and output is pair. */
 static void dial_all(int *fds, size_t count, const char *verb, const int pair[2])
 {
@@ -528,7 +541,7 @@ static void the_number_of_connections_is_capped(void)
 	start(&d, (struct registrar){ .connections_max = 10, .per_user_max = 3 });
 	REQUIRE(pipe2(pair, O_CLOEXEC) == 0);
 	dial_all(fds, 10, "sleep", pair);
-	sleep_ms(500);
+	await_sleepers(10, pair);
 	dial_all(fds + 10, 2, "sleep", pair);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
 		int status = i < 10 ? -ETIMEDOUT : 1;
@@ -546,7 +559,7 @@ static void the_number_of_connections_is_capped(void)
 		fds[i] = dial(USER);
 		send_request(fds[i], "sleep", NULL, pair[1], -1);
 	}
-	sleep_ms(500);
+	await_sleepers(3, pair);
 	CHECK_INT(ask(USER, "who", NULL, -1, said, &p), 1);
 	CHECK_STR(p.text, "too many requests of this user at once: try again");
 	close_all(fds, 3);
@@ -616,6 +629,7 @@ static void a_request_ends_with_its_client(void)
 	send_request(fd, "sleep", NULL, pair[1], -1);
 	close(pair[1]);
 	wait = (struct pollfd){ .fd = pair[0], .events = POLLIN };
+	await_sleepers(1, pair);
 	CHECK_INT(poll(&wait, 1, 300), 0); /* it is under way */
 	close(fd);
 	CHECK_INT(poll(&wait, 1, 30000), 1);
@@ -634,6 +648,24 @@ static void a_request_that_does_not_go_on_is_ended(void)
 	CHECK_INT(ask(0, "sleep", NULL, -1, said, &p), 1);
 	CHECK_STR(p.text, "the request was ended: what was answered is not complete");
 	CHECK_INT(ask(0, "spin", NULL, -1, said, &p), 0); /* what works goes on, for longer than that */
+	stop(&d);
+}
+
+/* Nor does the registrar wait for it when it says that the request was ended. */
+static void who_does_not_read_holds_up_nobody(void)
+{
+	struct daemon d;
+	struct problem p;
+	char said[100];
+	int fd;
+
+	start(&d, (struct registrar){ .stall_ms = 1000 });
+	fd = dial(0);
+	CHECK_INT(message_send(fd, CONTROL_ASK, "{\"much\":1}", 10, NULL), 0);
+	sleep_ms(5000); /* meanwhile it is ended */
+	CHECK_INT(ask(0, "who", NULL, -1, said, &p), 0);
+	CHECK_STR(said, "0 - 1\n");
+	close(fd);
 	stop(&d);
 }
 
@@ -700,5 +732,6 @@ UNIT_SUITE(registrar, TEST(requests_are_answered), TEST(without_a_daemon_the_cli
 	   TEST(a_crash_is_told_and_is_the_requests_alone),
 	   TEST(slow_requests_are_closed), TEST(the_number_of_connections_is_capped), TEST(who_is_not_admitted_gives_way),
 	   TEST(the_rate_of_a_user_is_capped),
-	   TEST(a_request_ends_with_its_client), TEST(a_request_that_does_not_go_on_is_ended), TEST(memory_is_bounded),
+	   TEST(a_request_ends_with_its_client), TEST(a_request_that_does_not_go_on_is_ended), TEST(who_does_not_read_holds_up_nobody),
+	   TEST(memory_is_bounded),
 	   TEST(descriptors_of_others_are_out_of_reach), TEST(where_it_cannot_listen));

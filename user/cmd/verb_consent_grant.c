@@ -88,7 +88,9 @@ static void pause_daemon(void *ctx)
 	struct problem ignored;
 	json_t *answer = NULL;
 
-	call->paused = command_ask(call->c, json_pack("{s:s}", "verb", "pause"), &answer, &ignored) == 0;
+	call->paused = command_ask(call->c, json_pack("{s:s}", "verb", "pause"), &answer, &ignored) == 0 &&
+		       json_is_integer(json_object_get(answer, "status")) &&
+		       json_integer_value(json_object_get(answer, "status")) == EXIT_YES;
 	json_decref(answer);
 }
 

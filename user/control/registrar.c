@@ -28,7 +28,7 @@
 #define RATE_BURST 40
 #define STALL_MS 600000
 #define LOOK_MS 1000 /* how often it is looked whether requests go on */
-#define ADMISSION_MS 200 /* what a client that means it needs by far not; for so long it does not give way */
+#define ADMISSION_MS 500 /* what a client that means it needs by far not; for so long it does not give way */
 
 struct child {
 	pid_t pid;

@@ -148,7 +148,8 @@ __attribute__((noreturn)) static void run_verb(const struct serve *s, int connec
 }
 
 /* Root's and the store's user's to ask, who work on the store without us. */
-__attribute__((noreturn)) static void ask_recorder(const struct serve *s, int connection, const struct peer *peer, const uint8_t *body, size_t size)
+__attribute__((noreturn)) static void ask_recorder(const struct serve *s, int connection, const struct peer *peer,
+						    const uint8_t *body, size_t size)
 {
 	struct problem p;
 	json_error_t why;

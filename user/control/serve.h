@@ -33,7 +33,8 @@ struct serve {
 void serve_admitted(const struct serve *s);
 
 /*
- * Reads the request, checks and runs it. All descriptors but standard ones, the connection and those of *s are closed. What was answered on the connection already ends with SERVE_ANSWERED; else
+ * In a process that `registrar` forked: reads the request, checks and runs it. All descriptors but the standard ones, the
+ * connection and those of *s are closed first. What was answered on the connection already ends with SERVE_ANSWERED; else
  * the exit status is what the registrar answers. Does not return.
  */
 #define SERVE_ANSWERED 255
