@@ -340,6 +340,13 @@ in_force() {
 	ip netns add "$other" || die "cannot make a network namespace"
 	found() { sekisho status --json | tr -d ' \n' | grep -q "\"selector\":\"netns:/run/netns/$other\",\"state\":\"covered\""; }
 	wait_until 10 found || die "a namespace that came is not covered: $(sekisho status | grep -A4 pod)"
+	# Nor does a consent of others than root put the file in force: it counts with what is.
+	as owner_a consent grant a "${TERMS[@]}"
+	expect 0
+	as owner_a consent show a --json
+	grep -q '"tenant":"a","state":"recording"' "$W/out" || die "the consent is not in force: $(cat "$W/out")"
+	as admin status
+	expect 0
 	# A reload that fails changes nothing.
 	echo 'nonsense = 1' >>"$CONF"
 	as admin reload

@@ -60,14 +60,24 @@ static json_t *pause_recording(struct node *n, const json_t *request)
 	return error ? failed(error, &p) : done(json_object());
 }
 
-static json_t *reload(struct node *n, const json_t *request)
+static json_t *changed(struct node *n, const json_t *request, int (*change)(struct node *n, struct problem *p))
 {
 	struct problem p;
-	int error = node_reload(n, &p);
+	int error = change(n, &p);
 
 	if (!error && json_is_true(json_object_get(request, "resume")))
 		error = node_resume(n, &p);
 	return error ? failed(error, &p) : done(json_object());
+}
+
+static json_t *reload(struct node *n, const json_t *request)
+{
+	return changed(n, request, node_reload);
+}
+
+static json_t *refresh(struct node *n, const json_t *request)
+{
+	return changed(n, request, node_refresh);
 }
 
 static const char *text_of(const json_t *request, const char *key)
@@ -111,7 +121,7 @@ static const struct {
 	json_t *(*answer)(struct node *n, const json_t *request);
 } verbs[] = {
 	{ "status", status }, { "drain", drain },	{ "seal", seal },
-	{ "pause", pause_recording }, { "reload", reload }, { "withdraw", withdraw },
+	{ "pause", pause_recording }, { "reload", reload }, { "refresh", refresh },	{ "withdraw", withdraw },
 };
 
 json_t *service_answer(void *ctx, const json_t *request)

@@ -14,7 +14,7 @@
 #include "courier.h"
 #include "recorder/chrony.h"
 
-#define COURIER_END_MS 20
+#define COURIER_END_MS 100
 
 /* What the configuration does not name is not there: nobody learns of other paths here. */
 static int place_of(struct warden *w, struct ask_place *place, struct selector *ret_selector)
