@@ -10,7 +10,8 @@
  *	nothing behind them. argv[0] is the verb. With the first byte of the header come 3 + file_count descriptors
  *	(SCM_RIGHTS): standard input, output and error, then one for each struct control_file, in their order.
  *	The daemon opens no path that a client names: a file that an option names is opened by the client, with the
- *	client's rights. Descriptors are of regular files, pipes, sockets, terminals or /dev/null.
+ *	client's rights. Descriptors are of regular files, pipes, terminals or /dev/null; never of sockets, which may tell
+ *	their other end that the daemon is who writes.
  *	Answer: CONTROL_DONE, a struct control_done and one line of text without a newline, which may be empty.
  *
  * CONTROL_ASK asks the recorder, for user 0 alone: a JSON object {"verb": "status", ...} as of user/control/wire.h.

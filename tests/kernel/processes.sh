@@ -229,7 +229,37 @@ gives_up() {
 	daemon_start
 }
 
+# Who is started again and dies before it works counts as one that died, and no more.
+dies_young() {
+	local i pid last registrar pids
+	simple_world
+	last=$(child recorder) registrar=$(child registrar)
+	kill -KILL "$last"
+	for i in {1..8}; do
+		pid=
+		until [ -n "$pid" ]; do
+			daemon_gone && die "sekishod ended after $i deaths of its recorder: $(tail -n 1 "$LOG")"
+			read -r -a pids <"/proc/$DAEMON/task/$DAEMON/children"
+			for pid in "${pids[@]}" ""; do
+				[ "$pid" = "$registrar" ] || [ "$pid" = "$last" ] || break
+			done
+		done 2>/dev/null
+		kill -KILL "$pid"
+		last=$pid
+	done
+	wait_until 10 daemon_live || die "no recorder"
+	[ "$(grep -c 'the recorder ended by signal 9.*: starting it again' "$LOG")" -eq 9 ] || die "not as often as it was killed"
+	grep -q 'the recorder ended by signal 9 before it was ready: starting it again' "$LOG" ||
+		die "none was killed before it was ready: the test proves nothing"
+	serve "$NET4.1:443"
+	connect "$W/list" --count 50 "$NET4.1:443"
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "after the deaths"
+	no_gap
+}
+
 run_case AC-62_rights_of_each_process rights
+run_case_once AC-62_who_dies_young dies_young
 run_case AC-62_descriptors_of_each_process descriptors
 run_case AC-62_the_user the_user
 run_case AC-62_recorder_killed_x"$KILLS" killed recorder "$KILLS"

@@ -414,7 +414,72 @@ resolved_as() {
 		die "$WHO: $WHAT: $(cat "$W/resolved")"
 }
 
+# Roles, limits and places are those of the start or of the last reload, whatever stands in the file meanwhile.
+in_force() {
+	local other=$RUN_ID-$$-late
+	roles_world
+	printf '\n[tenant pod]\nnetns = /run/netns/%s\nnetns = /run/netns/%s\n' "$CLIENT" "$other" >>"$CONF"
+	as admin reload
+	expect 0
+	grant pod
+	cp "$CONF" "$W/good"
+	# The file has it that nobody is an administrator, and that there is no tenant pod.
+	sed -i "s/^group_admin = .*/group_admin = $AUDIT/; /^\[tenant pod\]/,\$d" "$CONF"
+	as admin status
+	expect 0
+	as audit status
+	refused '^sekisho: error: status is for '
+	grep -q 'for group 61001, root' "$W/err" || die "the roles are those of the file: $(cat "$W/err")"
+	# The places in force are looked at all the same: one that comes is found.
+	SPACES+=("$other")
+	ip netns add "$other" || die "cannot make a network namespace"
+	found() { sekisho status --json | tr -d ' \n' | grep -q "\"selector\":\"netns:/run/netns/$other\",\"state\":\"covered\""; }
+	wait_until 10 found || die "a namespace that came is not covered: $(sekisho status | grep -A4 pod)"
+	# Nor does a consent of others than root put the file in force: it counts with what is.
+	as owner_a consent grant a "${TERMS[@]}"
+	expect 0
+	as owner_a consent show a --json
+	grep -q '"tenant":"a","state":"recording"' "$W/out" || die "the consent is not in force: $(cat "$W/out")"
+	as admin status
+	expect 0
+	# A reload that fails changes nothing.
+	echo 'nonsense = 1' >>"$CONF"
+	as admin reload
+	expect 2
+	as admin status
+	expect 0
+	sed -i '/^nonsense/d' "$CONF"
+	as admin reload
+	expect 0
+	as admin status
+	refused '^sekisho: error: status is for group 61003, root, '
+	as audit status
+	expect 0
+	# A registrar that is started again has what is in force, and not the file.
+	cp "$W/good" "$CONF"
+	kill -KILL "$(child registrar)"
+	answers() { as audit status && [ "$STATUS" -eq 0 ]; }
+	wait_until 10 answers || die "the registrar has not what is in force: $(cat "$W/err")"
+	kill -HUP "$DAEMON"
+	answers() { as admin status && [ "$STATUS" -eq 0 ]; }
+	wait_until 10 answers || die "SIGHUP does not change roles: $(cat "$W/err")"
+}
+
+# The user whose store it is works on it without the daemon, and may ask the daemon as root may.
+the_stores_own_user() {
+	roles_world
+	chmod 755 "$W" && chmod 644 "$CONF"
+	own() { setpriv --reuid="$STORE_USER" --regid="$STORE_USER" --clear-groups -- "$W/any/sekisho" -c "$CONF" "$@" >"$W/out" 2>"$W/err"; }
+	own status || die "status: $(cat "$W/err")"
+	own seal || die "seal: $(cat "$W/err")"
+	WHO=own WHAT=seal
+	as stranger seal
+	refused '^sekisho: error: seal is for '
+}
+
 run_case AC-14_roles story
+run_case AC-38_roles_in_force in_force
+run_case AC-38_the_stores_own_user the_stores_own_user
 run_case AC-38_every_role_and_every_act matrix
 run_case AC-03_panel_json panel_json
 run_case_once AC-38_names_that_change new_names

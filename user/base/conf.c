@@ -240,6 +240,31 @@ void conf_done(struct conf *c)
 	memset(c, 0, sizeof(*c));
 }
 
+static void keep(void *new, const void *old, size_t size, bool same, const char *name, const char *until,
+		 void (*changed)(const char *name, const char *until))
+{
+	if (!same && changed)
+		changed(name, until);
+	memcpy(new, old, size);
+}
+
+void conf_keep_fixed(const struct conf *old, struct conf *new, void (*changed)(const char *name, const char *until))
+{
+#define KEEP_TEXT(field) \
+	keep(new->field, old->field, sizeof(new->field), strcmp(new->field, old->field) == 0, #field, "restarted", changed)
+#define KEEP(field, until) \
+	keep(&new->field, &old->field, sizeof(new->field), new->field == old->field, #field, until, changed)
+	KEEP_TEXT(user);
+	KEEP_TEXT(state_dir);
+	KEEP_TEXT(run_dir);
+	KEEP_TEXT(pin_dir);
+	KEEP(hook, "restarted");
+	KEEP(witness, "restarted");
+	KEEP(ring_size, "disarmed and started");
+#undef KEEP_TEXT
+#undef KEEP
+}
+
 const struct conf_tenant *conf_find_tenant(const struct conf *c, const char *id)
 {
 	for (size_t i = 0; i < c->tenant_count; i++)

@@ -65,6 +65,9 @@ int conf_load(const char *path, struct conf *ret_conf, struct problem *p);
 /* The same from a file that somebody else opened (borrowed; read from its start); `path` is for messages. */
 int conf_load_open(int fd, const char *path, struct conf *ret_conf, struct problem *p);
 void conf_done(struct conf *c);
+/* What cannot change while sekishod runs keeps the value of `old`. `changed` (may be NULL) is told what differed, and until
+ * when that is ignored: "restarted". */
+void conf_keep_fixed(const struct conf *old, struct conf *new, void (*changed)(const char *name, const char *until));
 const struct conf_tenant *conf_find_tenant(const struct conf *c, const char *id);
 
 /* Whether connections to a shared listener match the selector: those cannot be told apart. */

@@ -12,6 +12,7 @@
 #include <syslog.h>
 
 #define LINE_MAX_BYTES 1024
+#define RELAY_LINES 64
 
 static const char *program_name = "sekisho";
 static bool use_syslog;
@@ -110,18 +111,23 @@ static bool relay(int priority, const char *label, const char *line)
 		    MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
-void log_relay(int fd)
+/* Whoever writes without end keeps the warden from nothing else. */
+bool log_relay(int fd)
 {
 	char message[LINE_MAX_BYTES + 32];
-	ssize_t n;
 
-	while ((n = recv(fd, message, sizeof(message) - 1, MSG_DONTWAIT)) > 0) {
-		int priority = message[0] - '0';
+	for (int i = 0; i < RELAY_LINES; i++) {
+		ssize_t n = recv(fd, message, sizeof(message) - 1, MSG_DONTWAIT);
+		int priority;
 
+		if (n <= 0)
+			return false;
+		priority = message[0] - '0';
 		message[n] = '\0';
 		make_printable(message + 1);
 		say(priority >= LOG_ERR && priority <= LOG_INFO ? priority : LOG_INFO, "", message + 1);
 	}
+	return true;
 }
 
 static void emit(int priority, const char *label, const char *fmt, va_list args)

@@ -18,8 +18,8 @@ void log_init(const char *program, bool to_syslog);
 /* From here on lines go through a SOCK_SEQPACKET pair to a process that says them with log_relay(). One that
  * does not come through, as that process does not read, is dropped. */
 void log_to(int fd);
-/* Says what waits there as if it were our own. Does not block. */
-void log_relay(int fd);
+/* Says what waits there as if it were our own, at most 64 lines. Does not block. True: there may be more. */
+bool log_relay(int fd);
 
 /* errno is preserved by all three. */
 void log_info(const char *fmt, ...) PRINTF_LIKE(1, 2);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the processes without rights ask of the warden, who has them: a closed list, one message of fixed width each
- * way over a SOCK_SEQPACKET pair. The warden's side is warden/answers.h.
+ * way over a SOCK_SEQPACKET pair. The warden's side is warden/answers.h, with who may ask what: who asks anything else
+ * is ended.
  */
 #ifndef SEKISHO_ASK_H
 #define SEKISHO_ASK_H
@@ -17,7 +18,7 @@ enum ask_kind {
 	ASK_FAILED = 2, /* told, not answered: it cannot, see status and text; it ends now */
 	ASK_RESOLVE = 3, /* places[0..count): what selectors of the configuration mean now */
 	ASK_ARMED = 4, /* whether our programs are attached and pinned: status 1 or 0 */
-	ASK_CONFIGURATION = 5, /* read it again: a descriptor of the file, checked, comes with the answer */
+	ASK_CONFIGURATION = 5, /* read it again: a descriptor of its text, checked, comes with the answer; in force with: */
 	ASK_HEADS = 6, /* run head_command with `text` as its input; a descriptor of the outcome comes along */
 	ASK_PROCESSES = 7, /* who runs: processes[] */
 	/*
@@ -27,6 +28,8 @@ enum ask_kind {
 	ASK_SNMP = 8,
 	ASK_NETSTAT = 9,
 	ASK_CHRONY = 10, /* how far the clock is off; a descriptor of the answer comes along (recorder/chrony.h) */
+	ASK_APPLIED = 11, /* the configuration that was read last is in force now: the registrar is ordered to take it */
+	ASK_IN_FORCE = 12, /* the registrar: a descriptor of the text of the configuration in force comes along */
 };
 
 #define ASK_PLACES_MAX 24
@@ -35,7 +38,7 @@ enum ask_kind {
 
 struct ask_place {
 	uint32_t kind; /* enum selector_kind */
-	int32_t error; /* of the answer, as struct resolved */
+	int32_t error; /* of the answer, as struct resolved; -ENOENT also for what no configuration names */
 	uint64_t id;
 	char name[SELECTOR_NAME_MAX];
 };

@@ -29,9 +29,7 @@ int command_ask(const struct command *c, json_t *request, json_t **ret_answer, s
 {
 	if (!c->served)
 		return client_call(c->conf.run_dir, request, ret_answer, p);
-	json_object_set_new(request, "uid", json_integer(c->who.uid));
-	json_object_set_new(request, "user", peer_user(&c->who) ? json_string(peer_user(&c->who)) : json_null());
-	return link_call(c->served->link_fd, request, ret_answer, p);
+	return link_call_for(c->served->link_fd, &c->who, request, ret_answer, p);
 }
 
 int command_answer_status(const json_t *answer)

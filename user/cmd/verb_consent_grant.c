@@ -139,13 +139,16 @@ static void pause_daemon(void *ctx)
 	json_decref(answer);
 }
 
-/* Tells a running daemon, and what it made of it: NULL, or why not. */
+/*
+ * Tells a running daemon, and what it made of it: NULL, or why not. What we read of the configuration becomes what is in
+ * force, unless it was that already: a customer's act puts no file in force.
+ */
 static const char *tell_daemon(const struct consent_call *call, int *ret_status)
 {
 	struct problem p;
 	json_t *answer = NULL;
-	int error = command_ask(call->c, json_pack("{s:s, s:I}", "verb", "reload", "resume", call->pause),
-				&answer, &p);
+	int error = command_ask(call->c, json_pack("{s:s, s:I}", "verb", call->c->served ? "refresh" : "reload", "resume",
+						   call->pause), &answer, &p);
 	const char *state = NULL;
 
 	*ret_status = EXIT_YES;

@@ -6,7 +6,7 @@
 #include "command.h"
 #include "verbs_served.h"
 
-static int run(struct command *c, struct served *served)
+static int run(struct command *c, const struct serve *s, struct served *served)
 {
 	const struct control_request *r = served->request;
 	const struct role_act *act = roles_find(r->argc, r->argv);
@@ -21,6 +21,7 @@ static int run(struct command *c, struct served *served)
 	}
 	if (roles_admit(&c->who, &c->conf, act, &served->own, &p))
 		return command_fail(EXIT_REFUSED, &p);
+	serve_admitted(s);
 	if (verb->run == verb_import) {
 		problem(&p, 0, "import is done on the node by root, not through the control socket");
 		return command_fail(EXIT_REFUSED, &p);
@@ -36,5 +37,5 @@ int verbs_serve(const struct serve *s, const struct peer *peer, const struct con
 
 	if (utc_set_local_zone(c.conf.timezone, &p))
 		return command_fail(EXIT_NO, &p);
-	return run(&c, &served);
+	return run(&c, s, &served);
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Asking the daemon. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include "client.h"
+#include "standard.h"
 
 static int dial(const char *run_dir, struct problem *p)
 {
@@ -29,9 +29,9 @@ static int dial(const char *run_dir, struct problem *p)
 	return fd;
 }
 
-/* The answer may be there although it did not read all that we sent. */
+/* The answer may be there although it did not read all that we sent. `standard` (may be NULL) is among what is sent. */
 static int exchange(const char *run_dir, enum control_type type, const void *body, size_t size,
-		    const struct descriptors *send, enum control_type *ret_type, uint8_t **ret_body, size_t *ret_size,
+		    const struct descriptors *send, struct standard *standard, enum control_type *ret_type, uint8_t **ret_body, size_t *ret_size,
 		    struct problem *p)
 {
 	struct descriptors unwanted = {};
@@ -40,6 +40,8 @@ static int exchange(const char *run_dir, enum control_type type, const void *bod
 	if (fd < 0)
 		return fd;
 	sent = message_send(fd, type, body, size, send);
+	if (standard)
+		standard_passed(standard);
 	error = message_receive(fd, CONTROL_ANSWER_MAX, 0, ret_type, ret_body, ret_size, &unwanted, p);
 	if (error && sent)
 		problem(p, error, "cannot ask sekishod: %s", strerror(-sent));
@@ -69,7 +71,7 @@ int client_call(const char *run_dir, json_t *request, json_t **ret_answer, struc
 	json_decref(request);
 	if (!text)
 		return problem(p, -ENOMEM, "out of memory");
-	error = exchange(run_dir, CONTROL_ASK, text, strlen(text), NULL, &type, &body, &size, p);
+	error = exchange(run_dir, CONTROL_ASK, text, strlen(text), NULL, NULL, &type, &body, &size, p);
 	free(text);
 	if (error)
 		return error;
@@ -86,38 +88,31 @@ int client_call(const char *run_dir, json_t *request, json_t **ret_answer, struc
 	return 0;
 }
 
-/* Standard input, output and error; one that is closed becomes /dev/null. */
-static void add_standard(struct descriptors *d, int *ret_null)
-{
-	for (int fd = 0; fd < 3; fd++) {
-		if (fcntl(fd, F_GETFD) < 0 && *ret_null < 0)
-			*ret_null = open("/dev/null", O_RDWR | O_CLOEXEC);
-		d->fds[d->count++] = fcntl(fd, F_GETFD) < 0 ? *ret_null : fd;
-	}
-}
-
 int client_run(const char *run_dir, const struct control_request *request, const int *files, int *ret_status,
 	       struct problem *p)
 {
 	struct buffer body = {};
 	struct descriptors d = {};
+	struct standard standard;
 	enum control_type type;
 	uint8_t *answer;
 	size_t size;
-	int null = -1, error = message_build_run(request, &body);
+	int error = message_build_run(request, &body);
 
 	if (error) {
 		buffer_done(&body);
 		return problem(p, error, "the request does not fit: at most %d arguments, %d bytes", CONTROL_ARGS_MAX,
 			       CONTROL_REQUEST_MAX);
 	}
-	add_standard(&d, &null);
-	for (size_t i = 0; i < request->file_count; i++)
-		d.fds[d.count++] = files[i];
-	error = exchange(run_dir, CONTROL_RUN, body.data, body.size, &d, &type, &answer, &size, p);
+	error = standard_open(&standard, &d, p);
+	if (!error) {
+		for (size_t i = 0; i < request->file_count; i++)
+			d.fds[d.count++] = files[i];
+		error = exchange(run_dir, CONTROL_RUN, body.data, body.size, &d, &standard, &type, &answer, &size, p);
+		standard_passed(&standard);
+		standard_done(&standard);
+	}
 	buffer_done(&body);
-	if (null >= 0)
-		close(null);
 	if (error)
 		return error;
 	if (type != CONTROL_DONE || size < sizeof(struct control_done)) {

@@ -75,3 +75,10 @@ int link_call(int link_fd, json_t *request, json_t **ret_answer, struct problem 
 		close(ends[1]);
 	return error;
 }
+
+int link_call_for(int link_fd, const struct peer *peer, json_t *request, json_t **ret_answer, struct problem *p)
+{
+	json_object_set_new(request, "uid", json_integer(peer->uid));
+	json_object_set_new(request, "user", peer_user(peer) ? json_string(peer_user(peer)) : json_null());
+	return link_call(link_fd, request, ret_answer, p);
+}

@@ -11,12 +11,16 @@
 
 #include <jansson.h>
 #include "base/problem.h"
+#include "peer.h"
 
 /*
  * Sends a request (takes the reference) and waits for the answer, which the caller owns: up to 5 s
  * until the recorder has taken it, without a limit while it works on it. -ETIMEDOUT, -EPIPE (it died) and *p.
  */
 int link_call(int link_fd, json_t *request, json_t **ret_answer, struct problem *p);
+
+/* The same in the name of that peer, whatever the request says of it. */
+int link_call_for(int link_fd, const struct peer *peer, json_t *request, json_t **ret_answer, struct problem *p);
 
 /* Answers a request (borrowed) with a new object. Called from several threads. */
 typedef json_t *link_handler(void *ctx, const json_t *request);

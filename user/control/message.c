@@ -81,7 +81,8 @@ int message_build_run(const struct control_request *request, struct buffer *out)
 
 /* --- Sending --- */
 
-int message_send(int socket, enum control_type type, const void *body, size_t size, const struct descriptors *d)
+static int send_message(int socket, enum control_type type, const void *body, size_t size, const struct descriptors *d,
+			int flags)
 {
 	struct buffer message = {};
 	int error;
@@ -93,9 +94,14 @@ int message_send(int socket, enum control_type type, const void *body, size_t si
 	buffer_le32(&message, 0);
 	buffer_bytes(&message, body, size);
 	error = !buffer_ok(&message) ? -ENOMEM :
-		descriptors_send(socket, message.data, message.size, d ? d->fds : NULL, d ? d->count : 0, 0);
+		descriptors_send(socket, message.data, message.size, d ? d->fds : NULL, d ? d->count : 0, flags);
 	buffer_done(&message);
 	return error;
+}
+
+int message_send(int socket, enum control_type type, const void *body, size_t size, const struct descriptors *d)
+{
+	return send_message(socket, type, body, size, d, 0);
 }
 
 int message_send_done(int socket, int status, const char *text)
@@ -106,7 +112,7 @@ int message_send_done(int socket, int status, const char *text)
 	buffer_le32(&body, (uint32_t)status);
 	if (text)
 		buffer_bytes(&body, text, strlen(text));
-	error = buffer_ok(&body) ? message_send(socket, CONTROL_DONE, body.data, body.size, NULL) : -ENOMEM;
+	error = buffer_ok(&body) ? send_message(socket, CONTROL_DONE, body.data, body.size, NULL, MSG_DONTWAIT) : -ENOMEM;
 	buffer_done(&body);
 	return error;
 }

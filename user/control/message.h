@@ -28,7 +28,8 @@ int message_build_run(const struct control_request *request, struct buffer *out)
  * Sends a message with the descriptors. 0 or negative errno.
  */
 int message_send(int socket, enum control_type type, const void *body, size_t size, const struct descriptors *d);
-/* CONTROL_DONE with an exit status of the command and a line of text (NULL: none). */
+/* CONTROL_DONE with an exit status of the command and a line of text (NULL: none). Does not wait for whoever does not
+ * read: -EAGAIN, and the other side learns of it by the end. */
 int message_send_done(int socket, int status, const char *text);
 
 /*

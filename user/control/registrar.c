@@ -28,18 +28,24 @@
 #define RATE_BURST 40
 #define STALL_MS 600000
 #define LOOK_MS 1000 /* how often it is looked whether requests go on */
+#define ADMISSION_MS 500 /* what a client that means it needs by far not; for so long it does not give way */
 
 struct child {
 	pid_t pid;
 	int connection; /* a copy, to see that the client went away and to answer for a process that died */
 	uid_t uid;
-	bool gone; /* the client */
+	bool gone; /* the client, or it had to give way: it is being ended */
+	int admission; /* its end is that the peer was admitted (serve_admitted()); -1: it was */
+	int64_t begun_ns; /* boot time */
 	int64_t cpu_ns, moved_ns; /* processor time used, and when that last changed (boot time) */
 };
 
+/* Also those that are being ended. */
+#define CHILDREN_MAX (2 * CONNECTIONS_MAX + KEPT_FOR_ROOT)
+
 struct state {
 	const struct registrar *r;
-	struct child children[CONNECTIONS_MAX + KEPT_FOR_ROOT];
+	struct child children[CHILDREN_MAX];
 	size_t count;
 	struct quota quota;
 	int signals; /* SIGCHLD */
@@ -91,13 +97,37 @@ void registrar_unlisten(const char *run_dir)
 
 /* --- One more connection --- */
 
+#define ANYBODY ((uid_t)-1)
+
 static size_t count_of(const struct state *s, uid_t uid)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < s->count; i++)
-		n += s->children[i].uid == uid;
+		n += !s->children[i].gone && (uid == ANYBODY || s->children[i].uid == uid);
 	return n;
+}
+
+/* Ends the connection of the user that has been without admission for longest. False: there is none. */
+static bool give_way(struct state *s, uid_t uid)
+{
+	int64_t before = boot_now_ns() - ADMISSION_MS * INT64_C(1000000);
+	struct child *oldest = NULL;
+
+	for (size_t i = 0; i < s->count; i++) {
+		struct child *c = &s->children[i];
+
+		if (!c->gone && c->admission >= 0 && c->begun_ns < before && (uid == ANYBODY || c->uid == uid) &&
+		    (!oldest || c->begun_ns < oldest->begun_ns))
+			oldest = c;
+	}
+	if (!oldest)
+		return false;
+	(void)message_send_done(oldest->connection, EXIT_NO, "the request did not come in time, and sekishod is busy: try again");
+	(void)shutdown(oldest->connection, SHUT_RDWR);
+	(void)kill(oldest->pid, SIGKILL);
+	oldest->gone = true;
+	return true;
 }
 
 /* Why a connection of this user is not taken now; NULL: it is. */
@@ -105,31 +135,57 @@ static const char *refusal(struct state *s, uid_t uid)
 {
 	const struct registrar *r = s->r;
 	size_t max = or_default(r->connections_max, CONNECTIONS_MAX);
+	bool full;
 
 	if (max > CONNECTIONS_MAX)
 		max = CONNECTIONS_MAX;
-	if (s->count >= max + (uid == 0 ? KEPT_FOR_ROOT : 0))
+	full = count_of(s, ANYBODY) >= max + (uid == 0 ? KEPT_FOR_ROOT : 0);
+	if (s->count == CHILDREN_MAX)
 		return "sekishod is busy with as many requests as it takes: try again";
-	if (uid == 0)
-		return NULL;
-	if (count_of(s, uid) >= or_default(r->per_user_max, PER_USER_MAX))
-		return "too many requests of this user at once: try again";
-	return quota_take(&s->quota, uid, boot_now_ns()) ? NULL : "too many requests of this user: try again in a second";
+	if (uid != 0) {
+		/* The rate first: each that is let in may end another. */
+		if (!quota_take(&s->quota, uid, boot_now_ns()))
+			return "too many requests of this user: try again in a second";
+		if (count_of(s, uid) >= or_default(r->per_user_max, PER_USER_MAX)) {
+			if (!give_way(s, uid))
+				return "too many requests of this user at once: try again";
+			full = false;
+		}
+	}
+	return !full || give_way(s, ANYBODY) ? NULL : "sekishod is busy with as many requests as it takes: try again";
 }
 
 /* A process of its own has its connection, and none of the others. */
-static void become_child(struct state *s, int connection)
+static void become_child(struct state *s, int connection, int admitted, pid_t registrar)
 {
+	struct serve serve = s->r->serve;
 	sigset_t none;
 
-	for (size_t i = 0; i < s->count; i++)
-		close(s->children[i].connection);
-	close(s->r->listen_fd);
-	close(s->r->orders_fd);
-	close(s->signals);
+	serve.admitted_fd = admitted;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	serve_connection(&s->r->serve, connection);
+	serve_connection(&serve, connection, registrar);
+}
+
+/* A process for the connection. 0 or negative errno. */
+static int begin(struct state *s, int connection, uid_t uid)
+{
+	pid_t registrar = getpid(), pid;
+	int admission[2];
+
+	if (pipe2(admission, O_CLOEXEC) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0)
+		become_child(s, connection, admission[1], registrar);
+	close(admission[1]);
+	if (pid < 0) {
+		close(admission[0]);
+		return -EAGAIN;
+	}
+	s->children[s->count++] = (struct child){ .pid = pid, .connection = connection, .uid = uid, .admission = admission[0],
+						  .begun_ns = boot_now_ns(), .moved_ns = boot_now_ns() };
+	return 0;
 }
 
 static void take(struct state *s)
@@ -138,7 +194,6 @@ static void take(struct state *s)
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
 	const char *refused;
-	pid_t pid;
 
 	if (fd < 0)
 		return;
@@ -147,17 +202,12 @@ static void take(struct state *s)
 		return;
 	}
 	refused = refusal(s, peer.uid);
-	if (!refused && s->r->refresh)
-		s->r->refresh(s->r->ctx);
-	pid = refused ? 0 : fork();
-	if (!refused && pid == 0)
-		become_child(s, fd);
-	if (refused || pid < 0) {
-		(void)message_send_done(fd, EXIT_NO, refused ? refused : "sekishod cannot take the request: out of memory");
+	if (!refused && begin(s, fd, peer.uid))
+		refused = "sekishod cannot take the request: out of memory";
+	if (refused) {
+		(void)message_send_done(fd, EXIT_NO, refused);
 		close(fd);
-		return;
 	}
-	s->children[s->count++] = (struct child){ .pid = pid, .connection = fd, .uid = peer.uid, .moved_ns = boot_now_ns() };
 }
 
 /* --- Watching --- */
@@ -175,6 +225,13 @@ static void answer(const struct child *c, int wait_status)
 		(void)message_send_done(c->connection, EXIT_NO, "the request was ended: what was answered is not complete");
 }
 
+static void forget(struct child *c)
+{
+	close(c->connection);
+	if (c->admission >= 0)
+		close(c->admission);
+}
+
 static void reap(struct state *s)
 {
 	int status;
@@ -184,7 +241,7 @@ static void reap(struct state *s)
 		for (size_t i = 0; i < s->count; i++)
 			if (s->children[i].pid == pid) {
 				answer(&s->children[i], status);
-				close(s->children[i].connection);
+				forget(&s->children[i]);
 				s->children[i] = s->children[--s->count];
 				break;
 			}
@@ -225,19 +282,32 @@ static void end_of_clients(struct state *s, const struct pollfd *fds, size_t cou
 		}
 }
 
+static void note_admissions(struct state *s, const struct pollfd *fds, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (fds[i].fd >= 0 && fds[i].revents) {
+			close(s->children[i].admission);
+			s->children[i].admission = -1;
+		}
+}
+
 /* Whether it was ordered to stop. */
 static bool take_order(const struct state *s)
 {
 	char order = 0;
 
-	return read(s->r->orders_fd, &order, 1) != 1 || order == ORDER_STOP;
+	if (read(s->r->orders_fd, &order, 1) != 1 || order == ORDER_STOP)
+		return true;
+	if (order == ORDER_RELOAD && s->r->reload)
+		s->r->reload(s->r->ctx);
+	return false;
 }
 
 enum { AT_SIGNALS, AT_LISTEN, AT_ORDERS, AT_CHILDREN };
 
 static void loop(struct state *s)
 {
-	struct pollfd fds[AT_CHILDREN + CONNECTIONS_MAX + KEPT_FOR_ROOT];
+	struct pollfd fds[AT_CHILDREN + 2 * CHILDREN_MAX];
 	struct signalfd_siginfo info;
 	int64_t looked = boot_now_ns();
 
@@ -247,12 +317,17 @@ static void loop(struct state *s)
 		fds[AT_SIGNALS] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
 		fds[AT_LISTEN] = (struct pollfd){ .fd = s->r->listen_fd, .events = POLLIN };
 		fds[AT_ORDERS] = (struct pollfd){ .fd = s->r->orders_fd, .events = POLLIN };
-		for (size_t i = 0; i < count; i++) /* the client has nothing more to say but its end */
-			fds[AT_CHILDREN + i] = (struct pollfd){ .fd = s->children[i].gone ? -1 : s->children[i].connection,
-								.events = POLLRDHUP };
-		if (poll(fds, AT_CHILDREN + count, count ? LOOK_MS : -1) < 0)
+		for (size_t i = 0; i < count; i++) {
+			const struct child *c = &s->children[i];
+
+			/* The client has nothing more to say but its end. */
+			fds[AT_CHILDREN + i] = (struct pollfd){ .fd = c->gone ? -1 : c->connection, .events = POLLRDHUP };
+			fds[AT_CHILDREN + count + i] = (struct pollfd){ .fd = c->admission };
+		}
+		if (poll(fds, AT_CHILDREN + 2 * count, count ? LOOK_MS : -1) < 0)
 			continue;
 		end_of_clients(s, fds + AT_CHILDREN, count);
+		note_admissions(s, fds + AT_CHILDREN + count, count);
 		if (boot_now_ns() - looked >= LOOK_MS * INT64_C(1000000)) {
 			end_stalled(s);
 			looked = boot_now_ns();
@@ -285,7 +360,7 @@ int registrar_run(const struct registrar *r, struct problem *p)
 	loop(&s);
 	for (size_t i = 0; i < s.count; i++) {
 		(void)kill(s.children[i].pid, SIGKILL);
-		close(s.children[i].connection);
+		forget(&s.children[i]);
 	}
 	while (wait(NULL) > 0)
 		;

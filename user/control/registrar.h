@@ -2,7 +2,8 @@
 /*
  * The registrar, the daemon's side of the control socket: takes connections and forks a process for each, which reads the request and
  * answers it (serve.h). So a request that is garbage, slow, large or that crashes is nobody's but its sender's.
- * Single-threaded; how many connections there are, and how often, is bounded for all and for each user.
+ * Single-threaded; how many connections there are, and how often, is bounded for all and for each user. Who has not asked
+ * for something that it may do holds no place that somebody else needs: the one that has been so for longest goes.
  */
 #ifndef SEKISHO_REGISTRAR_H
 #define SEKISHO_REGISTRAR_H
@@ -14,8 +15,8 @@ struct registrar {
 	int listen_fd;
 	int orders_fd; /* from the warden: a byte of enum order; its end is an order to stop */
 	struct serve serve; /* how a request is answered */
-	/* Called before a request is taken, so that serve.conf is what counts now; may be NULL. */
-	void (*refresh)(void *ctx);
+	/* Called when it is ordered to reload, so that serve.conf is what is in force now; may be NULL. */
+	void (*reload)(void *ctx);
 	void *ctx;
 	/* Bounds; 0: the default. User 0 is bound by none but the number of all connections. */
 	unsigned int connections_max; /* of all users; some more are kept for user 0 */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Who may do what: one table of verbs, acts and roles. Whoever is in a role's group (group_admin = ... of the
- * configuration) has the role; a tenant's own user has ROLE_OWNER for that tenant; root has all of them.
+ * configuration in force) has the role; a tenant's own user may what ROLE_OWNER may, for that tenant; root may all.
  */
 #ifndef SEKISHO_ROLES_H
 #define SEKISHO_ROLES_H
@@ -16,14 +16,12 @@ enum role {
 	ROLE_AUDIT = 1 << 2, /* ledgers and verification; never a row */
 	ROLE_PANEL = 1 << 3, /* consents, for a customer that it has authenticated */
 	ROLE_OWNER = 1 << 4, /* the tenant's own user: its consent, its records */
-	ROLE_ROOT = 1 << 5,
 };
-#define ROLE_ALL 0x3f
 
 /* An act: who may, and which of its options names a file that the client opens (NULL: none). */
 struct role_act {
 	const char *verb, *act; /* act NULL: the verb has none */
-	unsigned int roles; /* enum role, besides ROLE_ROOT; 0: root alone */
+	unsigned int roles; /* enum role, besides root; 0: root alone */
 	const char *file_option;
 };
 /* Ends with an all-zero row. */

@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -19,19 +20,37 @@
 #include "link.h"
 #include "serve.h"
 
-#define REQUEST_MS 5000
+#define REQUEST_MS 2000
 #define MEMORY_MAX (UINT64_C(1) << 30)
 #define FILES_MAX 4096
 #define STANDARD 3 /* input, output, error */
 
-/* Other processes of this user do not see into it: not its memory, not its descriptors. */
-static void confine(const struct serve *s)
+/* Of the registrar's descriptors it has what it works with: not the lock, the store, the way to the warden. */
+static void close_others(const struct serve *s, int connection)
+{
+	const int kept[] = { STDERR_FILENO, connection, s->link_fd, s->admitted_fd };
+
+	/* Between each and the next larger one. */
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		unsigned int next = ~0u;
+
+		for (size_t k = 0; k < sizeof(kept) / sizeof(kept[0]); k++)
+			if (kept[k] > kept[i] && (unsigned int)kept[k] - 1 < next)
+				next = (unsigned int)kept[k] - 1;
+		if (next > (unsigned int)kept[i])
+			(void)syscall(SYS_close_range, kept[i] + 1, next, 0);
+	}
+}
+
+/* Other processes of this user do not see into it: not its memory, not its descriptors. It ends with the registrar. */
+static void confine(const struct serve *s, pid_t registrar)
 {
 	const struct rlimit none = {}, files = { FILES_MAX, FILES_MAX };
 	const rlim_t bytes = s->memory_max ? s->memory_max : MEMORY_MAX;
 	const struct rlimit memory = { bytes, bytes };
 
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != registrar)
+		_exit(SERVE_ANSWERED);
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	(void)setrlimit(RLIMIT_CORE, &none);
 	(void)setrlimit(RLIMIT_NOFILE, &files);
@@ -45,8 +64,8 @@ static void confine(const struct serve *s)
 /* --- The client's descriptors --- */
 
 /*
- * What a client may hand over. Files that the kernel makes up are none of it: with some of them it counts who writes,
- * not who opened them.
+ * What a client may hand over. Files that the kernel makes up are none of it, nor are sockets: with some of them it
+ * counts who writes, not who opened them (syslog, journald: SCM_CREDENTIALS).
  */
 static bool is_plain(int fd)
 {
@@ -68,7 +87,7 @@ static bool is_plain(int fd)
 	}
 	if (S_ISCHR(st.st_mode))
 		return isatty(fd) || st.st_rdev == makedev(1, 3) || st.st_rdev == makedev(1, 7); /* null, full */
-	return S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode);
+	return S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode);
 }
 
 static int check_descriptors(const struct control_request *r, const struct descriptors *d, struct problem *p)
@@ -78,7 +97,7 @@ static int check_descriptors(const struct control_request *r, const struct descr
 			       STANDARD + r->file_count);
 	for (size_t i = 0; i < d->count; i++)
 		if (!is_plain(d->fds[i]))
-			return problem(p, -EBADMSG, "descriptor %zu is not of a regular file, pipe, socket or terminal", i);
+			return problem(p, -EBADMSG, "descriptor %zu is not of a regular file, pipe or terminal", i);
 	return 0;
 }
 
@@ -123,32 +142,31 @@ __attribute__((noreturn)) static void run_verb(const struct serve *s, int connec
 		answer(connection, EXIT_NO, &p);
 	}
 	set_language(request.language);
-	log_to(-1); /* to the client, not to the daemon's log */
 	log_init("sekisho", false);
 	status = output_finish(s->run(s, peer, &request, d->fds + STANDARD));
 	_exit(status);
 }
 
-/* The recorder is asked in the peer's name, which is root's. */
-__attribute__((noreturn)) static void ask_recorder(const struct serve *s, int connection, const struct peer *peer, const uint8_t *body, size_t size)
+/* Root's and the store's user's to ask, who work on the store without us. */
+__attribute__((noreturn)) static void ask_recorder(const struct serve *s, int connection, const struct peer *peer,
+						    const uint8_t *body, size_t size)
 {
 	struct problem p;
 	json_error_t why;
 	json_t *request, *reply = NULL;
 	char *text;
 
-	if (peer->uid != 0) {
+	if (peer->uid != 0 && peer->uid != geteuid()) {
 		problem(&p, 0, "the recorder is asked by root alone, not by uid %u", peer->uid);
 		answer(connection, EXIT_REFUSED, &p);
 	}
+	serve_admitted(s);
 	request = json_loadb((const char *)body, size, JSON_REJECT_DUPLICATES, &why);
 	if (!json_is_object(request)) {
 		problem(&p, 0, "not a request: %s", request ? "not an object" : why.text);
 		answer(connection, EXIT_USAGE, &p);
 	}
-	json_object_set_new(request, "uid", json_integer(peer->uid));
-	json_object_set_new(request, "user", peer_user(peer) ? json_string(peer_user(peer)) : json_null());
-	if (link_call(s->link_fd, request, &reply, &p))
+	if (link_call_for(s->link_fd, peer, request, &reply, &p))
 		answer(connection, EXIT_NO, &p);
 	text = json_dumps(reply, JSON_COMPACT | JSON_PRESERVE_ORDER);
 	if (text)
@@ -156,7 +174,12 @@ __attribute__((noreturn)) static void ask_recorder(const struct serve *s, int co
 	_exit(SERVE_ANSWERED);
 }
 
-void serve_connection(const struct serve *s, int connection)
+void serve_admitted(const struct serve *s)
+{
+	close(s->admitted_fd);
+}
+
+void serve_connection(const struct serve *s, int connection, pid_t registrar)
 {
 	struct descriptors d = {};
 	enum control_type type;
@@ -166,7 +189,9 @@ void serve_connection(const struct serve *s, int connection)
 	size_t size;
 	int error;
 
-	confine(s);
+	close_others(s, connection);
+	log_to(-1); /* to the client, not to the daemon's log */
+	confine(s, registrar);
 	if (peer_of(connection, &peer))
 		_exit(SERVE_ANSWERED);
 	error = message_receive(connection, CONTROL_REQUEST_MAX, s->request_ms ? s->request_ms : REQUEST_MS, &type, &body,

@@ -61,15 +61,25 @@ static json_t *pause_recording(struct node *n, const json_t *request)
 	return error ? failed(error, &p) : done(json_pack("{s:I}", "pause", (json_int_t)number));
 }
 
-static json_t *reload(struct node *n, const json_t *request)
+static json_t *changed(struct node *n, const json_t *request, int (*change)(struct node *n, struct problem *p))
 {
 	json_int_t pause = json_integer_value(json_object_get(request, "resume"));
 	struct problem p;
-	int error = node_reload(n, &p);
+	int error = change(n, &p);
 
 	if (!error && pause)
 		error = node_resume(n, (uint64_t)pause, &p);
 	return error ? failed(error, &p) : done(json_object());
+}
+
+static json_t *reload(struct node *n, const json_t *request)
+{
+	return changed(n, request, node_reload);
+}
+
+static json_t *refresh(struct node *n, const json_t *request)
+{
+	return changed(n, request, node_refresh);
 }
 
 static const char *text_of(const json_t *request, const char *key)
@@ -122,7 +132,7 @@ static const struct {
 	json_t *(*answer)(struct node *n, const json_t *request);
 } verbs[] = {
 	{ "status", status }, { "drain", drain },	{ "seal", seal },
-	{ "pause", pause_recording }, { "reload", reload }, { "withdraw", withdraw },
+	{ "pause", pause_recording }, { "reload", reload }, { "refresh", refresh },	{ "withdraw", withdraw },
 	{ "resolve", resolve },
 };
 

@@ -5,7 +5,8 @@
 
 #include <jansson.h>
 
-/* A link_handler; ctx is the struct node. Verbs: status, drain, seal, pause, reload, withdraw, resolve. */
+/* A link_handler; ctx is the struct node. Verbs: status, drain, seal, pause, reload (configuration and consents), refresh
+ * (consents), withdraw, resolve. */
 json_t *service_answer(void *ctx, const json_t *request);
 
 #endif

@@ -96,6 +96,7 @@ static void destroy(struct node *n)
 	stopped_done(&n->stopped);
 	conf_done(&n->conf);
 	pthread_mutex_destroy(&n->lock);
+	pthread_mutex_destroy(&n->reload_lock);
 	free(n->conf_path);
 	free(n);
 }
@@ -146,6 +147,7 @@ static struct node *new_node(struct ground *ground, struct conf *conf)
 	n->store = ground->store;
 	n->capture = ground->capture;
 	pthread_mutex_init(&n->lock, NULL);
+	pthread_mutex_init(&n->reload_lock, NULL);
 	return n;
 }
 
@@ -180,38 +182,9 @@ void node_stop(struct node *n)
 		destroy(n);
 }
 
-/* What cannot change while running keeps its value, and that is said. */
-static void keep_fixed(const struct conf *old, struct conf *new)
+static void say_fixed(const char *name, const char *until)
 {
-	const struct {
-		const char *name;
-		char *new;
-		const char *old;
-	} paths[] = {
-		{ "state_dir", new->state_dir, old->state_dir },
-		{ "run_dir", new->run_dir, old->run_dir },
-		{ "pin_dir", new->pin_dir, old->pin_dir },
-	};
-
-	if (strcmp(new->user, old->user) != 0) {
-		log_warn("user changed: ignoring it until sekishod is restarted");
-		strcpy(new->user, old->user);
-	}
-	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
-		if (strcmp(paths[i].new, paths[i].old) != 0) {
-			log_warn("%s changed: ignoring it until sekishod is restarted",
-				 paths[i].name);
-			memcpy(paths[i].new, paths[i].old, CONF_PATH_MAX);
-		}
-	if (new->hook != old->hook)
-		log_warn("hook changed: ignoring it until sekishod is restarted");
-	if (new->witness != old->witness)
-		log_warn("witness changed: ignoring it until sekishod is restarted");
-	if (new->ring_size != old->ring_size)
-		log_warn("ring_size changed: ignoring it until sekishod is disarmed and started");
-	new->hook = old->hook;
-	new->witness = old->witness;
-	new->ring_size = old->ring_size;
+	log_warn("%s changed: ignoring it until sekishod is %s", name, until);
 }
 
 /* With n->lock held. Takes `conf` over. */
@@ -233,7 +206,6 @@ static int apply(struct node *n, struct conf *conf, struct problem *p)
 	if (!error) {
 		syncer_set_interval(n->syncer, conf->sync_interval_ns);
 		clock_watch_set(n->clock, conf->ask_chrony);
-		head_sender_set_command(n->heads, conf->head_command);
 		error = recorder_set_roster(n->recorder, &roster, &for_recorder, &limits, p);
 		consents_done(&n->consents);
 		n->consents = for_us;
@@ -264,7 +236,15 @@ static int read_conf(struct node *n, struct conf *ret_conf, struct problem *p)
 	return error;
 }
 
-int node_reload(struct node *n, struct problem *p)
+/* From here on it is the warden's and the registrar's, too. */
+static int put_in_force(struct node *n, struct problem *p)
+{
+	struct ask_message m = { .kind = ASK_APPLIED };
+
+	return capture_ask(n->capture) ? ask_call(capture_ask(n->capture), &m, ASK_PATIENCE_MS, NULL, p) : 0;
+}
+
+static int reload(struct node *n, struct problem *p)
 {
 	struct conf conf;
 	int error = read_conf(n, &conf, p);
@@ -272,10 +252,22 @@ int node_reload(struct node *n, struct problem *p)
 	if (error)
 		return error;
 	pthread_mutex_lock(&n->lock);
-	keep_fixed(&n->conf, &conf);
+	conf_keep_fixed(&n->conf, &conf, say_fixed);
 	error = apply(n, &conf, p);
 	pthread_mutex_unlock(&n->lock);
 	conf_done(&conf);
+	return error ? error : put_in_force(n, p);
+}
+
+int node_reload(struct node *n, struct problem *p)
+{
+	int error;
+
+	pthread_mutex_lock(&n->reload_lock);
+	error = reload(n, p);
+	if (!error) /* the warden knows it now, and runs it */
+		head_sender_set_command(n->heads, n->conf.head_command);
+	pthread_mutex_unlock(&n->reload_lock);
 	return error;
 }
 

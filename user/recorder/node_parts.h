@@ -19,6 +19,7 @@ struct node {
 	struct clock_watch *clock;
 	struct recorder *recorder;
 	struct head_sender *heads; /* NULL: no thread for it */
+	pthread_mutex_t reload_lock; /* one reload at a time; taken before: */
 	pthread_mutex_t lock; /* one change at a time; guards conf and consents */
 	struct conf conf;
 	struct consents consents;

@@ -5,44 +5,51 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "answers.h"
 #include "base/fd_pass.h"
-#include "base/log.h"
+#include "base/orders.h"
 #include "capture/passive_opens.h"
 #include "courier.h"
 #include "recorder/chrony.h"
 
-static bool in_configuration(const struct conf *c, const struct selector *s)
+#define COURIER_END_MS 100
+
+/* What the configuration does not name is not there: nobody learns of other paths here. */
+static int place_of(struct warden *w, struct ask_place *place, struct selector *ret_selector)
 {
-	for (size_t i = 0; i < c->tenant_count; i++)
-		for (size_t k = 0; k < c->tenants[i].selector_count; k++)
-			if (selector_equal(&c->tenants[i].selectors[k], s))
-				return true;
-	return false;
+	place->name[SELECTOR_NAME_MAX - 1] = '\0';
+	if (place->kind == SELECTOR_ADDRESS || place->kind >= SELECTOR_KINDS ||
+	    selector_make(place->kind, place->name, ret_selector) || !in_force_names(&w->in_force, ret_selector))
+		return -ENOENT;
+	return 0;
 }
 
-/* Only what the configuration names: nobody learns of other paths here. */
 static int resolve(struct warden *w, struct ask_message *m, int *ret_fd)
 {
 	struct selector selectors[ASK_PLACES_MAX];
 	struct resolved list[ASK_PLACES_MAX] = {};
+	struct ask_place *known[ASK_PLACES_MAX];
+	size_t count = 0;
 
 	(void)ret_fd;
 	if (m->count > ASK_PLACES_MAX)
 		return -EINVAL;
 	for (size_t i = 0; i < m->count; i++) {
-		m->places[i].name[SELECTOR_NAME_MAX - 1] = '\0';
-		if (m->places[i].kind == SELECTOR_ADDRESS || m->places[i].kind >= SELECTOR_KINDS ||
-		    selector_make(m->places[i].kind, m->places[i].name, &selectors[i]) ||
-		    !in_configuration(&w->conf, &selectors[i]))
-			return -EINVAL;
-		list[i].selector = &selectors[i];
+		struct ask_place *place = &m->places[i];
+
+		place->id = 0;
+		place->error = place_of(w, place, &selectors[count]);
+		if (place->error)
+			continue;
+		list[count].selector = &selectors[count];
+		known[count++] = place;
 	}
-	(void)resolver_run(w->resolver, list, m->count);
-	for (size_t i = 0; i < m->count; i++) {
-		m->places[i].id = list[i].id;
-		m->places[i].error = list[i].error;
+	(void)resolver_run(w->resolver, list, count);
+	for (size_t i = 0; i < count; i++) {
+		known[i]->id = list[i].id;
+		known[i]->error = list[i].error;
 	}
 	return 0;
 }
@@ -57,43 +64,60 @@ static int armed(struct warden *w, struct ask_message *m, int *ret_fd)
 /* Before a child gets it: what is wrong with it is told by name and line. */
 static int configuration(struct warden *w, struct ask_message *m, int *ret_fd)
 {
-	int fd = open(w->options->conf_path, O_RDONLY | O_CLOEXEC), error;
 	struct problem p;
-	struct conf conf;
+	int error = in_force_read(&w->in_force, w->options->conf_path, ret_fd, &p);
 
-	error = fd < 0 ? problem(&p, -errno, "cannot open configuration %s: %s", w->options->conf_path, strerror(errno)) :
-			 conf_load_open(fd, w->options->conf_path, &conf, &p);
-	if (error) {
-		if (fd >= 0)
-			close(fd);
+	if (error)
 		snprintf(m->text, sizeof(m->text), "%s", p.text);
-		return error;
-	}
-	/* Where we stand cannot change while we run; the recorder says so. */
-	memcpy(conf.run_dir, w->conf.run_dir, sizeof(conf.run_dir));
-	memcpy(conf.pin_dir, w->conf.pin_dir, sizeof(conf.pin_dir));
-	memcpy(conf.state_dir, w->conf.state_dir, sizeof(conf.state_dir));
-	memcpy(conf.user, w->conf.user, sizeof(conf.user));
-	conf.hook = w->conf.hook;
-	conf.ring_size = w->conf.ring_size;
-	conf_done(&w->conf);
-	w->conf = conf;
-	*ret_fd = fd;
+	return error;
+}
+
+static int applied(struct warden *w, struct ask_message *m, int *ret_fd)
+{
+	(void)m;
+	(void)ret_fd;
+	if (in_force_apply(&w->in_force))
+		child_order(&w->children[CHILD_REGISTRAR], ORDER_RELOAD);
 	return 0;
+}
+
+static int in_force(struct warden *w, struct ask_message *m, int *ret_fd)
+{
+	(void)m;
+	return in_force_text(&w->in_force, ret_fd);
+}
+
+/* One of each kind at a time. One that has answered may not have come to its end yet: that is not waited for long. */
+static bool courier_runs(struct warden *w, enum courier_name name)
+{
+	for (int i = 0; w->couriers[name] && i < COURIER_END_MS; i++) {
+		if (waitpid(w->couriers[name], NULL, WNOHANG) != 0)
+			w->couriers[name] = 0;
+		else
+			usleep(1000);
+	}
+	return w->couriers[name];
 }
 
 static int heads(struct warden *w, struct ask_message *m, int *ret_fd)
 {
 	m->text[sizeof(m->text) - 1] = '\0';
-	return courier_start(&w->ground.owner, w->conf.head_command, m->text, ret_fd);
+	if (courier_runs(w, COURIER_HEADS)) {
+		snprintf(m->text, sizeof(m->text), "head_command has not ended since the last time");
+		return -EBUSY;
+	}
+	return courier_start(&w->ground.owner, w->in_force.conf.head_command, m->text, &w->couriers[COURIER_HEADS], ret_fd);
 }
 
 static int chrony(struct warden *w, struct ask_message *m, int *ret_fd)
 {
-	(void)m;
 	if (access(CHRONY_COMMAND, X_OK) < 0)
 		return -ENODATA;
-	return courier_ask_chrony(&w->ground.owner, ret_fd);
+	if (courier_runs(w, COURIER_CHRONY)) {
+		snprintf(m->text, sizeof(m->text), "chronyd has not answered since the last time");
+		return -EBUSY;
+	}
+	return courier_ask_chrony(&w->ground.owner, &w->couriers[COURIER_CHRONY], ret_fd);
 }
 
 static void name_process(struct ask_process *process, const char *name, pid_t pid, uid_t uid,
@@ -119,11 +143,13 @@ static int opens(struct warden *w, struct ask_message *m, int *ret_fd)
 {
 	struct passive_opens one = {};
 	struct selector selector;
+	int error;
 
 	if (m->count) {
-		m->places[0].name[SELECTOR_NAME_MAX - 1] = '\0';
-		if (selector_make(SELECTOR_NETNS, m->places[0].name, &selector) || !in_configuration(&w->conf, &selector))
-			return -EINVAL;
+		m->places[0].kind = SELECTOR_NETNS;
+		error = place_of(w, &m->places[0], &selector);
+		if (error)
+			return error;
 		one.netns = selector.name;
 	}
 	passive_opens_open(NULL, &one, 1);
@@ -134,13 +160,19 @@ static int opens(struct warden *w, struct ask_message *m, int *ret_fd)
 	return one.error;
 }
 
+#define RECORDER (1u << CHILD_RECORDER)
+#define REGISTRAR (1u << CHILD_REGISTRAR)
+
 static const struct {
 	enum ask_kind kind;
+	unsigned int from; /* who may ask */
 	int (*answer)(struct warden *w, struct ask_message *m, int *ret_fd);
 } questions[] = {
-	{ ASK_RESOLVE, resolve }, { ASK_ARMED, armed },		{ ASK_CONFIGURATION, configuration },
-	{ ASK_HEADS, heads },	  { ASK_PROCESSES, processes }, { ASK_CHRONY, chrony },
-	{ ASK_SNMP, opens },	  { ASK_NETSTAT, opens },
+	{ ASK_RESOLVE, RECORDER, resolve },	{ ASK_ARMED, RECORDER, armed },
+	{ ASK_CONFIGURATION, RECORDER, configuration }, { ASK_APPLIED, RECORDER, applied },
+	{ ASK_IN_FORCE, REGISTRAR, in_force },	{ ASK_HEADS, RECORDER, heads },
+	{ ASK_PROCESSES, RECORDER, processes }, { ASK_CHRONY, RECORDER, chrony },
+	{ ASK_SNMP, RECORDER, opens },		{ ASK_NETSTAT, RECORDER, opens },
 };
 
 static int answer(struct warden *w, enum child_name from, struct ask_message *m)
@@ -148,7 +180,7 @@ static int answer(struct warden *w, enum child_name from, struct ask_message *m)
 	int fd = -1, error;
 
 	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
-		if (questions[i].kind != m->kind)
+		if (questions[i].kind != m->kind || !(questions[i].from & 1u << from))
 			continue;
 		m->status = questions[i].answer(w, m, &fd);
 		/* A child that does not read its answers does not hold us up. */
@@ -170,11 +202,13 @@ int answers_next(struct warden *w, enum child_name from)
 		close(fd); /* nobody passes us any */
 	if (size == -EAGAIN)
 		return 0;
+	if (size == 0 || size == -ECONNRESET) /* with an answer that it did not read */
+		return -EPIPE;
 	if (size != sizeof(m) || fd >= 0)
-		return size < 0 ? size : size == 0 ? -EPIPE : -EBADMSG;
+		return size < 0 ? size : -EBADMSG;
 	if (m.kind == ASK_READY) {
 		c->ready = true;
-	} else if (m.kind == ASK_FAILED) {
+	} else if (m.kind == ASK_FAILED && !c->ready) {
 		m.text[sizeof(m.text) - 1] = '\0';
 		w->error = m.status < 0 ? m.status : -EIO;
 		problem(&w->why, 0, "%s", m.text);

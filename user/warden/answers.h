@@ -5,7 +5,8 @@
 
 #include "warden_parts.h"
 
-/* Reads one message of a child and answers it. 0, or negative errno when the child has gone or sent nonsense. */
+/* Reads one message of a child and answers it. 0; -EPIPE: it has gone; other negative errno: it sent nonsense, or what is
+ * not its to ask. */
 int answers_next(struct warden *w, enum child_name from);
 
 #endif

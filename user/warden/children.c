@@ -44,12 +44,16 @@ static void close_others(struct warden *w, enum child_name name)
 	}
 	close_if(&w->signals);
 	close_if(&w->log[0]);
+	close_if(&w->ready);
+	close_if(&w->in_force.text);
 	close_if(&w->link[name == CHILD_RECORDER ? 0 : 1]);
 	resolver_close(w->resolver);
 	w->resolver = NULL;
 	if (name == CHILD_RECORDER) {
 		close_if(&w->listen_fd);
 	} else {
+		canary_close(w->ground.canary);
+		w->ground.canary = NULL;
 		capture_close(w->ground.capture);
 		w->ground.capture = NULL;
 	}
@@ -76,10 +80,8 @@ static void run(struct warden *w, enum child_name name, pid_t parent, const stru
 
 	close_others(w, name);
 	log_to(w->log[1]);
-	if (w->options->ready >= 0) {
-		close(w->options->ready);
+	if (w->options->ready >= 0)
 		(void)dup2(STDOUT_FILENO, STDERR_FILENO); /* /dev/null */
-	}
 	process_title(table[name].title);
 	if (enter(w, name, parent, &p)) {
 		log_error("%s", p.text);
@@ -112,15 +114,19 @@ int child_start(struct warden *w, enum child_name name, struct problem *p)
 	}
 	c->ask = ask[0];
 	c->orders = orders[1];
+	(void)fcntl(c->orders, F_SETFL, O_NONBLOCK);
 	c->ready = c->stopping = false;
 	return 0;
 }
 
+/* One that does not read its orders does not hold us up: it has many to reload, and the end of the pipe is to stop. */
 void child_order(struct child *c, char order)
 {
-	if (c->orders >= 0)
-		(void)!write(c->orders, &order, 1);
+	bool full = c->orders >= 0 && write(c->orders, &order, 1) != 1;
+
 	c->stopping |= order == ORDER_STOP;
+	if (full && c->stopping)
+		close_if(&c->orders);
 }
 
 void child_ended(struct child *c)

@@ -58,7 +58,7 @@ static void run(pid_t parent, const struct errand *e, int fd)
 		ask_chrony(error, &p, fd);
 }
 
-static int start(const struct errand *e, int *ret_fd)
+static int start(const struct errand *e, pid_t *ret_pid, int *ret_fd)
 {
 	pid_t parent = getpid(), child;
 	int ends[2];
@@ -80,20 +80,21 @@ static int start(const struct errand *e, int *ret_fd)
 		close(ends[0]);
 		return error;
 	}
+	*ret_pid = child;
 	*ret_fd = ends[0];
 	return 0;
 }
 
-int courier_start(const struct owner *owner, const char *command, const char *heads, int *ret_fd)
+int courier_start(const struct owner *owner, const char *command, const char *heads, pid_t *ret_pid, int *ret_fd)
 {
 	const struct errand e = { owner, command, heads };
 
-	return *command ? start(&e, ret_fd) : -ENOENT;
+	return *command ? start(&e, ret_pid, ret_fd) : -ENOENT;
 }
 
-int courier_ask_chrony(const struct owner *owner, int *ret_fd)
+int courier_ask_chrony(const struct owner *owner, pid_t *ret_pid, int *ret_fd)
 {
 	const struct errand e = { .owner = owner };
 
-	return start(&e, ret_fd);
+	return start(&e, ret_pid, ret_fd);
 }

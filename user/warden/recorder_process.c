@@ -67,7 +67,7 @@ static void run_until_stopped(struct node *node, int orders, int clock)
 static int begin(struct warden *w, struct ask *ask, struct node **ret_node, struct link_server **ret_server,
 		 struct problem *p)
 {
-	int error = node_start(w->options->conf_path, &w->conf, &w->ground, w->options->version, ret_node, p);
+	int error = node_start(w->options->conf_path, &w->in_force.conf, &w->ground, w->options->version, ret_node, p);
 
 	if (error)
 		return error;

@@ -1,46 +1,50 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The registrar: whoever comes to the control socket. */
+#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
+#include "base/log.h"
 #include "control/registrar.h"
 #include "warden_parts.h"
 
 struct conf_source {
-	struct warden *w;
+	struct conf *conf;
+	const char *path; /* for messages */
 	struct ask *ask;
 };
 
-/* What the file says now; a broken one, or none, leaves what there is. Where the store and the socket are stays. */
-static void refresh(void *ctx)
+/* What is in force now. Where the store and the socket are stays. */
+static void reload(void *ctx)
 {
 	struct conf_source *s = ctx;
-	struct ask_message m = { .kind = ASK_CONFIGURATION };
-	struct conf *old = &s->w->conf, conf;
-	struct problem ignored;
-	int fd = -1;
+	struct ask_message m = { .kind = ASK_IN_FORCE };
+	struct problem p;
+	struct conf conf;
+	int fd, error = ask_call(s->ask, &m, ASK_PATIENCE_MS, &fd, &p);
 
-	if (ask_call(s->ask, &m, ASK_PATIENCE_MS, &fd, &ignored) == 0 && fd >= 0 &&
-	    conf_load_open(fd, s->w->options->conf_path, &conf, &ignored) == 0) {
-		memcpy(conf.state_dir, old->state_dir, sizeof(conf.state_dir));
-		memcpy(conf.run_dir, old->run_dir, sizeof(conf.run_dir));
-		memcpy(conf.pin_dir, old->pin_dir, sizeof(conf.pin_dir));
-		conf_done(old);
-		*old = conf;
-	}
+	if (!error)
+		error = fd < 0 ? problem(&p, -EBADMSG, "the warden gave no configuration") :
+				 conf_load_open(fd, s->path, &conf, &p);
 	if (fd >= 0)
 		close(fd);
+	if (error) {
+		log_error("reload of the registrar: %s; ignoring it, the old configuration stays in force there", p.text);
+		return;
+	}
+	conf_keep_fixed(s->conf, &conf, NULL);
+	conf_done(s->conf);
+	*s->conf = conf;
 }
 
 int registrar_process(struct warden *w, const struct child_ends *ends)
 {
-	struct conf_source source = { .w = w, .ask = ask_open(ends->ask) };
+	struct conf_source source = { &w->in_force.conf, w->options->conf_path, ask_open(ends->ask) };
 	const struct registrar registrar = {
 		.listen_fd = w->listen_fd,
 		.orders_fd = ends->orders,
-		.serve = { .run = w->options->run_verb, .conf = &w->conf, .conf_path = w->options->conf_path,
+		.serve = { .run = w->options->run_verb, .conf = source.conf, .conf_path = w->options->conf_path,
 			   .link_fd = w->link[0] },
-		.refresh = refresh,
+		.reload = reload,
 		.ctx = &source,
 	};
 	struct problem p;
@@ -51,6 +55,6 @@ int registrar_process(struct warden *w, const struct child_ends *ends)
 	ask_ready(source.ask);
 	error = registrar_run(&registrar, &p);
 	if (error)
-		ask_failed(source.ask, error, &p);
+		log_error("%s", p.text);
 	return error ? EXIT_FAILURE : EXIT_SUCCESS;
 }

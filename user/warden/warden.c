@@ -33,17 +33,16 @@ static int watch_signals(void)
 }
 
 /* Failures of the start still reach the terminal; from here on syslog has the messages. */
-static void leave_terminal(const struct warden *w)
+static void leave_terminal(struct warden *w)
 {
-	int ready = w->options->ready;
-
-	if (ready < 0)
+	if (w->ready < 0)
 		return;
-	log_relay(w->log[0]);
+	(void)log_relay(w->log[0]);
 	log_init("sekishod", true);
 	dup2(STDOUT_FILENO, STDERR_FILENO); /* /dev/null */
-	(void)!write(ready, "", 1);
-	close(ready);
+	(void)!write(w->ready, "", 1);
+	close(w->ready);
+	w->ready = -1;
 }
 
 /* The registrar first, so that nobody asks a recorder that has gone. */
@@ -87,25 +86,29 @@ static void how_it_ended(int status, char *buf, size_t size)
 static void bury(struct warden *w, enum child_name name, int status)
 {
 	struct child *c = &w->children[name];
-	bool was_ready = c->ready;
+	bool was_ready, first_start;
 	char how[64];
 
 	while (answers_next(w, name) == 0 && w->error == 0 && recv(c->ask, how, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
 		; /* its last words */
+	was_ready = c->ready;
+	first_start = !was_ready && !c->restarts;
 	child_ended(c);
 	if (w->stopping || w->error) {
 		stop(w);
 		return;
 	}
 	how_it_ended(status, how, sizeof(how));
-	if (!was_ready || died_too_often(c)) {
+	if (first_start || died_too_often(c)) {
 		give_up(w, problem(&w->why, -EIO, "the %s %s%s", child_text(name), how,
-				   was_ready ? ", as often before: giving up" : " before it was ready"));
+				   first_start ? " before it was ready" : ", as often before: giving up"));
 		return;
 	}
-	log_error("the %s %s: starting it again", child_text(name), how);
-	if (name == CHILD_RECORDER)
+	log_error("the %s %s%s: starting it again", child_text(name), how, was_ready ? "" : " before it was ready");
+	if (name == CHILD_RECORDER) {
+		in_force_forget(&w->in_force); /* it did not come to applying it */
 		capture_set_continued(w->ground.capture);
+	}
 	if (child_start(w, name, &w->why))
 		give_up(w, -EIO);
 }
@@ -115,10 +118,14 @@ static void bury_all(struct warden *w)
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (int i = 0; i < COURIERS; i++)
+			if (w->couriers[i] == pid)
+				w->couriers[i] = 0;
 		for (int i = 0; i < CHILDREN; i++)
 			if (w->children[i].pid == pid)
-				bury(w, i, status); /* others are couriers */
+				bury(w, i, status);
+	}
 }
 
 static void take_signals(struct warden *w)
@@ -129,13 +136,28 @@ static void take_signals(struct warden *w)
 		if (info.ssi_signo == SIGCHLD) {
 			bury_all(w);
 		} else if (info.ssi_signo == SIGHUP) {
-			for (int i = 0; i < CHILDREN; i++)
-				child_order(&w->children[i], ORDER_RELOAD);
+			child_order(&w->children[CHILD_RECORDER], ORDER_RELOAD); /* the registrar's comes when it is applied */
 		} else if (!w->stopping) {
 			log_info("stopping; the kernel goes on recording into the ring until the heartbeat runs out");
 			stop(w);
 		}
 	}
+}
+
+/* Who sends nonsense is not ours any more. The end of a child will be told by SIGCHLD. */
+static void take_message(struct warden *w, enum child_name name)
+{
+	struct child *c = &w->children[name];
+	int error = answers_next(w, name);
+
+	if (!error)
+		return;
+	if (error != -EPIPE) {
+		log_error("the %s cannot be answered (%s): killing it", child_text(name), strerror(-error));
+		(void)kill(c->pid, SIGKILL);
+	}
+	close(c->ask);
+	c->ask = -1;
 }
 
 static void turn(struct warden *w)
@@ -149,12 +171,10 @@ static void turn(struct warden *w)
 
 	if (poll(fds, 4, -1) < 0)
 		return;
-	log_relay(w->log[0]);
+	(void)log_relay(w->log[0]);
 	for (int i = 0; i < CHILDREN; i++)
-		if (fds[2 + i].revents && answers_next(w, i) < 0) {
-			close(w->children[i].ask); /* its end will be told by SIGCHLD */
-			w->children[i].ask = -1;
-		}
+		if (fds[2 + i].revents)
+			take_message(w, i);
 	if (fds[1].revents)
 		take_signals(w);
 	if (w->error)
@@ -195,7 +215,7 @@ static int begin(struct warden *w, struct problem *p)
 	if (!error)
 		error = await_ready(w, CHILD_RECORDER);
 	if (!error) {
-		error = registrar_listen(w->conf.run_dir, &w->listen_fd, &w->why);
+		error = registrar_listen(w->in_force.conf.run_dir, &w->listen_fd, &w->why);
 		if (error)
 			give_up(w, error);
 	}
@@ -223,24 +243,24 @@ static void close_all(struct warden *w)
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
-	conf_done(&w->conf);
+	in_force_done(&w->in_force);
 }
 
 int warden_run(const struct warden_options *options, struct conf *conf, struct problem *p)
 {
 	struct warden w = {
 		.options = options,
-		.conf = *conf,
 		.children = { { .ask = -1, .orders = -1 }, { .ask = -1, .orders = -1 } },
 		.signals = watch_signals(),
 		.link = { -1, -1 },
 		.log = { -1, -1 },
 		.listen_fd = -1,
+		.ready = options->ready,
 	};
 	int error;
 
-	memset(conf, 0, sizeof(*conf));
-	error = ground_open(&w.conf, &w.ground, p);
+	in_force_init(&w.in_force, conf);
+	error = ground_open(&w.in_force.conf, &w.ground, p);
 	if (error) {
 		close_all(&w);
 		return error;
@@ -252,10 +272,11 @@ int warden_run(const struct warden_options *options, struct conf *conf, struct p
 		leave_terminal(&w);
 	while (any_child(&w))
 		turn(&w);
-	log_relay(w.log[0]);
-	registrar_unlisten(w.conf.run_dir);
+	while (log_relay(w.log[0]))
+		;
+	registrar_unlisten(w.in_force.conf.run_dir);
 	if (error)
-		ground_abort(&w.ground, &w.conf);
+		ground_abort(&w.ground, &w.in_force.conf);
 	else
 		ground_close(&w.ground);
 	*p = w.why;

@@ -7,10 +7,13 @@
 #include <sys/types.h>
 #include "capture/ask.h"
 #include "capture/resolve.h"
+#include "in_force.h"
 #include "recorder/ground.h"
 #include "warden.h"
 
 enum child_name { CHILD_RECORDER, CHILD_REGISTRAR, CHILDREN };
+
+enum courier_name { COURIER_HEADS, COURIER_CHRONY, COURIERS };
 
 #define DEATHS_MAX 30 /* of one process within a minute: then something is wrong that a new one does not mend */
 
@@ -24,14 +27,16 @@ struct child {
 
 struct warden {
 	const struct warden_options *options;
-	struct conf conf;
+	struct in_force in_force;
 	struct ground ground;
 	struct resolver *resolver;
 	struct child children[CHILDREN];
+	pid_t couriers[COURIERS]; /* 0: does not run */
 	int signals; /* signalfd */
 	int link[2]; /* [0] the registrar's, [1] the recorder's */
 	int log[2]; /* [0] ours, [1] the children's */
 	int listen_fd;
+	int ready; /* options->ready, until it was told */
 	bool stopping;
 	int error; /* why it stops by itself, and: */
 	struct problem why;
