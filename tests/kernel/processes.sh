@@ -67,6 +67,9 @@ descriptors() {
 	[ "$(grep -c bpf-map "/proc/$(child registrar)/maps")" -eq 0 ] || die "the registrar sees the ring"
 	[ "$(grep -c bpf-map "/proc/$(child recorder)/maps")" -ge 3 ] || die "no ring where it should be"
 	grep -q "$STATE/ledger" <(ls -l "/proc/$(child registrar)/fd") || die "no store where it should be"
+	# The control socket, and the ways to the warden, to the recorder and to the log: not those of the canary.
+	[ "$(find "/proc/$(child registrar)/fd" -lname 'socket:*' | wc -l)" -eq 4 ] ||
+		die "sockets of the registrar: $(find "/proc/$(child registrar)/fd" -lname 'socket:*' | wc -l)"
 }
 
 the_user() {

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/fd_pass.h"
+#include "base/log.h"
 #include "base/orders.h"
 #include "fixture.h"
 #include "unit.h"
@@ -263,6 +264,30 @@ static void who_is_ready_does_not_fail(void)
 	end(&s);
 }
 
-UNIT_SUITE(answers, TEST(an_unknown_place_is_not_there_and_others_are), TEST(the_registrar_changes_no_configuration),
+/* Whoever writes without end is read a little at a time. */
+static void lines_of_the_log_are_bounded_for_each_turn(void)
+{
+	int pair[2], saved = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY | O_CLOEXEC), left = 0;
+	char line[10];
+	bool more;
+
+	REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
+	for (int i = 0; i < 70; i++)
+		REQUIRE(send(pair[0], "6line", 5, MSG_DONTWAIT) == 5);
+	dup2(null, STDERR_FILENO);
+	more = log_relay(pair[1]);
+	dup2(saved, STDERR_FILENO);
+	CHECK(more);
+	while (recv(pair[1], line, sizeof(line), MSG_DONTWAIT) == 5)
+		left++;
+	CHECK_INT(left, 6);
+	CHECK(!log_relay(pair[1]));
+	close(pair[0]);
+	close(pair[1]);
+	close(saved);
+	close(null);
+}
+
+UNIT_SUITE(answers, TEST(lines_of_the_log_are_bounded_for_each_turn),  TEST(an_unknown_place_is_not_there_and_others_are), TEST(the_registrar_changes_no_configuration),
 	   TEST(what_is_in_force_changes_when_it_is_applied), TEST(each_asks_what_is_its_own), TEST(one_courier_at_a_time),
 	   TEST(who_is_ready_does_not_fail));

@@ -417,7 +417,42 @@ static void files_that_cannot_be_read(void)
 	CHECK_STR(p.text, "cannot read /proc/self: Is a directory");
 }
 
-UNIT_SUITE(conf, TEST(defaults_hold_where_the_file_says_nothing), TEST(every_key_is_read),
+static char told[300];
+
+static void tell(const char *name, const char *until)
+{
+	snprintf(told + strlen(told), sizeof(told) - strlen(told), "%s:%s ", name, until);
+}
+
+/* What cannot change in a running daemon keeps its value, and is told; the rest changes. */
+static void what_is_fixed_is_kept(void)
+{
+	struct conf old = load("user = 7\nstate_dir = /a\nrun_dir = /b\npin_dir = /sys/fs/bpf/c\nhook = fexit\n"
+			       "ring_size = 16M\ngroup_desk = old\n");
+	struct conf new = load("user = 8\nstate_dir = /x\nrun_dir = /y\npin_dir = /sys/fs/bpf/z\nhook = sock_ops\n"
+			       "ring_size = 32M\ngroup_desk = new\n");
+	struct conf same = load("user = 7\nstate_dir = /a\nrun_dir = /b\npin_dir = /sys/fs/bpf/c\nhook = fexit\n"
+				"ring_size = 16M\n");
+
+	told[0] = '\0';
+	conf_keep_fixed(&old, &same, tell);
+	CHECK_STR(told, "");
+	conf_keep_fixed(&old, &new, tell);
+	CHECK_STR(told, "user:restarted state_dir:restarted run_dir:restarted pin_dir:restarted hook:restarted "
+			"ring_size:disarmed and started ");
+	CHECK_STR(new.user, "7");
+	CHECK_STR(new.state_dir, "/a");
+	CHECK_STR(new.run_dir, "/b");
+	CHECK_STR(new.pin_dir, "/sys/fs/bpf/c");
+	CHECK_INT(new.hook, old.hook);
+	CHECK_INT(new.ring_size, 16 << 20);
+	CHECK_STR(new.group_desk, "new");
+	conf_done(&old);
+	conf_done(&new);
+	conf_done(&same);
+}
+
+UNIT_SUITE(conf, TEST(what_is_fixed_is_kept), TEST(defaults_hold_where_the_file_says_nothing), TEST(every_key_is_read),
 	   TEST(hooks_by_name), TEST(every_error_names_file_line_and_value),
 	   TEST(overlap_is_no_duplicate), TEST(line_ends), TEST(long_lines),
 	   TEST(a_nul_byte_is_refused), TEST(many_tenants_and_addresses), TEST(too_many_addresses),

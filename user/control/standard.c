@@ -10,10 +10,21 @@
 #include <unistd.h>
 #include "standard.h"
 
-/* Of a file that may be non-blocking: it is somebody else's as well. */
-static bool await(int fd, short events)
+/* Until there is something to copy. False: nobody reads from `to` any more. */
+static bool await_input(int from, int to)
 {
-	struct pollfd wait = { .fd = fd, .events = events };
+	struct pollfd wait[] = { { .fd = from, .events = POLLIN }, { .fd = to } };
+
+	while (poll(wait, 2, -1) < 0)
+		if (errno != EINTR)
+			return false;
+	return !(wait[1].revents & (POLLERR | POLLHUP));
+}
+
+/* The socket may be non-blocking: it is somebody else's as well. */
+static bool await_room(int fd)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLOUT };
 
 	return poll(&wait, 1, -1) > 0 || errno == EINTR;
 }
@@ -23,7 +34,7 @@ static bool write_all(int fd, const char *data, ssize_t size)
 	while (size > 0) {
 		ssize_t n = write(fd, data, (size_t)size);
 
-		if (n < 0 && errno != EINTR && (errno != EAGAIN || !await(fd, POLLOUT)))
+		if (n < 0 && errno != EINTR && (errno != EAGAIN || !await_room(fd)))
 			return false;
 		data += n > 0 ? n : 0;
 		size -= n > 0 ? n : 0;
@@ -31,7 +42,7 @@ static bool write_all(int fd, const char *data, ssize_t size)
 	return true;
 }
 
-/* Until the end of one side, which becomes that of the other: here the pipe is nobody else's. */
+/* Until the end of one side, which becomes that of the other: our side of the pipe is this thread's. */
 static void *copy(void *arg)
 {
 	struct standard_copy *c = arg;
@@ -39,16 +50,14 @@ static void *copy(void *arg)
 	char chunk[16384];
 	ssize_t n;
 
-	do {
+	while (await_input(c->from, c->to)) {
 		n = read(c->from, chunk, sizeof(chunk));
-		if (n < 0 && (errno == EINTR || (errno == EAGAIN && await(c->from, POLLIN))))
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
-	} while (n < 0 || (n > 0 && write_all(c->to, chunk, n)));
+		if (n <= 0 || !write_all(c->to, chunk, n))
+			break;
+	}
 	close(input ? c->to : c->from);
-	if (input)
-		c->to = -1;
-	else
-		c->from = -1;
 	return NULL;
 }
 
@@ -126,7 +135,7 @@ int standard_open(struct standard *s, struct descriptors *d, struct problem *p)
 
 	*s = (struct standard){};
 	for (int i = 0; i < STANDARD_FILES; i++)
-		s->copies[i].from = s->copies[i].to = s->copies[i].end = -1;
+		s->copies[i].end = -1;
 	for (int i = 0; i < STANDARD_FILES && !error; i++) {
 		error = open_one(s, i, d, &fd);
 		if (!error)
@@ -155,11 +164,7 @@ void standard_done(struct standard *s)
 
 		if (!c->started)
 			continue;
-		if (i == STDIN_FILENO) /* nobody asks for what is left of it */
-			pthread_cancel(c->thread);
 		pthread_join(c->thread, NULL);
 		c->started = false;
-		if (i == STDIN_FILENO && c->to >= 0)
-			close(c->to);
 	}
 }

@@ -26,7 +26,7 @@ struct standard {
 int standard_open(struct standard *s, struct descriptors *d, struct problem *p);
 /* The daemon has them, or never will: their end is then that of its process. */
 void standard_passed(struct standard *s);
-/* Waits until all output has been copied. */
+/* Waits until all output has been copied: the daemon's process has ended. */
 void standard_done(struct standard *s);
 
 #endif

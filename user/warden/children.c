@@ -46,6 +46,7 @@ static void close_others(struct warden *w, enum child_name name)
 	close_if(&w->log[0]);
 	close_if(&w->ready);
 	close_if(&w->in_force.text);
+	close_if(&w->in_force.next_text);
 	close_if(&w->link[name == CHILD_RECORDER ? 0 : 1]);
 	resolver_close(w->resolver);
 	w->resolver = NULL;
