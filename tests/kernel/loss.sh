@@ -142,7 +142,7 @@ heartbeat() {
 # fill_losses: counters of tenants of other days, until the map takes no more; prints how many.
 fill_losses() {
 	python3 - "$PINS/losses" <<'EOT'
-import ctypes, errno, os, platform, struct, sys
+import ctypes, errno, os, platform, struct, sys, time
 call = {"x86_64": 321, "aarch64": 280}[platform.machine()]
 libc = ctypes.CDLL(None, use_errno=True)
 path = ctypes.create_string_buffer(sys.argv[1].encode())
@@ -151,12 +151,16 @@ def bpf(command, *words):
     return libc.syscall(call, command, attr, 128)
 fd = bpf(7, ctypes.addressof(path), 0)  # BPF_OBJ_GET
 key, value = ctypes.create_string_buffer(8), ctypes.create_string_buffer(24 * 1024)
-count = 0
+count = waits = 0
 while fd >= 0:
     struct.pack_into("II", key, 0, 1000000 + count, 1)
-    if bpf(2, fd, ctypes.addressof(key), ctypes.addressof(value), 0):  # BPF_MAP_UPDATE_ELEM
+    if bpf(2, fd, ctypes.addressof(key), ctypes.addressof(value), 0) == 0:  # BPF_MAP_UPDATE_ELEM
+        count += 1
+    elif ctypes.get_errno() == errno.ENOMEM and waits < 1000:
+        waits += 1  # memory for each CPU is made ready by a worker of the kernel, behind so many at once
+        time.sleep(0.01)
+    else:
         break
-    count += 1
 if ctypes.get_errno() != errno.E2BIG:
     sys.exit(os.strerror(ctypes.get_errno()))
 print(count)
