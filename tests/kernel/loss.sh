@@ -196,9 +196,31 @@ map_full() {
 	done
 }
 
+# The same for what the hook did not see: a gap of the node, not nothing.
+not_seen_when_full() {
+	local filled
+	world
+	conf "hook = $RUNG"
+	printf '\n[tenant web]\nnetns = /run/netns/%s\n' "$NODE" >>"$CONF"
+	grant web
+	daemon_start
+	serve '[::]:443'
+	connect "$W/list" --count 20 "$NET4.1:443"
+	filled=$(fill_losses) || die "cannot fill the map of losses"
+	[ "$filled" -gt 10000 ] || die "only $filled counters went in"
+	sleep 1.5
+	rm "$PINS"/link_*
+	connect "$W/unseen" --count 50 "$NET4.1:443"
+	all_stated() { gaps "$W/gaps" --tenant web && [ "$(lost 'not seen by the hook' null)" -eq 50 ]; }
+	wait_until 10 all_stated || die "50 were not seen, and the gaps are: $(cat "$W/gaps")"
+	search "$W/rows" --tenant web
+	same_rows "$W/list" "$W/rows" "what was seen"
+}
+
 run_case AC-81_ring_overflow_stopped overflow_while_stopped
 run_case_once AC-81_ring_overflow_killed overflow_while_dead
 run_case_once AC-81_gap_found_by_window found_by_window
 in_vm || run_case AC-81_bug_map_full_silently_absent map_full # with python3
+in_vm || run_case AC-82_not_seen_and_map_full not_seen_when_full
 run_case AC-09_heartbeat_expired heartbeat
 finish
