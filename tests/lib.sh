@@ -32,7 +32,7 @@ FAILED=0
 # The virtual machines of scripts/run-in-vm emulate their processor: a tenth of the speed.
 in_vm() { [ -e /.vm/command ]; }
 if in_vm; then SLOW=1; else SLOW=0; fi
-# `make test-long`: ten times the trials.
+# `make test-long`: many times the trials.
 if [ "${SEKISHO_PROOF-}" = all ]; then LONG=1; else LONG=0; fi
 
 # --- Reporting ---
