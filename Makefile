@@ -73,7 +73,7 @@ test:
 	$(Q)$(MAKE) --no-print-directory -j2 SAN=1 unit
 	$(Q)scripts/as-root tests/run
 
-## test-long: the same with every trial of the proof tests, ten times the kills, and sealing in bounded memory
+## test-long: the same with every trial of the proof tests, many times the kills, and sealing in bounded memory
 test-long: export SEKISHO_PROOF := all
 test-long: test $(B)/seal_memory
 	$(Q)scripts/as-root tests/proof/seal_memory.sh

@@ -4,13 +4,13 @@
 # A search needs an open case that covers it, and a second person for many rows. Tests that are about something else
 # do not open one: they call the programs in a directory of links where `sekisho search` first opens the case that
 # it names (for all tenants, any time, on its basis; one on another basis is closed) and, for root, names a second
-# person. OPEN_CASES=no in the environment switches that off; tests about cases do.
+# person. OPEN_CASES=no in the environment switches that off; tests about cases do. NEW_DIR/.real has sekisho as it is.
 
 # case_for_search REAL_DIR NEW_DIR: makes NEW_DIR.
 case_for_search() {
 	local real
 	real=$(realpath "$1") || return 1
-	mkdir -p "$2" && ln -s "$real"/* "$2/" && rm -f "$2/sekisho" || return 1
+	mkdir -p "$2/.real" && ln -s "$real"/* "$2/" && mv "$2/sekisho" "$2/.real/" || return 1
 	{
 		printf '#!/bin/bash\nreal=%q\n' "$real/sekisho"
 		cat <<'END'

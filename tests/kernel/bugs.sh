@@ -179,7 +179,7 @@ last_batch() {
 	simple_world
 	serve "$NET4.1:443" "[$NET6:1]:443"
 	: >"$W/list"
-	for i in {1..8}; do
+	for i in {1..4}; do
 		connect "$W/one" --count $((i * 7)) --from "$NET4.100,$NET6:100" "$NET4.1:443" "[$NET6:1]:443"
 		daemon_end TERM
 		cat "$W/one" >>"$W/list"

@@ -148,10 +148,10 @@ killed_before_release() {
 	equal_after "killed before the release ($1)"
 }
 
-kills=$((SLOW ? 5 : LONG ? 1000 : 100))
+kills=$((SLOW ? 5 : LONG ? 1000 : 40))
 rate=$((SLOW ? 1000 : 6000))
 run_case "AC-79_SIGKILL_x${kills}_under_load" killed_under_load KILL "$kills" "$rate"
-terms=$((LONG ? 100 : 10))
+terms=$((LONG ? 100 : 6))
 run_case_once "AC-79_SIGTERM_x${terms}_under_load" killed_under_load TERM "$terms" "$rate"
 run_case_once "AC-80_generations_x${kills}_under_load" generations "$kills" "$rate"
 # Rotation and sealing all the time, so that kills hit them.

@@ -43,7 +43,7 @@ at_once_accepted() {
 
 # SYNs that never complete, while real connections come among them.
 half_open() {
-	local count=$((SLOW ? 5000 : LONG ? 1000000 : 300000)) before
+	local count=$((SLOW ? 5000 : LONG ? 1000000 : 100000)) before
 	simple_world
 	# Answers to the spoofed addresses go nowhere, and queue no neighbour look-ups.
 	node ip route add blackhole 198.18.0.0/15
