@@ -427,11 +427,11 @@ static void tell(const char *name, const char *until)
 /* What cannot change in a running daemon keeps its value, and is told; the rest changes. */
 static void what_is_fixed_is_kept(void)
 {
-	struct conf old = load("user = 7\nstate_dir = /a\nrun_dir = /b\npin_dir = /sys/fs/bpf/c\nhook = fexit\n"
-			       "ring_size = 16M\ngroup_desk = old\n");
-	struct conf new = load("user = 8\nstate_dir = /x\nrun_dir = /y\npin_dir = /sys/fs/bpf/z\nhook = sock_ops\n"
-			       "ring_size = 32M\ngroup_desk = new\n");
-	struct conf same = load("user = 7\nstate_dir = /a\nrun_dir = /b\npin_dir = /sys/fs/bpf/c\nhook = fexit\n"
+	struct conf old = conf_file("user = 7\nstate_dir = /a\nrun_dir = /b\npin_dir = /sys/fs/bpf/c\nhook = fexit\n"
+				    "ring_size = 16M\ngroup_desk = old\n");
+	struct conf new = conf_file("user = 8\nstate_dir = /x\nrun_dir = /y\npin_dir = /sys/fs/bpf/z\nhook = sock_ops\n"
+				    "ring_size = 32M\ngroup_desk = new\n");
+	struct conf same = conf_file("user = 7\nstate_dir = /a\nrun_dir = /b\npin_dir = /sys/fs/bpf/c\nhook = fexit\n"
 				"ring_size = 16M\n");
 
 	told[0] = '\0';
