@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,7 +12,7 @@
 #include "base/fd_pass.h"
 #include "unit.h"
 
-static struct ask *ask; /* there is no end of one but the process's */
+static struct ask *ask;
 static int fds[2];
 static atomic_int patient; /* what the patient one's question came to; 1: it waits */
 
@@ -35,6 +36,7 @@ static void begin_ready(void)
 
 static void end(void)
 {
+	free(ask); /* elsewhere it lives as long as the process */
 	close(fds[0]);
 	close(fds[1]);
 }

@@ -20,7 +20,7 @@ static const struct cmd_option option_table[] = {
 	{ .letter = 'c', .value = "FILE", .help = "configuration (" CONF_DEFAULT_FILE ")",
 	  .offset = offsetof(struct global_options, conf_path) },
 	CMD_VALUE("store", "DIR", struct global_options, store_path,
-		  "work on the store in DIR without configuration (not status, seal, reload; of consent, log)"),
+		  "work on the store in DIR alone (not status, seal, reload, consent but for log)"),
 	CMD_VALUE("run-dir", "DIR", struct global_options, run_dir,
 		  "ask the sekishod whose control socket is in DIR"),
 	CMD_SWITCH("help", struct global_options, help, "this text; after a verb: its options"),
