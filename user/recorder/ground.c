@@ -8,7 +8,7 @@
 #include "base/utc.h"
 #include "ground.h"
 
-#define LOCK_WAIT_MS 2000
+#define LOCK_WAIT_MS 5000
 
 static int open_store(struct ground *g, const struct conf *conf, struct problem *p)
 {

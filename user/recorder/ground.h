@@ -22,7 +22,7 @@ struct ground {
 };
 
 /*
- * Takes the state directory's lock (waiting up to 2 s) and arms the kernel: nothing is recorded before a recorder sets
+ * Takes the state directory's lock (waiting up to 5 s) and arms the kernel: nothing is recorded before a recorder sets
  * tenants and the heartbeat. -EBUSY: another sekishod has the lock; -EPERM: part of the store is
  * not its owner's; others as capture_open().
  */
