@@ -346,6 +346,23 @@ daemon_end() {
 	[ "${1:-TERM}" != TERM ] || [ "$STATUS" -eq 0 ] || die "sekishod ended with status $STATUS after SIGTERM"
 }
 
+# unhook LINK...: removes pinned links, and waits until the kernel, which takes its time, has detached what they held.
+unhook() {
+	local path id
+	local -a ids=()
+	for path; do
+		id=$(bpftool link show pinned "$path" | sed -n '1s/:.*//p')
+		[ -n "$id" ] || die "no link is pinned at $path"
+		ids+=("$id")
+	done
+	rm "$@"
+	for id in "${ids[@]}"; do
+		link_gone() { ! bpftool link show id "$id" >/dev/null 2>&1; }
+		wait_until 10 link_gone || die "link $id is not gone"
+	done
+	sleep 0.1 # between its number and its hook
+}
+
 # simple_world [CONF-LINE...]: one tenant, "web", with $NET4.1 and $NET6:1, consent, a daemon that records.
 simple_world() {
 	world

@@ -54,7 +54,7 @@ program_detached() {
 	canary_missing false || die "the canary is missing from the start"
 	no_gap
 	before=$(utc_now)
-	rm "$PINS"/link_*
+	unhook "$PINS"/link_*
 	await_canary true
 	not_live
 	connect "$W/lost" --count 100 --from "$NET4.101" "$NET4.1:443"
@@ -113,7 +113,7 @@ pieces_are_few() {
 	recorder_gaps() { sekisho status --json >"$W/status" 2>/dev/null; said recorder gaps; }
 	world_with_canary
 	sleep 1.5
-	rm "$PINS"/link_*
+	unhook "$PINS"/link_*
 	await_canary true
 	before=$(recorder_gaps)
 	[ "$before" -ge 1 ] || die "nothing is stated at the alarm"

@@ -211,9 +211,7 @@ not_seen_when_full() {
 	filled=$(fill_losses) || die "cannot fill the map of losses"
 	[ "$filled" -gt 10000 ] || die "only $filled counters went in"
 	sleep 1.5
-	rm "$PINS"/link_*
-	# The kernel detaches them when it comes to it.
-	wait_until 10 grep -q 'no longer attached' "$LOG" || die "sekishod does not notice that the programs are gone"
+	unhook "$PINS"/link_*
 	connect "$W/unseen" --count 50 "$NET4.1:443"
 	all_stated() { gaps "$W/gaps" --tenant web && [ "$(lost 'not seen by the hook' null)" -eq 50 ]; }
 	wait_until 10 all_stated || die "50 were not seen, and the gaps are: $(cat "$W/gaps")"

@@ -51,7 +51,7 @@ detached() {
 	load "$W/two" --count 1000000 --rate 2000 "$NET4.1:443"
 	sleep 0.3
 	daemon_end
-	rm "$PINS"/link_*
+	unhook "$PINS"/link_*
 	sleep 1
 	daemon_start
 	after=$(utc_in $((SLOW ? 60 : 3)))

@@ -63,7 +63,7 @@ missed() {
 	serve "$NET4.1:443"
 	connect "$W/list" --count "$N" "$NET4.1:443"
 	witness "$N" "$N" 0 "before"
-	rm "$PINS/link_set_state_1" "$PINS/link_set_state_2" || die "no link is pinned"
+	unhook "$PINS/link_set_state_1" "$PINS/link_set_state_2"
 	connect "$W/unseen" --count 70 "$NET4.1:443"
 	is_missed() { [ "$(status_value witness missed)" = 70 ]; }
 	wait_until 5 is_missed || die "missed is $(said witness missed), not 70"
@@ -102,12 +102,12 @@ said_once() {
 	local before
 	witness_world
 	serve "$NET4.1:443"
-	rm "$PINS/link_set_state_1" "$PINS/link_set_state_2" || die "no link is pinned"
+	unhook "$PINS/link_set_state_1" "$PINS/link_set_state_2"
 	connect "$W/unseen" --count 70 "$NET4.1:443"
 	wait_until 5 missed_is 70 || die "missed is $(said witness missed), not 70"
 	daemon_end
 	daemon_start
-	rm "$PINS/link_witness" || die "no witness is pinned"
+	unhook "$PINS/link_witness"
 	connect "$W/list" --count 10 "$NET4.1:443"
 	daemon_end
 	daemon_start
@@ -117,7 +117,7 @@ said_once() {
 
 	next_case AC-82_witness_without_a_collector
 	daemon_end
-	rm "$PINS/link_set_state_1" "$PINS/link_set_state_2" || die "no link is pinned"
+	unhook "$PINS/link_set_state_1" "$PINS/link_set_state_2"
 	before=$(utc_now)
 	connect "$W/unseen" --count 30 "$NET4.1:443"
 	sleep 6
