@@ -66,7 +66,7 @@ demo:
 	$(Q)$(MAKE) --no-print-directory all $(B)/conns
 	$(Q)scripts/as-root scripts/demo
 
-## test: install what is needed, then every test (root; about 20 minutes)
+## test: install what is needed, then every test (root; about 40 minutes)
 test:
 	$(Q)scripts/as-root scripts/install-deps
 	$(Q)$(MAKE) --no-print-directory -j2 all unit
