@@ -372,6 +372,15 @@ simple_world() {
 	daemon_start
 }
 
+# netns_world [CONF-LINE...]: the same, but "web" is all of $NODE, whose connections are thereby compared with the kernel's count.
+netns_world() {
+	world
+	conf "hook = $RUNG" "$@"
+	printf '\n[tenant web]\nnetns = /run/netns/%s\n' "$NODE" >>"$CONF"
+	grant web
+	daemon_start
+}
+
 # --- Traffic ---
 
 # serve [OPTION...] ADDR:PORT...: a server on the node until the end of the case.

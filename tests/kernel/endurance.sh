@@ -5,7 +5,6 @@
 . "$(dirname "$0")/../lib.sh"
 
 RATE=10000
-NOT_SEEN='not seen by the hook'
 
 # recorded: the number that a search for all of them counts.
 recorded() {
@@ -20,11 +19,7 @@ memory() { awk '$1 == "VmRSS:" { print int($2 / 1024) }' "/proc/$(child "$1")/st
 
 at_full_rate() { # SECONDS, in rounds of at most a minute
 	local left=$1 round made=0 total_lost missed
-	world
-	conf "hook = $RUNG" "canary_interval = 5s"
-	printf '\n[tenant web]\nnetns = /run/netns/%s\n' "$NODE" >>"$CONF"
-	grant web
-	daemon_start
+	netns_world "canary_interval = 5s"
 	serve 0.0.0.0:443 0.0.0.0:444
 	while [ "$left" -gt 0 ]; do
 		round=$((left < 60 ? left : 60)) left=$((left - 60))

@@ -201,11 +201,7 @@ map_full() {
 # The same for what the hook did not see: a gap of the node, not nothing.
 not_seen_when_full() {
 	local filled
-	world
-	conf "hook = $RUNG"
-	printf '\n[tenant web]\nnetns = /run/netns/%s\n' "$NODE" >>"$CONF"
-	grant web
-	daemon_start
+	netns_world
 	serve '[::]:443'
 	connect "$W/list" --count 20 "$NET4.1:443"
 	filled=$(fill_losses) || die "cannot fill the map of losses"
@@ -213,7 +209,7 @@ not_seen_when_full() {
 	sleep 1.5
 	unhook "$PINS"/link_*
 	connect "$W/unseen" --count 50 "$NET4.1:443"
-	all_stated() { gaps "$W/gaps" --tenant web && [ "$(lost 'not seen by the hook' null)" -eq 50 ]; }
+	all_stated() { gaps "$W/gaps" --tenant web && [ "$(lost "$NOT_SEEN" null)" -eq 50 ]; }
 	wait_until 10 all_stated || die "50 were not seen, and the gaps are: $(cat "$W/gaps")"
 	search "$W/rows" --tenant web
 	same_rows "$W/list" "$W/rows" "what was seen"
