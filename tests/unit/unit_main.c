@@ -44,6 +44,7 @@
 	X(day_closer)     \
 	X(event)          \
 	X(fs)             \
+	X(fs_append)      \
 	X(gap)            \
 	X(holds)          \
 	X(import)         \
