@@ -51,6 +51,7 @@
 	X(import_line)    \
 	X(intake)         \
 	X(journal)        \
+	X(journal_forged) \
 	X(journal_reader) \
 	X(head_sender)    \
 	X(sandbox)        \
