@@ -56,6 +56,8 @@
 	X(head_sender)    \
 	X(sandbox)        \
 	X(ledger)         \
+	X(ledger_cut_off) \
+	X(ledger_tampered) \
 	X(link)           \
 	X(opens)          \
 	X(parse)          \
