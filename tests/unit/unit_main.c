@@ -67,6 +67,7 @@
 	X(port_set)       \
 	X(problem)        \
 	X(query)          \
+	X(questions)      \
 	X(reasons)        \
 	X(record)         \
 	X(reconcile)      \
