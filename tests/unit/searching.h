@@ -5,6 +5,8 @@
 
 #include "query/search.h"
 
+#define HOUR (3600 * NS_PER_SEC)
+
 /* Ten days around DAY_NS. */
 struct query whole_time(void);
 /* The test ends when the search fails. */

@@ -1,121 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * Files: nothing is replaced, nothing is left behind, lines stay whole under
- * failure and under several writers, locks end in time.
- */
+/* Files: nothing is replaced, nothing is left behind, locks end in time. */
 #include "fs.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "filing.h"
+#include "fixture.h"
 #include "unit.h"
-
-#define WRITERS 4
-#define LINES_EACH 100
-#define LINE_SIZE 700
-#define LINE_MAX_SIZE (LINE_SIZE + 32)
-
-static void put_file(const char *name, const void *data, size_t size)
-{
-	int fd = openat(unit_temp_dir(), name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	REQUIRE(fd >= 0);
-	CHECK_INT(write(fd, data, size), size);
-	close(fd);
-}
-
-/* The file's bytes as a string; caller frees. */
-static char *get_file(const char *name, size_t *ret_size)
-{
-	int fd = openat(unit_temp_dir(), name, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	char *text;
-
-	REQUIRE(fd >= 0 && fstat(fd, &st) == 0);
-	text = calloc(1, (size_t)st.st_size + 1);
-	REQUIRE(text != NULL);
-	CHECK_INT(read(fd, text, (size_t)st.st_size), st.st_size);
-	close(fd);
-	if (ret_size)
-		*ret_size = (size_t)st.st_size;
-	return text;
-}
-
-static void check_file(const char *name, const char *want)
-{
-	char *text = get_file(name, NULL);
-
-	CHECK_STR(text, want);
-	free(text);
-}
-
-/* Entries of the directory, hidden ones too. */
-static int count_entries(void)
-{
-	DIR *dir = opendir(unit_temp_path());
-	int n = -2; /* "." and ".." */
-
-	REQUIRE(dir != NULL);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
-
-static unsigned int mode_of(const char *name)
-{
-	struct stat st = { 0 };
-
-	CHECK(fstatat(unit_temp_dir(), name, &st, AT_SYMLINK_NOFOLLOW) == 0);
-	return st.st_mode & 07777;
-}
-
-/* Writes past `bytes` of a file fail from now on, as on a full disk. */
-static struct rlimit limit_file_size(rlim_t bytes)
-{
-	struct rlimit before, now;
-
-	REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
-	now = before;
-	now.rlim_cur = bytes;
-	signal(SIGXFSZ, SIG_IGN);
-	REQUIRE(setrlimit(RLIMIT_FSIZE, &now) == 0);
-	return before;
-}
-
-static void unlimit_file_size(struct rlimit before)
-{
-	CHECK_INT(setrlimit(RLIMIT_FSIZE, &before), 0);
-	signal(SIGXFSZ, SIG_DFL);
-}
-
-/* The exit status of a child, -1 if it was killed. */
-static int wait_for(pid_t child)
-{
-	int status;
-
-	if (waitpid(child, &status, 0) != child || !WIFEXITED(status))
-		return -1;
-	return WEXITSTATUS(status);
-}
-
-static void sleep_ms(long ms)
-{
-	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
-
-	(void)nanosleep(&ts, NULL);
-}
 
 static long now_ms(void)
 {
@@ -286,10 +185,10 @@ static void publish_leaves_nothing_on_failure(void)
 	memset(longer, 'x', sizeof(longer) - 1);
 	longer[sizeof(longer) - 1] = '\0';
 	CHECK_INT(fs_publish(top, longer, "x", 1), -ENAMETOOLONG);
-	before = limit_file_size(10);
+	before = disk_full_at(10);
 	CHECK_INT(fs_publish(top, "name", "0123456789abcdef", 16), -EFBIG);
 	CHECK_INT(fs_publish(top, "fits", "0123456789", 10), 0); /* positive control */
-	unlimit_file_size(before);
+	disk_has_space(before);
 	CHECK_INT(count_entries(), 1);
 	closed = dup(top);
 	close(closed);
@@ -387,162 +286,6 @@ static void list_of_many_is_sorted(void)
 		CHECK_STR(names[i], name);
 	}
 	fs_free_names(names, n);
-}
-
-static void append_adds_lines(void)
-{
-	mode_t before = umask(0);
-	int top = unit_temp_dir();
-
-	CHECK_INT(fs_append_line(top, "log", "one"), 0);
-	CHECK_INT(fs_append_line(top, "log", ""), 0);
-	CHECK_INT(fs_append_line(top, "log", "three 日本"), 0);
-	check_file("log", "one\n\nthree 日本\n");
-	CHECK_INT(mode_of("log"), 0600); /* AC-38 in part */
-	umask(before);
-}
-
-/* AC-13 in part: after a power loss the torn line stays a line of its own. */
-static void append_ends_a_torn_line(void)
-{
-	put_file("log", "one\ntor", 7);
-	CHECK_INT(fs_append_line(unit_temp_dir(), "log", "two"), 0);
-	check_file("log", "one\ntor\ntwo\n");
-}
-
-static void append_refuses(void)
-{
-	int top = unit_temp_dir();
-
-	CHECK_INT(fs_append_line(top, "log", "a\nforged entry"), -EINVAL);
-	CHECK_INT(fs_append_line(top, "log", "a\n"), -EINVAL);
-	CHECK_INT(fs_append_line(top, "dir/log", "a"), -EINVAL);
-	CHECK_INT(fs_append_line(top, "", "a"), -EINVAL);
-	CHECK_INT(count_entries(), 0);
-	REQUIRE(symlinkat("target", top, "link") == 0);
-	CHECK_INT(fs_append_line(top, "link", "a"), -ELOOP);
-	REQUIRE(mkdirat(top, "dir", 0700) == 0);
-	CHECK_INT(fs_append_line(top, "dir", "a"), -EISDIR);
-	CHECK_INT(count_entries(), 2);
-}
-
-/* A write that stops half way is undone, also the newline that ended a torn line. */
-static void append_undoes_a_partial_write(void)
-{
-	int top = unit_temp_dir();
-	struct rlimit before;
-
-	CHECK_INT(fs_append_line(top, "log", "one"), 0);
-	put_file("torn", "tor", 3);
-	before = limit_file_size(8);
-	CHECK_INT(fs_append_line(top, "log", "0123456789"), -ENOSPC);
-	check_file("log", "one\n");
-	CHECK_INT(fs_append_line(top, "torn", "0123456789"), -ENOSPC);
-	check_file("torn", "tor");
-	CHECK_INT(fs_append_line(top, "log", "two"), 0); /* positive control: this still fits */
-	CHECK_INT(fs_append_line(top, "log", ""), -EFBIG); /* not one byte more */
-	unlimit_file_size(before);
-	check_file("log", "one\ntwo\n");
-	CHECK_INT(fs_append_line(top, "log", "0123456789"), 0);
-	check_file("log", "one\ntwo\n0123456789\n");
-}
-
-static void make_line(char *buf, int writer, int number)
-{
-	memset(buf, 'a' + writer, LINE_SIZE);
-	snprintf(buf + LINE_SIZE, LINE_MAX_SIZE - LINE_SIZE, " %d %d", writer, number);
-}
-
-/* Every line of the file is a whole line of one writer, in that writer's order. */
-static void check_writers(char *text)
-{
-	int next[WRITERS] = { 0 }, total = 0;
-	char want[LINE_MAX_SIZE], *rest = text, *line;
-
-	while ((line = strsep(&rest, "\n")) && rest) {
-		int writer = line[0] - 'a';
-
-		REQUIRE(writer >= 0 && writer < WRITERS);
-		make_line(want, writer, next[writer]++);
-		CHECK_STR(line, want);
-		total++;
-	}
-	CHECK_STR(line, ""); /* the last line is ended */
-	for (int w = 0; w < WRITERS; w++)
-		CHECK_INT(next[w], LINES_EACH);
-	CHECK_INT(total, WRITERS * LINES_EACH);
-}
-
-static void appending_processes_never_mix_lines(void)
-{
-	int top = unit_temp_dir();
-	pid_t children[WRITERS];
-	char *text;
-
-	for (int w = 0; w < WRITERS; w++) {
-		children[w] = fork();
-		REQUIRE(children[w] >= 0);
-		if (children[w] == 0) {
-			char line[LINE_MAX_SIZE];
-
-			for (int i = 0; i < LINES_EACH; i++) {
-				make_line(line, w, i);
-				if (fs_append_line(top, "log", line) < 0)
-					_exit(1);
-			}
-			_exit(0);
-		}
-	}
-	for (int w = 0; w < WRITERS; w++)
-		CHECK_INT(wait_for(children[w]), 0);
-	text = get_file("log", NULL);
-	check_writers(text);
-	free(text);
-}
-
-/* Starts a child that appends "late" to the file, and gives it time to wait for our lock. */
-static pid_t start_late_writer(int top, int lock)
-{
-	pid_t child = fork();
-
-	if (child == 0) {
-		close(lock); /* a copy of it would hold the lock, too */
-		_exit(fs_append_line(top, "log", "late") < 0);
-	}
-	sleep_ms(100);
-	return child;
-}
-
-static void append_waits_for_the_lock(void)
-{
-	int top = unit_temp_dir(), lock;
-	pid_t child;
-
-	put_file("log", "one\n", 4);
-	lock = fs_lock(top, "log", 0);
-	REQUIRE(lock >= 0);
-	child = start_late_writer(top, lock);
-	check_file("log", "one\n");
-	close(lock);
-	CHECK_INT(wait_for(child), 0);
-	check_file("log", "one\nlate\n");
-}
-
-/* Whoever holds the lock may set the file aside; the line belongs to the new one. */
-static void append_follows_the_name(void)
-{
-	int top = unit_temp_dir(), lock;
-	pid_t child;
-
-	put_file("log", "one\n", 4);
-	lock = fs_lock(top, "log", 0);
-	REQUIRE(lock >= 0);
-	child = start_late_writer(top, lock);
-	REQUIRE(renameat(top, "log", top, "aside") == 0);
-	close(lock);
-	CHECK_INT(wait_for(child), 0);
-	check_file("aside", "one\n");
-	check_file("log", "late\n");
 }
 
 static void lock_contention_times_out(void)
@@ -657,13 +400,6 @@ UNIT_SUITE(fs,
 	   TEST(map_refuses),
 	   TEST(lists),
 	   TEST(list_of_many_is_sorted),
-	   TEST(append_adds_lines),
-	   TEST(append_ends_a_torn_line),
-	   TEST(append_refuses),
-	   TEST(append_undoes_a_partial_write),
-	   TEST(appending_processes_never_mix_lines),
-	   TEST(append_waits_for_the_lock),
-	   TEST(append_follows_the_name),
 	   TEST(lock_contention_times_out),
 	   TEST(lock_ends_with_its_holder),
 	   TEST(disk_usage_counts_blocks),

@@ -44,16 +44,20 @@
 	X(day_closer)     \
 	X(event)          \
 	X(fs)             \
+	X(fs_append)      \
 	X(gap)            \
 	X(holds)          \
 	X(import)         \
 	X(import_line)    \
 	X(intake)         \
 	X(journal)        \
+	X(journal_forged) \
 	X(journal_reader) \
 	X(head_sender)    \
 	X(sandbox)        \
 	X(ledger)         \
+	X(ledger_cut_off) \
+	X(ledger_tampered) \
 	X(link)           \
 	X(opens)          \
 	X(parse)          \
@@ -63,6 +67,7 @@
 	X(port_set)       \
 	X(problem)        \
 	X(query)          \
+	X(questions)      \
 	X(reasons)        \
 	X(record)         \
 	X(reconcile)      \
