@@ -124,7 +124,7 @@ static struct {
 	bool skip;
 	char skip_reason[200];
 	int dir_fd; /* -1: none */
-	char dir_path[64];
+	char dir_path[128];
 } state = { .dir_fd = -1 };
 
 void unit_check(bool ok, int line, const char *file, bool fatal, const char *fmt, ...)
@@ -165,9 +165,11 @@ void unit_skip(const char *fmt, ...)
 
 int unit_temp_dir(void)
 {
+	const char *tmp = getenv("TMPDIR");
+
 	if (state.dir_fd >= 0)
 		return state.dir_fd;
-	strcpy(state.dir_path, "/tmp/sekisho-unit-XXXXXX");
+	snprintf(state.dir_path, sizeof(state.dir_path), "%s/sekisho-unit-XXXXXX", tmp ? tmp : "/tmp");
 	if (mkdtemp(state.dir_path))
 		state.dir_fd = open(state.dir_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	REQUIRE(state.dir_fd >= 0);
