@@ -83,6 +83,7 @@
 	X(message)        \
 	X(quota)          \
 	X(registrar)      \
+	X(registrar_limits) \
 	X(answers)        \
 	X(roles)          \
 	X(coding)         \
