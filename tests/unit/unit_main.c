@@ -68,6 +68,9 @@
 	X(reconcile)      \
 	X(recovery)       \
 	X(retention)      \
+	X(retention_clock) \
+	X(retention_damage) \
+	X(retention_erasure) \
 	X(ring)           \
 	X(shares)         \
 	X(room)           \
