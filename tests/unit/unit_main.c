@@ -79,6 +79,9 @@
 	X(witness)        \
 	X(scan)           \
 	X(seal)           \
+	X(seal_damage)    \
+	X(seal_gaps)      \
+	X(seal_interrupted) \
 	X(section_lies)   \
 	X(sealer)         \
 	X(search)         \
