@@ -85,6 +85,9 @@
 	X(section_lies)   \
 	X(sealer)         \
 	X(search)         \
+	X(search_clock)   \
+	X(search_damage)  \
+	X(search_gaps)    \
 	X(merkle)         \
 	X(message)        \
 	X(quota)          \
