@@ -71,6 +71,36 @@ const struct port_set *one_port(uint16_t port)
 	return set;
 }
 
+struct query random_query(struct rng *rng, const struct record *like)
+{
+	static const char *const tenants[] = { NULL, NULL, "t1", "t2", "t3" };
+	static const char *const sets[] = { "t1", "t2", "t3", "t4" };
+	static const unsigned int bits[] = { 128, 127, 125, 120, 96, 64, 48, 32, 0 };
+	struct query q = whole_time();
+
+	q.tenant = tenants[rng_below(rng, ARRAY_SIZE(tenants))];
+	if (!q.tenant && rng_below(rng, 2)) {
+		q.tenants = sets + rng_below(rng, 3);
+		q.tenant_count = 1 + rng_below(rng, 2);
+	}
+	if (rng_below(rng, 2)) {
+		q.from_ns = like->time_ns - (int64_t)rng_below(rng, 3600 * NS_PER_SEC);
+		q.to_ns = like->time_ns + (int64_t)rng_below(rng, 3600 * NS_PER_SEC);
+	}
+	q.by_src = rng_below(rng, 2);
+	q.by_dst = rng_below(rng, 3) == 0;
+	q.src = (struct prefix){ like->src, (uint8_t)bits[rng_below(rng, ARRAY_SIZE(bits))] };
+	q.dst = (struct prefix){ like->dst, (uint8_t)bits[rng_below(rng, ARRAY_SIZE(bits))] };
+	for (unsigned int i = q.src.bits; i < 128; i++)
+		q.src.addr.bytes[i / 8] &= (uint8_t)~(0x80 >> i % 8);
+	for (unsigned int i = q.dst.bits; i < 128; i++)
+		q.dst.addr.bytes[i / 8] &= (uint8_t)~(0x80 >> i % 8);
+	q.src_ports = one_port(rng_below(rng, 4) ? 0 : like->src_port);
+	q.dst_ports = one_port(rng_below(rng, 3) ? 0 : like->dst_port);
+	q.by_source = rng_below(rng, 2);
+	return q;
+}
+
 const char *found(const struct store_dir *store, const struct query *q)
 {
 	static char text[1024];

@@ -3,6 +3,7 @@
 #ifndef SEKISHO_SEARCHING_H
 #define SEKISHO_SEARCHING_H
 
+#include "fixture.h"
 #include "query/search.h"
 
 #define HOUR (3600 * NS_PER_SEC)
@@ -19,6 +20,8 @@ const char *found(const struct store_dir *store, const struct query *q);
 void check_tenant_rows(struct search_result *r);
 /* Ports as a set of one; 0: any. Lives as long as the next few dozen of calls. */
 const struct port_set *one_port(uint16_t port);
+/* Asks by some of the fields for rows like that one, of t1, t2, t3 or any. */
+struct query random_query(struct rng *rng, const struct record *like);
 
 /* A finished journal with these rows. */
 void add_journal(const struct store_dir *store, const struct record *rows, size_t count);

@@ -73,6 +73,9 @@
 	X(reconcile)      \
 	X(recovery)       \
 	X(retention)      \
+	X(retention_clock) \
+	X(retention_damage) \
+	X(retention_erasure) \
 	X(ring)           \
 	X(shares)         \
 	X(room)           \
@@ -81,13 +84,20 @@
 	X(witness)        \
 	X(scan)           \
 	X(seal)           \
+	X(seal_damage)    \
+	X(seal_gaps)      \
+	X(seal_interrupted) \
 	X(section_lies)   \
 	X(sealer)         \
 	X(search)         \
+	X(search_clock)   \
+	X(search_damage)  \
+	X(search_gaps)    \
 	X(merkle)         \
 	X(message)        \
 	X(quota)          \
 	X(registrar)      \
+	X(registrar_limits) \
 	X(answers)        \
 	X(roles)          \
 	X(coding)         \
