@@ -361,7 +361,7 @@ status 0
 run "${SEKISHO[@]}" verify
 status 0
 daemon_stop
-run timeout --preserve-status 1 "${SEKISHOD[@]}" -f
+run timeout --preserve-status "$LIVE_SECONDS" "${SEKISHOD[@]}" -f
 status 0
 err_has 'recording with hook'
 [ "$(wc -l <"$LEDGER")" -ge $((LINES_OF_IT + 1)) ] || bad "the grant is not in the ledger"

@@ -92,7 +92,7 @@ no_pins
 for hook in fexit kretprobe; do
 	begin "forced_hook_$hook"
 	fresh_conf "hook = $hook"
-	run timeout --preserve-status 2 "${SEKISHOD[@]}" -f
+	run timeout --preserve-status "$LIVE_SECONDS" "${SEKISHOD[@]}" -f
 	if [ "$STATUS" -eq 0 ]; then
 		err_has "recording with hook $hook into "
 		disarm
