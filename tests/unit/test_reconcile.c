@@ -180,7 +180,26 @@ static void what_fast_open_hid_has_its_time(void)
 	CHECK_INT(missed.first_boot_ns, agreed);
 }
 
+/* While no collector ran: an earlier run's baseline is known, and Fast Open goes on all the time. */
+static void what_fast_open_hid_before_a_start_is_stated(void)
+{
+	uint64_t made[] = { 0, 50, 55 }; /* fewer than left, all, and of the missed some that were seen made */
+
+	for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
+		uint64_t sum = 0, under_way = made[i] > 50 ? made[i] - 50 : 0;
+
+		begin();
+		n.left.known = true;
+		n.left.baseline = (struct sekisho_baseline){ .offset = 1000, .agreed_boot_ns = 9 };
+		for (uint64_t t = 1; t <= 2 * RESIDUE_LOOKS; t++)
+			sum += look(50, 1000 + 50 + 12, 50, made[i], t);
+		CHECK_INT(sum, 12 - under_way);
+		CHECK_INT(missed.first_boot_ns, 9);
+	}
+}
+
 UNIT_SUITE(reconcile, TEST(what_was_before_is_no_residue), TEST(a_residue_is_exact_and_has_its_time),
 	   TEST(a_moment_is_no_residue), TEST(only_what_all_looks_had_is_stated), TEST(within_the_bounds_it_agrees),
 	   TEST(what_was_counted_twice_is_taken_off), TEST(fast_open_children_are_allowed_for),
-	   TEST(what_fast_open_allows_for_does_not_drift), TEST(what_fast_open_hid_has_its_time));
+	   TEST(what_fast_open_allows_for_does_not_drift), TEST(what_fast_open_hid_has_its_time),
+	   TEST(what_fast_open_hid_before_a_start_is_stated));

@@ -41,6 +41,7 @@ static void settle_made(struct reconciled *n, const struct reconcile_look *look,
 		made->baseline = n->left.baseline;
 		if (look->left_after > look->made_before)
 			made->baseline.offset += (int64_t)(look->left_after - look->made_before);
+		made->known = true; /* or what was missed before this look would count as accounted for */
 	}
 	residue_lower(made, made_high);
 	if (left_high == n->left.baseline.offset)
