@@ -40,8 +40,8 @@ bool canary_watch_judge(struct canary_watch *w, int64_t now_ns, uint64_t produce
 bool canary_watch_gap(const struct canary_watch *w, int64_t now_ns, int64_t *ret_from, int64_t *ret_until);
 void canary_watch_stated(struct canary_watch *w, int64_t until_ns);
 /*
- * While it goes on: whether it is time for the next piece. Each is as long as all before it, up to ten minutes. Behind
- * it: whether the last one could not be stated yet.
+ * While it goes on: whether it is time for the next piece. Each is as long as all before it, up to a minute. Behind it:
+ * whether the last one could not be stated yet.
  */
 bool canary_watch_is_due(const struct canary_watch *w, int64_t now_ns);
 

@@ -396,7 +396,9 @@ int pump_rotate(struct pump *pump, struct problem *p)
 		pump->retry_rotation_ns = boot_now_ns() + ROTATE_RETRY_NS;
 	if (!error)
 		pump_kick_sealer(pump);
-	pump_state_places(pump, true); /* the new file says what goes on, for a start that finds it alone */
+	/* The new file says what goes on, for a start that finds it alone. */
+	pump_state_places(pump, true);
+	pump_state_canary(pump);
 	return error;
 }
 
