@@ -180,6 +180,37 @@ static void what_fast_open_hid_has_its_time(void)
 	CHECK_INT(missed.first_boot_ns, agreed);
 }
 
+static size_t doubted(void)
+{
+	const struct reconcile r = { .on = true, .list = &n, .count = 1 };
+	struct reconcile_status s;
+
+	reconcile_status(&r, &s);
+	return s.doubted;
+}
+
+/* Whether a child is under way or was missed, nobody knows before Fast Open is over. */
+static void what_fast_open_hides_is_doubted(void)
+{
+	begin();
+	(void)rest(50, 50);
+	CHECK_INT(doubted(), 0);
+	for (int i = 0; i < 2 * RESIDUE_LOOKS; i++) {
+		CHECK_INT(look(50, 51, 50, 51, 1), 0);
+		CHECK_INT(doubted(), 1);
+	}
+	CHECK_INT(look(51, 51, 51, 51, 1), 0);
+	CHECK_INT(doubted(), 0);
+	/* Without Fast Open as long as it is not certain. */
+	now += 400 * SECOND;
+	for (int i = 1; i < RESIDUE_LOOKS; i++) {
+		CHECK_INT(look(51, 53, 51, 51, 1), 0);
+		CHECK_INT(doubted(), 1);
+	}
+	CHECK_INT(look(51, 53, 51, 51, 1), 2);
+	CHECK_INT(doubted(), 0);
+}
+
 /* While no collector ran: an earlier run's baseline is known, and Fast Open goes on all the time. */
 static void what_fast_open_hid_before_a_start_is_stated(void)
 {
@@ -202,4 +233,4 @@ UNIT_SUITE(reconcile, TEST(what_was_before_is_no_residue), TEST(a_residue_is_exa
 	   TEST(a_moment_is_no_residue), TEST(only_what_all_looks_had_is_stated), TEST(within_the_bounds_it_agrees),
 	   TEST(what_was_counted_twice_is_taken_off), TEST(fast_open_children_are_allowed_for),
 	   TEST(what_fast_open_allows_for_does_not_drift), TEST(what_fast_open_hid_has_its_time),
-	   TEST(what_fast_open_hid_before_a_start_is_stated));
+	   TEST(what_fast_open_hides_is_doubted), TEST(what_fast_open_hid_before_a_start_is_stated));
