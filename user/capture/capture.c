@@ -388,9 +388,12 @@ void capture_witness(const struct capture *c, struct capture_witness *ret_witnes
 	ret_witness->by_hook = capture_maps_seen(&c->maps, SEKISHO_SEEN_BY_HOOK);
 }
 
-uint64_t capture_skipped(const struct capture *c)
+int capture_skipped(const struct capture *c, uint64_t *ret_skipped)
 {
-	return c->armed.rung == SEKISHO_RUNG_SET_STATE ? c->witness.missed : ladder_skipped(&c->armed);
+	if (c->armed.rung != SEKISHO_RUNG_SET_STATE)
+		return ladder_skipped(&c->armed, ret_skipped);
+	*ret_skipped = c->witness.missed;
+	return 0;
 }
 
 bool capture_has_grants(const struct capture *c)

@@ -126,9 +126,11 @@ int capture_losses(struct capture *c, struct capture_loss **ret_losses, size_t *
  * -E2BIG: counters of former tenants fill the map, and this tenant has none; tenant 0 always has.
  */
 int capture_count_loss(struct capture *c, const struct capture_loss *more, uint64_t stated);
-/* How often the kernel skipped our program because it was running on that CPU already, where that
- * can mean a lost event; for set_state, whose other program takes over (accept.bpf.c), what it missed by the witness. */
-uint64_t capture_skipped(const struct capture *c);
+/*
+ * How often the kernel skipped our program because it was running on that CPU already, where that can mean a lost event;
+ * for set_state, whose other program takes over (accept.bpf.c), what it missed by the witness. 0 or negative errno.
+ */
+int capture_skipped(const struct capture *c, uint64_t *ret_skipped);
 
 /*
  * Two hooks side by side (`witness = yes`): passive openings covered by a grant, by set_state, which emits them, and

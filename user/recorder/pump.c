@@ -153,7 +153,7 @@ static int begin(struct pump *pump, struct problem *p)
 {
 	struct capture *capture = pump->parts->capture;
 	bool had_grants;
-	int error = recovery_scan(pump->parts->store->journal, capture_ring_id(capture),
+	int error = recovery_scan(pump->parts->store->journal, capture_ring_id(capture), capture_rung(capture),
 				  &pump->stated, p);
 
 	if (!error && pump_begin_witness(pump))
