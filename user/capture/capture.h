@@ -141,7 +141,10 @@ struct capture_witness {
 	uint64_t by_hook, by_witness;
 	uint64_t missed; /* by the hook: certain, see witness.h */
 };
+/* As of the last look. */
 void capture_witness(const struct capture *c, struct capture_witness *ret_witness);
+/* A look that judges nothing: those that do are some time apart. */
+void capture_look_at_witness(struct capture *c);
 /* Before the first look; goes on from where an earlier run agreed. `stated`: the misses that gaps have stated already. */
 void capture_begin_witness(struct capture *c, uint64_t stated);
 /* Behind the statement of what was missed: whoever is killed in between states it again rather than never. */

@@ -473,7 +473,7 @@ void pump_status(struct pump *pump, struct recorder_status *s)
 	s->lost = pump->lost;
 	s->gaps = pump->gaps;
 	s->skipped = pump->skipped;
-	s->witness = pump->witness;
+	capture_witness(pump->parts->capture, &s->witness);
 	s->ring_bytes = ring_size(pump->ring);
 	s->ring_produced = ring_producer(pump->ring);
 	s->ring_waiting = s->ring_produced - ring_consumer(pump->ring);
