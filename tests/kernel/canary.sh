@@ -9,7 +9,7 @@ MISSING='canary not seen'
 # A change is to be noticed within 60 s at the default of 20 s: three intervals.
 INTERVAL=$((SLOW ? 3 : 1))
 world_with_canary() {
-	simple_world "canary_interval = ${INTERVAL}s"
+	simple_world "canary_interval = ${INTERVAL}s" "$@"
 	serve '[::]:443'
 }
 
@@ -125,7 +125,23 @@ pieces_are_few() {
 	[ "$(lines "$W/missing")" -eq 1 ] || die "the answer says it in $(lines "$W/missing") pieces"
 }
 
+# A new journal says at once what goes on: who is killed then leaves no more unsaid than since it began.
+killed_meanwhile() {
+	local until
+	world_with_canary "rotate_interval = $((2 * INTERVAL))s"
+	sleep 1.5
+	unhook "$PINS"/link_*
+	await_canary true
+	sleep $((14 * INTERVAL))
+	until=$(date -u -d "- $((4 * INTERVAL)) seconds" +%Y-%m-%dT%H:%M:%S.%NZ)
+	daemon_end KILL
+	daemon_start
+	alarm_gap "$(utc_in -90)"
+	[[ $(tail -n 1 "$W/missing" | cut -d'|' -f5) > $until ]] || die "nothing is said of $until: $(cat "$W/missing")"
+}
+
 run_case_once AC-85_pieces_are_few pieces_are_few
+run_case_once AC-85_killed_meanwhile killed_meanwhile
 run_case AC-85_program_detached program_detached
 run_case_once AC-85_ring_replaced ring_replaced
 finish

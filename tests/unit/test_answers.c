@@ -44,7 +44,7 @@ static void begin(struct scene *s, const char *text)
 	s->options.conf_path = s->path;
 	s->w.options = &s->options;
 	s->w.ground.owner = (struct owner){ geteuid(), getegid() };
-	s->w.resolver = resolver_open(NULL);
+	s->w.resolver = resolver_open(NULL, 0);
 	REQUIRE(conf_load(s->path, &conf, &p) == 0);
 	in_force_init(&s->w.in_force, &conf);
 	for (int i = 0; i < CHILDREN; i++) {

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/fd_pass.h"
+#include "capture/resolve.h"
 #include "unit.h"
 
 static struct ask *ask;
@@ -126,4 +127,36 @@ static void an_answer_that_comes_too_late_is_dropped(void)
 	end();
 }
 
-UNIT_SUITE(ask, TEST(a_start_has_patience), TEST(nobody_waits_for_another_ones_question), TEST(an_answer_that_comes_too_late_is_dropped));
+static void *resolve_patiently(void *arg)
+{
+	static const struct selector lo = { .kind = SELECTOR_INTERFACE, .name = "lo" };
+	struct resolver *resolver = resolver_open(ask, ASK_PATIENCE_MS);
+	struct resolved one = { .selector = &lo };
+
+	(void)arg;
+	patient = resolver_run(resolver, &one, 1) ? 0 : (int)one.id;
+	resolver_close(resolver);
+	return NULL;
+}
+
+/* One question, however long the answer to it takes: each further one would be another for the warden to answer. */
+static void who_resolves_with_patience_asks_once(void)
+{
+	struct ask_message question, again;
+	pthread_t thread;
+	int fd;
+
+	begin_ready();
+	REQUIRE(pthread_create(&thread, NULL, resolve_patiently, NULL) == 0);
+	CHECK_INT(fd_pass_receive(fds[1], &question, sizeof(question), &fd, 0), sizeof(question));
+	usleep(2 * ASK_TIMEOUT_MS * 1000);
+	CHECK_INT(fd_pass_receive(fds[1], &again, sizeof(again), &fd, MSG_DONTWAIT), -EAGAIN);
+	question.places[0].id = 17;
+	answer(&question, 0);
+	pthread_join(thread, NULL);
+	CHECK_INT(patient, 17);
+	end();
+}
+
+UNIT_SUITE(ask, TEST(a_start_has_patience), TEST(nobody_waits_for_another_ones_question),
+	   TEST(an_answer_that_comes_too_late_is_dropped), TEST(who_resolves_with_patience_asks_once));

@@ -16,20 +16,30 @@ static void begin(void)
 	now = 100 * SECOND;
 }
 
+/* What is read before and after the kernel's count. */
+struct around {
+	uint64_t before, after;
+};
+
 /* A look a second later; how many it states. */
-static uint64_t look(uint64_t before, uint64_t passive, uint64_t after, uint64_t made, uint64_t fastopens)
+static uint64_t look_while(struct around left, uint64_t passive, struct around made, uint64_t fastopens)
 {
 	const struct reconcile_look l = {
 		.boot_ns = now += SECOND,
-		.left_before = before,
-		.left_after = after,
-		.made_before = made,
-		.made_after = made,
+		.left_before = left.before,
+		.left_after = left.after,
+		.made_before = made.before,
+		.made_after = made.after,
 		.passive = passive,
 		.fastopens = fastopens,
 	};
 
 	return reconcile_judge(&n, &l, &missed) ? missed.count : 0;
+}
+
+static uint64_t look(uint64_t before, uint64_t passive, uint64_t after, uint64_t made, uint64_t fastopens)
+{
+	return look_while((struct around){ before, after }, passive, (struct around){ made, made }, fastopens);
 }
 
 /* At rest: as often as it takes, and once more. */
@@ -109,6 +119,17 @@ static void within_the_bounds_it_agrees(void)
 	CHECK_INT(rest(200000, 200019), 12);
 }
 
+/* Nor of the children that go on being made, while one of before has not left. */
+static void within_the_bounds_of_the_children_it_agrees(void)
+{
+	begin();
+	(void)rest(10, 10);
+	for (uint64_t i = 0; i < 1000; i++)
+		CHECK_INT(look_while((struct around){ 10, 10 }, 11 + i * 100 + 7 + i % 30,
+				     (struct around){ 11 + i * 100, 11 + i * 100 + 50 }, i + 1), 0);
+	CHECK_INT(n.made.baseline.offset, 0);
+}
+
 /* Two generations of programs count one opening twice: that hides nothing that comes later. */
 static void what_was_counted_twice_is_taken_off(void)
 {
@@ -180,7 +201,58 @@ static void what_fast_open_hid_has_its_time(void)
 	CHECK_INT(missed.first_boot_ns, agreed);
 }
 
+static size_t doubted(void)
+{
+	const struct reconcile r = { .on = true, .list = &n, .count = 1 };
+	struct reconcile_status s;
+
+	reconcile_status(&r, &s);
+	return s.doubted;
+}
+
+/* Whether a child is under way or was missed, nobody knows before Fast Open is over. */
+static void what_fast_open_hides_is_doubted(void)
+{
+	begin();
+	(void)rest(50, 50);
+	CHECK_INT(doubted(), 0);
+	for (int i = 0; i < 2 * RESIDUE_LOOKS; i++) {
+		CHECK_INT(look(50, 51, 50, 51, 1), 0);
+		CHECK_INT(doubted(), 1);
+	}
+	CHECK_INT(look(51, 51, 51, 51, 1), 0);
+	CHECK_INT(doubted(), 0);
+	/* Without Fast Open as long as it is not certain. */
+	now += 400 * SECOND;
+	for (int i = 1; i < RESIDUE_LOOKS; i++) {
+		CHECK_INT(look(51, 53, 51, 51, 1), 0);
+		CHECK_INT(doubted(), 1);
+	}
+	CHECK_INT(look(51, 53, 51, 51, 1), 2);
+	CHECK_INT(doubted(), 0);
+}
+
+/* While no collector ran: an earlier run's baseline is known, and Fast Open goes on all the time. */
+static void what_fast_open_hid_before_a_start_is_stated(void)
+{
+	uint64_t made[] = { 0, 50, 55 }; /* fewer than left, all, and of the missed some that were seen made */
+
+	for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
+		uint64_t sum = 0, under_way = made[i] > 50 ? made[i] - 50 : 0;
+
+		begin();
+		n.left.known = true;
+		n.left.baseline = (struct sekisho_baseline){ .offset = 1000, .agreed_boot_ns = 9 };
+		for (uint64_t t = 1; t <= 2 * RESIDUE_LOOKS; t++)
+			sum += look(50, 1000 + 50 + 12, 50, made[i], t);
+		CHECK_INT(sum, 12 - under_way);
+		CHECK_INT(missed.first_boot_ns, 9);
+	}
+}
+
 UNIT_SUITE(reconcile, TEST(what_was_before_is_no_residue), TEST(a_residue_is_exact_and_has_its_time),
 	   TEST(a_moment_is_no_residue), TEST(only_what_all_looks_had_is_stated), TEST(within_the_bounds_it_agrees),
+	   TEST(within_the_bounds_of_the_children_it_agrees),
 	   TEST(what_was_counted_twice_is_taken_off), TEST(fast_open_children_are_allowed_for),
-	   TEST(what_fast_open_allows_for_does_not_drift), TEST(what_fast_open_hid_has_its_time));
+	   TEST(what_fast_open_allows_for_does_not_drift), TEST(what_fast_open_hid_has_its_time),
+	   TEST(what_fast_open_hides_is_doubted), TEST(what_fast_open_hid_before_a_start_is_stated));

@@ -12,25 +12,35 @@
 #include "schema/store.h"
 #include "unit.h"
 
-static struct recovery scan(uint64_t ring_id)
+static struct recovery scan_for(uint64_t ring_id, enum sekisho_rung rung)
 {
 	struct recovery r;
 	struct problem p = { "" };
-	int error = recovery_scan(unit_temp_dir(), ring_id, &r, &p);
+	int error = recovery_scan(unit_temp_dir(), ring_id, rung, &r, &p);
 
 	CHECK_ROW(error == 0, "%s", p.text);
 	REQUIRE(error == 0);
 	return r;
 }
 
-static struct journal *begin(uint64_t ring_id, uint64_t position)
+static struct recovery scan(uint64_t ring_id)
 {
-	const struct journal_origin origin = { .ring_id = ring_id, .ring_position = position };
+	return scan_for(ring_id, SEKISHO_RUNG_SET_STATE);
+}
+
+static struct journal *begin_with(uint64_t ring_id, uint64_t position, enum sekisho_rung rung)
+{
+	const struct journal_origin origin = { .ring_id = ring_id, .ring_position = position, .rung = rung };
 	struct journal *j = NULL;
 	struct problem p;
 
 	REQUIRE(journal_create(unit_temp_dir(), &origin, &j, &p) == 0);
 	return j;
+}
+
+static struct journal *begin(uint64_t ring_id, uint64_t position)
+{
+	return begin_with(ring_id, position, SEKISHO_RUNG_SET_STATE);
 }
 
 static void state(struct journal *j, uint32_t tenant, uint32_t reason, uint64_t total)
@@ -100,6 +110,15 @@ static void a_journal_without_rows_counts_from_its_start(void)
 	recovery_done(&r);
 }
 
+static uint64_t skipped_of(uint64_t ring_id, enum sekisho_rung rung)
+{
+	struct recovery r = scan_for(ring_id, rung);
+	uint64_t total = *recovery_stated(&r, 0, STORE_GAP_HOOK_BUSY);
+
+	recovery_done(&r);
+	return total;
+}
+
 static void totals_are_the_greatest_stated(void)
 {
 	struct journal *a = begin(7, 0), *b = begin(7, 0), *other = begin(8, 0);
@@ -121,6 +140,32 @@ static void totals_are_the_greatest_stated(void)
 	CHECK_INT(*recovery_stated(&r, 2, STORE_GAP_RING_FULL), 7);
 	CHECK_INT(*recovery_stated(&r, 1, STORE_GAP_ORPHANED), 3);
 	recovery_done(&r);
+}
+
+/* Each hook has its own, which begins again with each program, whatever the journals' names are. */
+static void how_often_a_hook_was_skipped_is_what_it_stated_last(void)
+{
+	static const uint64_t totals[][2] = { { 100, 0 }, { 100, 60 }, { 60, 80 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(totals); i++) {
+		struct journal *j = begin_with(7 + i, 0, SEKISHO_RUNG_FEXIT);
+
+		for (size_t k = 0; k < 2 && totals[i][k]; k++)
+			state(j, 0, STORE_GAP_HOOK_BUSY, totals[i][k]);
+		journal_close(j);
+	}
+	for (uint64_t total = 90; total > 50; total -= 10) {
+		struct journal *j = begin_with(17, 0, SEKISHO_RUNG_FEXIT);
+
+		state(j, 0, STORE_GAP_HOOK_BUSY, total);
+		journal_close(j);
+	}
+	CHECK_INT(skipped_of(7, SEKISHO_RUNG_FEXIT), 100);
+	CHECK_INT(skipped_of(8, SEKISHO_RUNG_FEXIT), 60);
+	CHECK_INT(skipped_of(9, SEKISHO_RUNG_FEXIT), 80);
+	CHECK_INT(skipped_of(17, SEKISHO_RUNG_FEXIT), 60);
+	CHECK_INT(skipped_of(7, SEKISHO_RUNG_KRETPROBE), 0);
+	CHECK_INT(skipped_of(7, SEKISHO_RUNG_SET_STATE), 0); /* the witness's */
 }
 
 /* "disk full" is said of the counter of "ring full", and of that of the share. */
@@ -284,13 +329,14 @@ static void what_is_no_directory_is_an_error(void)
 	struct problem p;
 	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-	CHECK_INT(recovery_scan(fd, 7, &r, &p), -ENOTDIR);
+	CHECK_INT(recovery_scan(fd, 7, SEKISHO_RUNG_SET_STATE, &r, &p), -ENOTDIR);
 	CHECK_STR(p.text, "cannot list journal/: Not a directory");
 	close(fd);
 }
 
 UNIT_SUITE(recovery, TEST(an_empty_directory), TEST(ring_position_is_the_greatest_of_this_ring),
 	   TEST(a_journal_without_rows_counts_from_its_start),
-	   TEST(totals_are_the_greatest_stated), TEST(the_last_anchor_and_the_last_instant),
+	   TEST(totals_are_the_greatest_stated),
+	   TEST(how_often_a_hook_was_skipped_is_what_it_stated_last), TEST(the_last_anchor_and_the_last_instant),
 	   TEST(torn_and_unreadable_files_are_counted), TEST(one_counter_two_reasons), TEST(new_losses),
 	   TEST(gaps_of_a_start), TEST(imports_are_passed_over), TEST(what_is_no_directory_is_an_error));

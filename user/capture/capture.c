@@ -29,6 +29,7 @@ struct capture {
 	struct shares *shares;
 	struct armed armed;
 	struct witness witness;
+	struct capture_witness counted; /* as of the last look: its numbers alone */
 	int lock; /* on the pin directory */
 	struct ask *ask; /* NULL: we have the rights */
 	bool was_armed; /* when the warden told last */
@@ -376,21 +377,32 @@ bool capture_judge_witness(struct capture *c, struct residue_missed *ret_missed)
 	look.by_witness = capture_maps_seen(&c->maps, SEKISHO_SEEN_BY_WITNESS);
 	look.hook_after = capture_maps_seen(&c->maps, SEKISHO_SEEN_BY_HOOK);
 	look.boot_ns = boot_now_ns();
+	c->counted.by_witness = look.by_witness;
+	c->counted.by_hook = look.hook_after;
 	return witness_judge(&c->witness, &look, ret_missed);
+}
+
+void capture_look_at_witness(struct capture *c)
+{
+	if (!c->control->witness)
+		return;
+	c->counted.by_witness = capture_maps_seen(&c->maps, SEKISHO_SEEN_BY_WITNESS);
+	c->counted.by_hook = capture_maps_seen(&c->maps, SEKISHO_SEEN_BY_HOOK);
 }
 
 void capture_witness(const struct capture *c, struct capture_witness *ret_witness)
 {
-	*ret_witness = (struct capture_witness){ .on = c->control->witness, .missed = c->witness.missed };
-	if (!ret_witness->on)
-		return;
-	ret_witness->by_witness = capture_maps_seen(&c->maps, SEKISHO_SEEN_BY_WITNESS);
-	ret_witness->by_hook = capture_maps_seen(&c->maps, SEKISHO_SEEN_BY_HOOK);
+	*ret_witness = c->counted;
+	ret_witness->on = c->control->witness;
+	ret_witness->missed = c->witness.missed;
 }
 
-uint64_t capture_skipped(const struct capture *c)
+int capture_skipped(const struct capture *c, uint64_t *ret_skipped)
 {
-	return c->armed.rung == SEKISHO_RUNG_SET_STATE ? c->witness.missed : ladder_skipped(&c->armed);
+	if (c->armed.rung != SEKISHO_RUNG_SET_STATE)
+		return ladder_skipped(&c->armed, ret_skipped);
+	*ret_skipped = c->witness.missed;
+	return 0;
 }
 
 bool capture_has_grants(const struct capture *c)

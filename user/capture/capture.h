@@ -126,9 +126,11 @@ int capture_losses(struct capture *c, struct capture_loss **ret_losses, size_t *
  * -E2BIG: counters of former tenants fill the map, and this tenant has none; tenant 0 always has.
  */
 int capture_count_loss(struct capture *c, const struct capture_loss *more, uint64_t stated);
-/* How often the kernel skipped our program because it was running on that CPU already, where that
- * can mean a lost event; for set_state, whose other program takes over (accept.bpf.c), what it missed by the witness. */
-uint64_t capture_skipped(const struct capture *c);
+/*
+ * How often the kernel skipped our program because it was running on that CPU already, where that can mean a lost event;
+ * for set_state, whose other program takes over (accept.bpf.c), what it missed by the witness. 0 or negative errno.
+ */
+int capture_skipped(const struct capture *c, uint64_t *ret_skipped);
 
 /*
  * Two hooks side by side (`witness = yes`): passive openings covered by a grant, by set_state, which emits them, and
@@ -139,7 +141,10 @@ struct capture_witness {
 	uint64_t by_hook, by_witness;
 	uint64_t missed; /* by the hook: certain, see witness.h */
 };
+/* As of the last look. */
 void capture_witness(const struct capture *c, struct capture_witness *ret_witness);
+/* A look that judges nothing: those that do are some time apart. */
+void capture_look_at_witness(struct capture *c);
 /* Before the first look; goes on from where an earlier run agreed. `stated`: the misses that gaps have stated already. */
 void capture_begin_witness(struct capture *c, uint64_t stated);
 /* Behind the statement of what was missed: whoever is killed in between states it again rather than never. */

@@ -312,13 +312,13 @@ bool ladder_still_armed(const char *pin_dir, const struct armed *a)
 	return armed;
 }
 
-uint64_t ladder_skipped(const struct armed *a)
+int ladder_skipped(const struct armed *a, uint64_t *ret_skipped)
 {
 	struct bpf_prog_info info = {};
 	__u32 size = sizeof(info);
 
-	if (a->rung == SEKISHO_RUNG_SET_STATE ||
-	    bpf_obj_get_info_by_fd(a->programs[0], &info, &size))
-		return 0;
-	return info.recursion_misses;
+	if (bpf_obj_get_info_by_fd(a->programs[0], &info, &size))
+		return -errno;
+	*ret_skipped = info.recursion_misses;
+	return 0;
 }

@@ -36,6 +36,6 @@ int ladder_climb(const char *pin_dir, enum sekisho_rung forced, uint64_t ring_by
 int ladder_set_witness(const char *pin_dir, bool on, uint64_t ring_bytes, struct problem *p);
 void ladder_release(struct armed *a); /* closes descriptors; pins stay */
 bool ladder_still_armed(const char *pin_dir, const struct armed *a);
-uint64_t ladder_skipped(const struct armed *a); /* see capture_skipped() */
+int ladder_skipped(const struct armed *a, uint64_t *ret_skipped); /* see capture_skipped(); not for set_state */
 
 #endif

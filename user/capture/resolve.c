@@ -19,6 +19,7 @@
 
 struct resolver {
 	struct ask *ask;
+	int timeout_ms; /* of each question */
 	int cgroup_root; /* -1 = not yet */
 };
 
@@ -29,12 +30,12 @@ static int cgroup_root(struct resolver *r)
 	return r->cgroup_root;
 }
 
-struct resolver *resolver_open(struct ask *ask)
+struct resolver *resolver_open(struct ask *ask, int timeout_ms)
 {
 	struct resolver *r = calloc(1, sizeof(*r));
 
 	if (r)
-		*r = (struct resolver){ .ask = ask, .cgroup_root = -1 };
+		*r = (struct resolver){ .ask = ask, .timeout_ms = timeout_ms, .cgroup_root = -1 };
 	return r;
 }
 
@@ -125,7 +126,7 @@ static int ask_some(struct resolver *r, struct resolved *list, size_t count, siz
 	}
 	if (!m.count)
 		return 0;
-	error = ask_call(r->ask, &m, ASK_TIMEOUT_MS, NULL, &ignored);
+	error = ask_call(r->ask, &m, r->timeout_ms, NULL, &ignored);
 	for (size_t i = 0; i < m.count && i < ASK_PLACES_MAX && !error; i++) {
 		asked[i]->id = m.places[i].id;
 		asked[i]->error = m.places[i].error;
@@ -194,7 +195,7 @@ const char *selector_resolve_text(const struct selector *s, char buf[static SELE
 
 	if (s->kind == SELECTOR_ADDRESS)
 		return selector_format(s, buf);
-	r = resolver_open(NULL);
+	r = resolver_open(NULL, 0);
 	if (r)
 		(void)resolver_run(r, &one, 1);
 	resolver_close(r);

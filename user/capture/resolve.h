@@ -15,10 +15,10 @@ struct ask;
 struct resolver;
 
 /*
- * NULL without memory. With `ask` (borrowed) the warden is asked; NULL: this process has the rights. cgroup2 is found
- * where it is mounted, or mounted for this process alone.
+ * NULL without memory. With `ask` (borrowed) the warden is asked, and may take so long for each answer; NULL: this
+ * process has the rights. cgroup2 is found where it is mounted, or mounted for this process alone.
  */
-struct resolver *resolver_open(struct ask *ask);
+struct resolver *resolver_open(struct ask *ask, int timeout_ms);
 void resolver_close(struct resolver *r);
 
 struct resolved {

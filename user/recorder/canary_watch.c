@@ -3,7 +3,7 @@
 #include "base/utc.h"
 #include "canary_watch.h"
 
-#define PIECE_MAX_NS (600 * NS_PER_SEC)
+#define PIECE_MAX_NS (60 * NS_PER_SEC) /* whoever is killed meanwhile leaves so much unsaid */
 
 void canary_watch_seen(struct canary_watch *w, int64_t emitted_ns)
 {
@@ -46,12 +46,17 @@ bool canary_watch_judge(struct canary_watch *w, int64_t now_ns, uint64_t produce
 	w->alarm = w->misses >= CANARY_MISSES;
 	if (w->alarm && !before && !w->stated_ns)
 		w->stated_ns = w->seen_ns;
+	if (before && !w->alarm) {
+		w->ended_ns = w->seen_ns;
+		if (w->ended_ns <= w->stated_ns)
+			w->stated_ns = 0; /* a piece went beyond it already */
+	}
 	return w->alarm != before;
 }
 
 bool canary_watch_gap(const struct canary_watch *w, int64_t now_ns, int64_t *ret_from, int64_t *ret_until)
 {
-	int64_t until = w->alarm ? now_ns : w->seen_ns;
+	int64_t until = w->alarm ? now_ns : w->ended_ns;
 
 	if (!w->stated_ns || until <= w->stated_ns)
 		return false;
@@ -69,5 +74,7 @@ bool canary_watch_is_due(const struct canary_watch *w, int64_t now_ns)
 {
 	int64_t said_ns = w->stated_ns - w->seen_ns;
 
-	return w->alarm && now_ns - w->stated_ns >= (said_ns < PIECE_MAX_NS ? said_ns : PIECE_MAX_NS);
+	if (!w->alarm)
+		return w->stated_ns != 0;
+	return now_ns - w->stated_ns >= (said_ns < PIECE_MAX_NS ? said_ns : PIECE_MAX_NS);
 }

@@ -24,6 +24,7 @@ struct canary_watch {
 	int error; /* negative errno: the last one could not even be made */
 	bool alarm;
 	int64_t stated_ns; /* none was seen from here on, and no gap says so yet; 0 = all is said */
+	int64_t ended_ns; /* when the first one was seen again behind the last alarm */
 };
 
 /* One came out of the ring. */
@@ -38,7 +39,10 @@ bool canary_watch_judge(struct canary_watch *w, int64_t now_ns, uint64_t produce
  */
 bool canary_watch_gap(const struct canary_watch *w, int64_t now_ns, int64_t *ret_from, int64_t *ret_until);
 void canary_watch_stated(struct canary_watch *w, int64_t until_ns);
-/* While it goes on: whether it is time for the next piece. Each is as long as all before it, up to ten minutes. */
+/*
+ * While it goes on: whether it is time for the next piece. Each is as long as all before it, up to a minute. Behind it:
+ * whether the last one could not be stated yet.
+ */
 bool canary_watch_is_due(const struct canary_watch *w, int64_t now_ns);
 
 #endif

@@ -225,18 +225,15 @@ json_t *node_status(struct node *n)
 	return status;
 }
 
-/* A warden that has much to do is asked again: somebody waits for an act of consent, no event does. */
+/* A warden that has much to do is waited for: somebody waits for an act of consent, no event does. */
 static int look(struct node *n, struct resolved *list, size_t count)
 {
-	struct resolver *resolver = resolver_open(capture_ask(n->capture));
-	int64_t give_up_ns = boot_now_ns() + ASK_PATIENCE_MS * INT64_C(1000000);
+	struct resolver *resolver = resolver_open(capture_ask(n->capture), ASK_PATIENCE_MS);
 	int error;
 
 	if (!resolver)
 		return -ENOMEM;
-	do
-		error = resolver_run(resolver, list, count);
-	while (error == -ETIMEDOUT && boot_now_ns() < give_up_ns);
+	error = resolver_run(resolver, list, count);
 	resolver_close(resolver);
 	return error;
 }

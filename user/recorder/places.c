@@ -180,7 +180,7 @@ int places_check(struct places *p, enum sekisho_rung rung, int64_t utc_now)
 	size_t n;
 
 	if (!p->resolver)
-		p->resolver = resolver_open(NULL);
+		p->resolver = resolver_open(NULL, 0);
 	if (!found || !wanted || !p->resolver) {
 		free(found);
 		free(wanted);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/log.h"
 #include "base/utc.h"
+#include "capture/ask.h"
 #include "capture/resolve.h"
 #include "places.h"
 
@@ -52,7 +53,7 @@ int places_begin(struct places *p, struct capture *capture, const struct roster 
 	if (error)
 		return problem(ret_problem, error, "cannot read the map of places: %s", strerror(-error));
 	if (!p->resolver)
-		p->resolver = resolver_open(capture_ask(capture));
+		p->resolver = resolver_open(capture_ask(capture), ASK_TIMEOUT_MS);
 	error = places_set(p, roster, capture_rung(capture), utc_now_ns());
 	if (error)
 		not_looked(error, ret_problem);

@@ -153,7 +153,7 @@ static int begin(struct pump *pump, struct problem *p)
 {
 	struct capture *capture = pump->parts->capture;
 	bool had_grants;
-	int error = recovery_scan(pump->parts->store->journal, capture_ring_id(capture),
+	int error = recovery_scan(pump->parts->store->journal, capture_ring_id(capture), capture_rung(capture),
 				  &pump->stated, p);
 
 	if (!error && pump_begin_witness(pump))
@@ -396,7 +396,9 @@ int pump_rotate(struct pump *pump, struct problem *p)
 		pump->retry_rotation_ns = boot_now_ns() + ROTATE_RETRY_NS;
 	if (!error)
 		pump_kick_sealer(pump);
-	pump_state_places(pump, true); /* the new file says what goes on, for a start that finds it alone */
+	/* The new file says what goes on, for a start that finds it alone. */
+	pump_state_places(pump, true);
+	pump_state_canary(pump);
 	return error;
 }
 
@@ -471,7 +473,7 @@ void pump_status(struct pump *pump, struct recorder_status *s)
 	s->lost = pump->lost;
 	s->gaps = pump->gaps;
 	s->skipped = pump->skipped;
-	s->witness = pump->witness;
+	capture_witness(pump->parts->capture, &s->witness);
 	s->ring_bytes = ring_size(pump->ring);
 	s->ring_produced = ring_producer(pump->ring);
 	s->ring_waiting = s->ring_produced - ring_consumer(pump->ring);

@@ -45,16 +45,19 @@ static int64_t skipped_since(const struct pump *pump, int64_t now)
 	return pump->stated.last_utc_ns ? pump->stated.last_utc_ns : now;
 }
 
-/* False: it could not be written. */
+/* False: it is not known, or could not be written. */
 static bool state_skipped(struct pump *pump, int64_t now)
 {
-	uint64_t skipped = capture_skipped(pump->parts->capture);
+	uint64_t skipped;
 
+	if (capture_skipped(pump->parts->capture, &skipped))
+		return false;
 	if (skipped > pump->skipped)
 		log_warn("the kernel has skipped the hook: %llu connections at most are missing",
 			 (unsigned long long)(skipped - pump->skipped));
 	pump->skipped = skipped;
-	if (skipped && !state_loss(pump, 0, STORE_GAP_HOOK_BUSY, skipped, skipped_since(pump, now), now))
+	/* Also with 0, as of a new program: what it skips next is not what an older one had skipped. */
+	if (!state_loss(pump, 0, STORE_GAP_HOOK_BUSY, skipped, skipped_since(pump, now), now))
 		return false;
 	pump->skipped_from_ns = 0;
 	capture_keep_witness(pump->parts->capture);

@@ -26,7 +26,6 @@ struct pump {
 	int64_t last_loss_check_ns;
 	int64_t retry_rotation_ns; /* boot time */
 	uint64_t skipped; /* as the log has it */
-	struct capture_witness witness; /* as of the last look */
 	int64_t next_witness_ns; /* boot time */
 	int64_t skipped_from_ns; /* UTC: what the witness tells and no gap has yet was from here on; 0 = there is none */
 	uint64_t loss_changes; /* as of the last walk over the counters; ~0 = none yet */

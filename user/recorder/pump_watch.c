@@ -71,7 +71,7 @@ int pump_begin_witness(struct pump *pump)
 
 void pump_look_at_witness(struct pump *pump)
 {
-	capture_witness(pump->parts->capture, &pump->witness);
+	capture_look_at_witness(pump->parts->capture);
 }
 
 /* What was missed becomes a gap with the other losses. */
@@ -85,7 +85,6 @@ void pump_judge_witness(struct pump *pump)
 	pump->next_witness_ns = now + WITNESS_NS;
 	if (capture_judge_witness(pump->parts->capture, &missed) && !pump->skipped_from_ns)
 		pump->skipped_from_ns = anchors_utc(&pump->anchors, missed.first_boot_ns);
-	pump_look_at_witness(pump);
 }
 
 /* --- The canary --- */

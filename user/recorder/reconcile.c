@@ -41,6 +41,7 @@ static void settle_made(struct reconciled *n, const struct reconcile_look *look,
 		made->baseline = n->left.baseline;
 		if (look->left_after > look->made_before)
 			made->baseline.offset += (int64_t)(look->left_after - look->made_before);
+		made->known = true; /* or what was missed before this look would count as accounted for */
 	}
 	residue_lower(made, made_high);
 	if (left_high == n->left.baseline.offset)
@@ -71,6 +72,7 @@ bool reconcile_judge(struct reconciled *n, const struct reconcile_look *look, st
 		if (stated)
 			n->made.baseline.offset = made_high;
 	}
+	n->doubted = low > n->left.baseline.offset;
 	if (stated)
 		*ret_missed = (struct not_seen){ missed.count, missed.first_boot_ns, missed.last_boot_ns, n->tenant };
 	return stated;
@@ -338,18 +340,13 @@ void reconcile_look(struct reconcile *r, struct capture *capture,
 		r->elsewhere = opens_left(&others);
 }
 
-static bool is_doubted(const struct reconciled *n)
-{
-	return n->left.looks || n->made.looks;
-}
-
 int64_t reconcile_interval(const struct reconcile *r)
 {
-	bool doubt = false;
+	bool soon = false; /* not for what only Fast Open's end can tell */
 
 	for (size_t i = 0; i < r->count; i++)
-		doubt |= is_doubted(&r->list[i]);
-	return doubt || r->count > LOOK_AT_MAX ? LOOK_AGAIN_NS : LOOK_NS;
+		soon |= r->list[i].left.looks || r->list[i].made.looks;
+	return soon || r->count > LOOK_AT_MAX ? LOOK_AGAIN_NS : LOOK_NS;
 }
 
 void reconcile_status(const struct reconcile *r, struct reconcile_status *ret_status)
@@ -364,7 +361,7 @@ void reconcile_status(const struct reconcile *r, struct reconcile_status *ret_st
 	for (size_t i = 0; i < r->count; i++) {
 		const struct reconciled *n = &r->list[i];
 
-		ret_status->doubted += is_doubted(n);
+		ret_status->doubted += n->doubted;
 		if (n->failed >= RESIDUE_LOOKS) {
 			ret_status->unread++;
 			ret_status->error = n->error;

@@ -36,6 +36,7 @@ struct reconciled {
 	uint32_t tenant; /* whom its openings concern; 0 = it cannot be told */
 	struct residue left; /* the kernel's count less those that left; its baseline is kept in the kernel */
 	struct residue made; /* less those that were made */
+	bool doubted; /* as of the last look: the kernel counted more than left and is accounted for */
 	unsigned int failed; /* looks in a row that could not read the counts */
 	int error; /* negative errno of the last */
 	uint64_t fastopens;
@@ -78,7 +79,7 @@ void reconcile_done(struct reconcile *r);
 
 struct reconcile_status {
 	bool on;
-	size_t namespaces, doubted, unread; /* doubted: with a residue that is not certain yet */
+	size_t namespaces, doubted, unread; /* doubted: with more than left, of which it is not certain yet that it was missed */
 	int error; /* of one that is unread, negative errno */
 	uint64_t left[SEKISHO_OUTCOMES]; /* of all of them, since each was first looked at */
 	uint64_t not_seen, vanished, elsewhere;

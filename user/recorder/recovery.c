@@ -55,6 +55,20 @@ static uint32_t counted_as(uint32_t reason)
 	return reason == STORE_GAP_DISK_SHARE ? STORE_GAP_SHARE : reason;
 }
 
+/*
+ * Whether a journal that states so much is to be believed rather than one that states `total`. How often the kernel has
+ * skipped it each hook counts for itself, and each program from zero: there the last statement counts, not the greatest.
+ */
+static bool tells_more(struct recovery *r, const struct journal_reader *j, const struct gap *g, uint64_t total)
+{
+	if (g->reason != STORE_GAP_HOOK_BUSY)
+		return g->total > total;
+	if (j->rung != r->rung || j->created_boot_ns < r->skips_boot_ns)
+		return false;
+	r->skips_boot_ns = j->created_boot_ns;
+	return true;
+}
+
 static int take_ring(struct recovery *r, const struct journal_reader *j)
 {
 	if (!r->same_ring || j->ring_end > r->ring_end)
@@ -74,7 +88,7 @@ static int take_ring(struct recovery *r, const struct journal_reader *j)
 		total = recovery_stated(r, g->tenant, counted_as(g->reason));
 		if (!total)
 			return -ENOMEM;
-		if (g->total > *total)
+		if (tells_more(r, j, g, *total))
 			*total = g->total;
 	}
 	return 0;
@@ -106,10 +120,10 @@ static int take_journal(struct recovery *r, int journal_fd, const char *name, ui
 	return error ? problem(p, error, "out of memory") : 0;
 }
 
-int recovery_scan(int journal_fd, uint64_t ring_id, struct recovery *ret_recovery,
+int recovery_scan(int journal_fd, uint64_t ring_id, enum sekisho_rung rung, struct recovery *ret_recovery,
 		  struct problem *p)
 {
-	struct recovery r = {};
+	struct recovery r = { .rung = rung };
 	char **names;
 	size_t count;
 	int error = fs_list(journal_fd, JOURNAL_SUFFIX, &names, &count);

@@ -25,6 +25,8 @@ struct stated_end {
 };
 
 struct recovery {
+	enum sekisho_rung rung; /* whose skips are counted */
+	uint64_t skips_boot_ns; /* when the journal was begun that they are from */
 	bool any; /* some journal was there */
 	bool same_ring; /* a journal of this ring was there */
 	uint64_t ring_end; /* of this ring: events before this position are in journals */
@@ -38,8 +40,11 @@ struct recovery {
 	unsigned int torn;
 };
 
-/* Looks at every journal but those of imports. 0 or negative errno and *p. Undo with recovery_done(). */
-int recovery_scan(int journal_fd, uint64_t ring_id, struct recovery *ret_recovery,
+/*
+ * Looks at every journal but those of imports, on behalf of a hook. 0 or negative errno and *p. Undo with
+ * recovery_done().
+ */
+int recovery_scan(int journal_fd, uint64_t ring_id, enum sekisho_rung rung, struct recovery *ret_recovery,
 		  struct problem *p);
 void recovery_done(struct recovery *r);
 

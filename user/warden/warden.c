@@ -228,7 +228,7 @@ static int begin(struct warden *w, struct problem *p)
 
 static int open_channels(struct warden *w, struct problem *p)
 {
-	w->resolver = resolver_open(NULL);
+	w->resolver = resolver_open(NULL, 0);
 	if (!w->resolver || w->signals < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, w->link) < 0 ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, w->log) < 0)
 		return problem(p, -ENOMEM, "cannot open what the processes speak over: %s", strerror(errno));
