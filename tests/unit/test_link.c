@@ -40,15 +40,25 @@ static json_t *echo(void *ctx, const json_t *request)
 	return json_pack("{s:i, s:O?}", "status", 0, "echo", json_object_get(request, "n"));
 }
 
-static void start(struct recorder *r, long delay_ms)
+static void prepare(struct recorder *r, long delay_ms)
 {
-	struct problem p = { "" };
-
 	memset(r, 0, sizeof(*r));
 	r->delay_ms = delay_ms;
 	pthread_mutex_init(&r->lock, NULL);
 	REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, r->fds) == 0);
+}
+
+static void serve_calls(struct recorder *r)
+{
+	struct problem p = { "" };
+
 	REQUIRE(link_server_start(r->fds[1], echo, r, &r->server, &p) == 0);
+}
+
+static void start(struct recorder *r, long delay_ms)
+{
+	prepare(r, delay_ms);
+	serve_calls(r);
 }
 
 static void stop(struct recorder *r)
@@ -79,7 +89,8 @@ static void processes_call_at_once(void)
 	pid_t pids[PROCESSES];
 	int status;
 
-	start(&r, 0);
+	/* Forked before the threads start: a sanitizer's allocator may be locked by one of them, and in a child for ever. */
+	prepare(&r, 0);
 	for (int i = 0; i < PROCESSES; i++) {
 		pids[i] = fork();
 		REQUIRE(pids[i] >= 0);
@@ -90,6 +101,7 @@ static void processes_call_at_once(void)
 			_exit(0);
 		}
 	}
+	serve_calls(&r);
 	for (int i = 0; i < PROCESSES; i++) {
 		CHECK(waitpid(pids[i], &status, 0) == pids[i]);
 		CHECK_INT(status, 0);
