@@ -358,6 +358,9 @@ static void an_erased_tenant_goes(void)
 	CHECK_INT(unlinkat(store.segments, "t1/2026-03-10.sks", 0), 0);
 	CHECK_INT(catalog_compare(&store, DAY_NUMBER, NULL, NULL, &p), -EBADMSG);
 	CHECK(strstr(p.text, "lists a section that is not there: t1 part 1 offset 74") != NULL);
+	CHECK_INT(catalog_rebuild(&store, DAY_NUMBER, &p), -EBADMSG);
+	CHECK_STR(p.text, "segments/t1/2026-03-10.sks: stands in the day's catalog and is not there");
+	CHECK_INT(catalog_drop(&store, DAY_NUMBER), 0);
 	CHECK_INT(catalog_rebuild(&store, DAY_NUMBER, &p), 0);
 	agrees(&store, 1, 1);
 	REQUIRE(catalog_open(store.catalog, DAY_NUMBER, &c, &p) == 0);
@@ -365,6 +368,7 @@ static void an_erased_tenant_goes(void)
 	CHECK_STR(c->tenants[0], "t2");
 	catalog_close(c);
 	CHECK_INT(unlinkat(store.segments, "t2/2026-03-10.sks", 0), 0);
+	CHECK_INT(catalog_drop(&store, DAY_NUMBER), 0);
 	CHECK_INT(catalog_rebuild(&store, DAY_NUMBER, &p), 0);
 	CHECK_INT(size_of(store.catalog, FILE_NAME), -1);
 	CHECK_INT(catalog_drop(&store, DAY_NUMBER), 0);

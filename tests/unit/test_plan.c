@@ -5,12 +5,14 @@
  */
 #include "query/search.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "base/fs.h"
+#include "catalog/catalog.h"
 #include "fixture.h"
 #include "schema/event.h"
 #include "schema/store.h"
@@ -289,6 +291,60 @@ static void a_segment_that_is_listed_and_gone_is_told(void)
 	store_close(&store);
 }
 
+static uint64_t damaged(const struct store_dir *store, const struct query *q)
+{
+	struct search_result r = run(store, q);
+	uint64_t n = r.damaged;
+
+	search_result_done(&r);
+	return n;
+}
+
+/* Also where no catalog is needed to find anything: of one tenant, and of days with few segments or none (AC-32). */
+static void segments_that_are_gone_are_told_to_whoever_asks_for_them(void)
+{
+	static const char *const others[] = { "t4", "t6" }, *const both[] = { "t4", "t5" };
+	struct store_dir store = a_store();
+	struct record *rows = calloc(ROWS, sizeof(*rows));
+	struct query q = { .from_ns = DAY_NS, .to_ns = DAY_NS + NS_PER_DAY, .tenant = "t5" };
+	struct problem p;
+	char path[64];
+
+	fill(&store, rows);
+	CHECK_INT(damaged(&store, &q), 0);
+	REQUIRE(unlinkat(store.segments, "t5/2026-03-10.sks", 0) == 0);
+	CHECK_INT(damaged(&store, &q), 1);
+	q.tenant = "t4";
+	CHECK_INT(damaged(&store, &q), 0);
+	q.tenant = NULL;
+	q.tenants = others;
+	q.tenant_count = ARRAY_SIZE(others);
+	CHECK_INT(damaged(&store, &q), 0);
+	q.tenants = both;
+	CHECK_INT(damaged(&store, &q), 1);
+	q.from_ns += NS_PER_DAY;
+	q.to_ns += NS_PER_DAY;
+	CHECK_INT(damaged(&store, &q), 0); /* the other day is whole */
+	q.tenant_count = 0;
+	q.from_ns -= NS_PER_DAY;
+	q.to_ns -= NS_PER_DAY;
+	CHECK_INT(damaged(&store, &q), 1);
+	for (int i = 1; i <= TENANTS; i++) {
+		snprintf(path, sizeof(path), "t%d/2026-03-10.sks", i);
+		REQUIRE(i == 5 || unlinkat(store.segments, path, 0) == 0);
+	}
+	CHECK_INT(damaged(&store, &q), TENANTS);
+	/* What would make it forgotten is refused, until the day itself is deleted. */
+	CHECK_INT(catalog_rebuild(&store, utc_day(DAY_NS), &p), -EBADMSG);
+	CHECK_STR(strstr(p.text, "stands in the day's catalog"), "stands in the day's catalog and is not there");
+	CHECK_INT(damaged(&store, &q), TENANTS);
+	CHECK_INT(catalog_drop(&store, utc_day(DAY_NS)), 0);
+	CHECK_INT(catalog_rebuild(&store, utc_day(DAY_NS), &p), 0);
+	CHECK_INT(damaged(&store, &q), 0);
+	free(rows);
+	store_close(&store);
+}
+
 static void a_segment_that_is_not_listed_is_read(void)
 {
 	struct store_dir store = a_store(), other;
@@ -331,4 +387,5 @@ static void a_segment_that_is_not_listed_is_read(void)
 
 UNIT_SUITE(plan, TEST(answers_are_the_same_without_catalogs), TEST(questions_and_closes_go_by_catalogs),
 	   TEST(nothing_is_opened_in_vain), TEST(a_bad_catalog_changes_no_answer),
-	   TEST(a_segment_that_is_listed_and_gone_is_told), TEST(a_segment_that_is_not_listed_is_read));
+	   TEST(a_segment_that_is_listed_and_gone_is_told),
+	   TEST(segments_that_are_gone_are_told_to_whoever_asks_for_them), TEST(a_segment_that_is_not_listed_is_read));

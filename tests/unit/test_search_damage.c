@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/fs.h"
+#include "base/utc.h"
+#include "catalog/catalog.h"
 #include "fixture.h"
 #include "schema/journal.h"
 #include "schema/segment.h"
@@ -134,6 +136,7 @@ static void a_cut_off_segment_misses_rows_only_without_its_journal(void)
 			CHECK_ROW(strcmp(found(&store, &q), both) == 0, "cut %zu", i);
 			(void)unlinkat(dir, "2026-03-10.sks", 0);
 			(void)unlinkat(dir, "2026-03-10.2.sks", 0);
+			CHECK_INT(catalog_drop(&store, utc_day(DAY_NS)), 0);
 			close(dir);
 			free(journal);
 			free(segment);

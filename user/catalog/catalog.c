@@ -36,18 +36,11 @@ static int add_chunk(struct catalog *c, const struct catalog_file *f, struct buf
 	return 0;
 }
 
-static int add_chunks(struct catalog *c, const struct catalog_file *f, struct problem *p)
+/* What is wrong with the chunk at `at`. */
+static int tell(const struct catalog_file *f, int error, uint64_t at, uint64_t bad_at, struct problem *p)
 {
-	uint64_t at = CATALOG_HEADER_BYTES, bad_at = at;
 	char name[CATALOG_NAME_MAX];
-	struct buffer spare = {};
-	int error = at == f->size ? -ENODATA : 0; /* no file is published without a chunk */
 
-	while (at < f->size && !error)
-		error = add_chunk(c, f, &spare, &at, &bad_at);
-	buffer_done(&spare);
-	for (size_t i = 0; c->chunk_count > 1 && i < c->origin_count; i++)
-		catalog_lists_settle(&c->origins[i]);
 	catalog_name(f->day, name);
 	if (error == -ENODATA)
 		return problem(p, -EBADMSG, "catalog/%s: ends inside a chunk (offset %llu)", name,
@@ -59,6 +52,60 @@ static int add_chunks(struct catalog *c, const struct catalog_file *f, struct pr
 		return problem(p, error, "catalog/%s: it has a chunk of a later version (offset %llu)",
 			       name, (unsigned long long)bad_at);
 	return error ? problem(p, error, "cannot read catalog/%s: %s", name, strerror(-error)) : 0;
+}
+
+static int add_chunks(struct catalog *c, const struct catalog_file *f, struct problem *p)
+{
+	uint64_t at = CATALOG_HEADER_BYTES, bad_at = at;
+	struct buffer spare = {};
+	int error = at == f->size ? -ENODATA : 0; /* no file is published without a chunk */
+
+	while (at < f->size && !error)
+		error = add_chunk(c, f, &spare, &at, &bad_at);
+	buffer_done(&spare);
+	for (size_t i = 0; c->chunk_count > 1 && i < c->origin_count; i++)
+		catalog_lists_settle(&c->origins[i]);
+	return tell(f, error, at, bad_at, p);
+}
+
+/* Of the chunk at *at, which is left behind. */
+static int add_segments(struct catalog *c, const struct catalog_file *f, struct buffer *spare, uint64_t *at, uint64_t *bad_at)
+{
+	struct catalog one = { .day = f->day, .fd = -1 };
+	uint64_t bytes = 0;
+	int error = catalog_chunk_segments(f, *at, spare, &one, &bytes, bad_at);
+
+	if (!error && !c->tenant_count) {
+		*c = one;
+		one = (struct catalog){};
+	} else if (!error) {
+		error = catalog_lists_join(c, &one, NULL);
+	}
+	catalog_lists_done(&one);
+	*at += bytes;
+	return error;
+}
+
+int catalog_each_segment(int catalog_fd, int32_t day, int (*fn)(void *ctx, const char *tenant_id, uint32_t part),
+			 void *ctx, struct problem *p)
+{
+	uint64_t at = CATALOG_HEADER_BYTES, bad_at = at;
+	struct catalog c = { .day = day, .fd = -1 };
+	struct buffer spare = {};
+	struct catalog_file f;
+	int error = catalog_file_open(catalog_fd, day, &f, p), result = 0;
+
+	if (error)
+		return error;
+	error = at == f.size ? -ENODATA : 0;
+	while (at < f.size && !error)
+		error = add_segments(&c, &f, &spare, &at, &bad_at);
+	for (size_t i = 0; !error && !result && i < c.segment_count; i++)
+		result = fn(ctx, c.tenants[c.segments[i].tenant], c.segments[i].part);
+	buffer_done(&spare);
+	catalog_lists_done(&c);
+	catalog_file_close(&f);
+	return error ? tell(&f, error, at, bad_at, p) : result;
 }
 
 int catalog_open(int catalog_fd, int32_t day, struct catalog **ret_catalog, struct problem *p)

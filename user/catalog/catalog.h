@@ -87,6 +87,13 @@ int catalog_open(int catalog_fd, int32_t day, struct catalog **ret_catalog, stru
 void catalog_close(struct catalog *c);
 
 /*
+ * Calls fn for each segment that the day's file lists: without what the file says of their
+ * sections, which is most of it. What fn returns, when that is not 0; else as catalog_open().
+ */
+int catalog_each_segment(int catalog_fd, int32_t day, int (*fn)(void *ctx, const char *tenant_id, uint32_t part),
+			 void *ctx, struct problem *p);
+
+/*
  * Sets wanted[i] for each section that can hold rows whose source has the key of `src`: the IPv4 address,
  * or the upper 64 bits (so a question for a /64 is this one). Others stay as they are. Never leaves out one
  * that does. 0; -EBADMSG or an I/O error: a bucket cannot be read, then every section of its chunk is set.
@@ -96,8 +103,8 @@ int catalog_find(struct catalog *c, const struct addr *src, bool *wanted);
 /*
  * Makes the day's file anew from the segments, in one chunk (a few for millions of sources), and replaces
  * the old one in one step; without sections of that day the old one is removed. For the day that is over,
- * and after a tenant's day went. -EBADMSG and *p: a segment is damaged or torn, and a catalog would hide that
- * from searches; -ENOTSUP, -ENOMEM, I/O errors. On failure the old file stands.
+ * and after a tenant's day went, when the old file was removed first (catalog_drop()). -EBADMSG and *p: a segment is
+ * damaged or torn, or the old file lists one that is not there, and a new file would hide that from searches; -ENOTSUP, -ENOMEM, I/O errors. On failure the old file stands.
  */
 int catalog_rebuild(const struct store_dir *store, int32_t day, struct problem *p);
 /* Makes the day's file anew if it is missing or cannot be read. 0 also when that is not possible now; -ENOMEM. */

@@ -36,5 +36,7 @@ void catalog_facts_write(const struct catalog *c, const uint8_t *flags, const ui
  */
 int catalog_facts_read(struct cursor *in, struct catalog *c, uint8_t **ret_flags,
 		       uint8_t **ret_code_bits);
+/* The first two of the lists alone: tenants, segments. */
+int catalog_facts_read_segments(struct cursor *in, struct catalog *c);
 
 #endif

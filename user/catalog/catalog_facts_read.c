@@ -367,6 +367,13 @@ static int read_sections(struct cursor *in, struct catalog *c, uint8_t **ret_fla
 	return 0;
 }
 
+int catalog_facts_read_segments(struct cursor *in, struct catalog *c)
+{
+	int error = read_tenants(in, c);
+
+	return error ? error : read_segments(in, c);
+}
+
 int catalog_facts_read(struct cursor *in, struct catalog *c, uint8_t **ret_flags,
 		       uint8_t **ret_code_bits)
 {
@@ -375,9 +382,7 @@ int catalog_facts_read(struct cursor *in, struct catalog *c, uint8_t **ret_flags
 	/* A day whose nanoseconds cannot be told. */
 	if (c->day < INT64_MIN / NS_PER_DAY || c->day > INT64_MAX / NS_PER_DAY - 1)
 		return -EBADMSG;
-	error = read_tenants(in, c);
-	if (!error)
-		error = read_segments(in, c);
+	error = catalog_facts_read_segments(in, c);
 	if (!error)
 		error = read_origins(in, c);
 	if (!error)

@@ -187,20 +187,33 @@ static int read_count_code(const uint8_t *prefix, struct catalog_chunk *chunk)
 	return !error && chunk->cells.buckets && !chunk->counts.longest ? -EBADMSG : error;
 }
 
+/* *ret_raw is malloc'd, and what `in` reads. */
+static int unpack_facts(const uint8_t *prefix, const struct extent *e, uint8_t **ret_raw, struct cursor *in)
+{
+	uint8_t *raw = malloc((size_t)e->facts_raw + 1);
+	int error;
+
+	if (!raw)
+		return -ENOMEM;
+	error = block_unpack(prefix[CHUNK_AT_CODING], prefix + CHUNK_PREFIX_BYTES, e->facts, raw, e->facts_raw);
+	if (error) {
+		free(raw);
+		return error;
+	}
+	cursor_init(in, raw, e->facts_raw);
+	*ret_raw = raw;
+	return 0;
+}
+
 static int read_facts(const uint8_t *prefix, const struct extent *e, struct catalog *c,
 		      struct catalog_chunk *chunk)
 {
-	uint8_t *raw = malloc((size_t)e->facts_raw + 1), *code_bits = NULL;
+	uint8_t *raw = NULL, *code_bits = NULL;
 	struct cursor in;
-	int error = raw ? 0 : -ENOMEM;
+	int error = unpack_facts(prefix, e, &raw, &in);
 
 	if (!error)
-		error = block_unpack(prefix[CHUNK_AT_CODING], prefix + CHUNK_PREFIX_BYTES, e->facts, raw,
-				     e->facts_raw);
-	if (!error) {
-		cursor_init(&in, raw, e->facts_raw);
 		error = catalog_facts_read(&in, c, &chunk->flags, &code_bits);
-	}
 	chunk->section_count = c->section_count;
 	if (!error)
 		error = catalog_code_make(code_bits, c->section_count, &chunk->code);
@@ -235,6 +248,44 @@ static int read_directory(const uint8_t *bytes, const struct extent *e, struct c
 	return cursor_ok(&in) && !cursor_left(&in) && at == e->buckets ? 0 : -EBADMSG;
 }
 
+/* load() of the chunk at `offset`, and its facts checked. */
+static int load_facts(const struct catalog_file *f, uint64_t offset, struct buffer *spare, struct catalog_chunk *chunk,
+		      struct extent *e, uint64_t *ret_bad_at)
+{
+	uint64_t facts_at = offset + CHUNK_PREFIX_BYTES;
+	int error;
+
+	*chunk = (struct catalog_chunk){ .offset = offset };
+	*ret_bad_at = offset;
+	error = load(f, spare, chunk, e);
+	if (error)
+		return error;
+	*ret_bad_at = facts_at;
+	return get_le32(spare->data + CHUNK_AT_FACTS_CRC) ==
+			       block_crc(f->file_id, facts_at, NULL, 0, spare->data + CHUNK_PREFIX_BYTES, e->facts) ?
+		       0 :
+		       -EBADMSG;
+}
+
+int catalog_chunk_segments(const struct catalog_file *f, uint64_t offset, struct buffer *spare, struct catalog *c,
+			   uint64_t *ret_bytes, uint64_t *ret_bad_at)
+{
+	struct catalog_chunk chunk;
+	struct extent e = {};
+	struct cursor in;
+	uint8_t *raw;
+	int error = load_facts(f, offset, spare, &chunk, &e, ret_bad_at);
+
+	if (!error)
+		error = unpack_facts(spare->data, &e, &raw, &in);
+	if (error)
+		return error;
+	error = catalog_facts_read_segments(&in, c);
+	free(raw);
+	*ret_bytes = chunk.bytes;
+	return error;
+}
+
 int catalog_chunk_read(const struct catalog_file *f, uint64_t offset, struct buffer *spare,
 		       struct catalog *c, struct catalog_chunk *ret_chunk, uint64_t *ret_bad_at)
 {
@@ -242,18 +293,11 @@ int catalog_chunk_read(const struct catalog_file *f, uint64_t offset, struct buf
 	struct extent e = {};
 	uint64_t facts_at = offset + CHUNK_PREFIX_BYTES;
 	const uint8_t *p;
-	int error;
+	int error = load_facts(f, offset, spare, chunk, &e, ret_bad_at);
 
-	*chunk = (struct catalog_chunk){ .offset = offset };
-	*ret_bad_at = offset;
-	error = load(f, spare, chunk, &e);
 	if (error)
 		return error;
 	p = spare->data;
-	*ret_bad_at = facts_at;
-	if (get_le32(p + CHUNK_AT_FACTS_CRC) !=
-	    block_crc(f->file_id, facts_at, NULL, 0, p + CHUNK_PREFIX_BYTES, e.facts))
-		return -EBADMSG;
 	error = read_facts(p, &e, c, chunk);
 	if (error)
 		return error;

@@ -37,6 +37,9 @@ void catalog_file_close(struct catalog_file *f);
 int catalog_chunk_read(const struct catalog_file *f, uint64_t offset, struct buffer *spare,
 		       struct catalog *c, struct catalog_chunk *ret_chunk, uint64_t *ret_bad_at);
 void catalog_chunk_done(struct catalog_chunk *chunk);
+/* Of the chunk at `offset` tenants and segments alone, into empty lists of c. Errors likewise. */
+int catalog_chunk_segments(const struct catalog_file *f, uint64_t offset, struct buffer *spare, struct catalog *c,
+			   uint64_t *ret_bytes, uint64_t *ret_bad_at);
 
 /* Bucket i, checked, ready to be walked; `spare` holds its bytes. -EBADMSG, -ENOMEM, I/O errors. */
 int catalog_chunk_bucket(int fd, uint64_t file_id, const struct catalog_chunk *chunk, uint32_t i,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* A day's catalog from its segments. */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include "base/fs.h"
@@ -124,6 +126,34 @@ static int publish(const struct store_dir *store, int32_t day, struct rebuild *b
 	return error ? problem(p, error, "cannot write catalog/%s: %s", name, strerror(-error)) : 0;
 }
 
+struct listed {
+	const struct store_dir *store;
+	int32_t day;
+	struct problem *p;
+};
+
+static int must_be_there(void *ctx, const char *tenant_id, uint32_t part)
+{
+	struct listed *l = ctx;
+	char name[SEGMENT_NAME_MAX], path[CATALOG_TENANT_BYTES + SEGMENT_NAME_MAX + 1];
+
+	segment_part_name(l->day, part, name);
+	snprintf(path, sizeof(path), "%s/%s", tenant_id, name);
+	if (faccessat(l->store->segments, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
+		return 0;
+	return problem(l->p, -EBADMSG, "segments/%s: stands in the day's catalog and is not there", path);
+}
+
+/* What was taken away is told for as long as the old file lists it. One that does not read tells nothing. */
+static int check_listed(const struct store_dir *store, int32_t day, struct problem *p)
+{
+	struct problem missing = { "" }, ignored;
+	struct listed l = { store, day, &missing };
+
+	(void)catalog_each_segment(store->catalog, day, must_be_there, &l, &ignored);
+	return missing.text[0] ? problem(p, -EBADMSG, "%s", missing.text) : 0;
+}
+
 int catalog_rebuild(const struct store_dir *store, int32_t day, struct problem *p)
 {
 	struct rebuild b = {};
@@ -131,6 +161,9 @@ int catalog_rebuild(const struct store_dir *store, int32_t day, struct problem *
 
 	if (store->catalog < 0)
 		return problem(p, -ENOENT, "the store has no directory catalog/");
+	error = check_listed(store, day, p);
+	if (error)
+		return error;
 	error = catalog_draft_init(&b.draft, day);
 	if (!error)
 		error = catalog_file_header(day, &b.out, &b.file_id);

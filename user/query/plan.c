@@ -102,5 +102,7 @@ int scan_plan(struct scan *s)
 	first = s->item_count;
 	for (uint32_t i = 0; i < s->out->tenant_count && !error; i++)
 		error = plan_tenant(s, i);
-	return error || s->q->tenant ? error : scan_plan_catalogs(s, first);
+	if (!error && !s->q->tenant)
+		error = scan_plan_catalogs(s, first);
+	return error ? error : scan_plan_missing(s);
 }

@@ -144,19 +144,10 @@ static size_t item_of(const struct day_plan *d, const struct catalog_segment *se
 	return SIZE_MAX;
 }
 
-/* What is listed and gone is missed: a catalog is made anew before a segment is removed. */
-static void note_missing(struct day_plan *d, const struct catalog_segment *segment)
+static int match_segments(struct day_plan *d)
 {
-	char name[SEGMENT_NAME_MAX], what[TENANT_ID_MAX + SEGMENT_NAME_MAX + 2];
+	bool missing = false;
 
-	segment_part_name(d->day, segment->part, name);
-	snprintf(what, sizeof(what), "%s/%s", d->c->tenants[segment->tenant], name);
-	scan_note_damage(d->s, d->s->items[d->first].behind, what,
-			 "stands in the day's catalog and not in the store");
-}
-
-static void match_segments(struct day_plan *d)
-{
 	for (size_t i = 0; i < d->c->segment_count; i++) {
 		const struct catalog_segment *segment = &d->c->segments[i];
 		struct scan_item *item;
@@ -166,8 +157,7 @@ static void match_segments(struct day_plan *d)
 		d->items[i] = tenant == UINT32_MAX ? SIZE_MAX : item_of(d, segment);
 		if (d->items[i] == SIZE_MAX) {
 			/* Segments of tenants that are not asked for were not listed. */
-			if (tenant != UINT32_MAX || scan_wants_tenant(d->s, d->c->tenants[segment->tenant]))
-				note_missing(d, segment);
+			missing |= tenant != UINT32_MAX || scan_wants_tenant(d->s, d->c->tenants[segment->tenant]);
 			continue;
 		}
 		item = &d->s->items[d->items[i]];
@@ -175,6 +165,8 @@ static void match_segments(struct day_plan *d)
 		item->file_id = segment->file_id;
 		item->first = item->end = 0;
 	}
+	/* It may have come, or been deleted, since the directories were listed. */
+	return missing ? scan_note_missing(d->s, d->day) : 0;
 }
 
 static bool section_wanted(const struct day_plan *d, size_t i)
@@ -255,7 +247,7 @@ static int plan_by_catalog(struct day_plan *d)
 		return -ENOMEM;
 	map_tenants(d);
 	find_sources(d);
-	match_segments(d);
+	error = match_segments(d);
 	for (size_t i = 0; i < d->c->origin_count && !error; i++)
 		error = note_origin(d, &d->c->origins[i]);
 	return error ? error : take_sections(d);
@@ -271,6 +263,11 @@ static int plan_day(struct scan *s, int32_t day, size_t first, size_t end)
 	if (error)
 		return error == -ENOMEM ? error : 0;
 	s->out->explain.catalogs++;
+	if (ARRAY_RESERVE(s->catalogs, s->catalog_count, s->catalog_capacity)) {
+		catalog_close(d.c);
+		return -ENOMEM;
+	}
+	s->catalogs[s->catalog_count++] = day;
 	error = plan_by_catalog(&d);
 	catalog_close(d.c);
 	free(d.wanted);

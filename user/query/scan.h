@@ -53,6 +53,8 @@ struct scan {
 	size_t item_count, item_capacity;
 	struct scan_section *sections; /* of known segments */
 	size_t section_count, section_capacity;
+	int32_t *catalogs; /* days whose catalogs made the plan, and told what is missing; ascending */
+	size_t catalog_count, catalog_capacity;
 	size_t next; /* item to be done; atomic */
 	/* The rest is shared by the workers, under the lock. */
 	pthread_mutex_t lock;
@@ -102,6 +104,10 @@ int scan_plan(struct scan *s);
 int scan_plan_journals(struct scan *s); /* frames, gaps, clock, hooks */
 /* Items from `first` on, segments of all tenants that are asked for: those of which a catalog tells that they cannot matter go. */
 int scan_plan_catalogs(struct scan *s, size_t first);
+/* Notes as damage what the day's catalog lists, of tenants that are asked for, and the store does not have. 0 or -ENOMEM. */
+int scan_note_missing(struct scan *s, int32_t day);
+/* The same of each day that the plan was not made with. */
+int scan_plan_missing(struct scan *s);
 /* Doing one of them. */
 int scan_frames(struct worker *w, const struct scan_item *item);
 int scan_segment(struct worker *w, const struct scan_item *item);

@@ -318,6 +318,7 @@ static void free_rows(struct row_source *source)
 	rows_free(rows->rows);
 	free(rows->scan.items);
 	free(rows->scan.sections);
+	free(rows->scan.catalogs);
 	pthread_mutex_destroy(&rows->scan.lock);
 	free(rows);
 }
