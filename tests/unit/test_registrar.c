@@ -44,7 +44,7 @@ static void requests_are_answered(void)
 	CHECK_INT(ask(USER, "cat", "file", file, said, &p), 0);
 	CHECK_STR(said, "what is in it");
 	close(file);
-	/* The recorder is root's. */
+	/* The recorder is root's, and the store's user's, which is root here. */
 	REQUIRE(client_call(run_dir(), json_pack("{s:s}", "verb", "status"), &answer, &p) == 0);
 	CHECK_STR(json_string_value(json_object_get(answer, "verb")), "status");
 	CHECK_INT(json_integer_value(json_object_get(answer, "uid")), 0);
@@ -52,7 +52,7 @@ static void requests_are_answered(void)
 	file = dial(USER);
 	CHECK_INT(message_send(file, CONTROL_ASK, "{\"verb\":\"status\",\"uid\":0}", 25, NULL), 0);
 	CHECK_INT(receive_status(file, 5000, &p), 4);
-	CHECK_STR(p.text, "the recorder is asked by root alone, not by uid 60001");
+	CHECK_STR(p.text, "the recorder is asked by root or the store's user, not by uid 60001");
 	close(file);
 	daemon_stop(&d);
 }
