@@ -129,7 +129,7 @@ void daemon_start(struct daemon *d, struct registrar r)
 	}
 	close(d->orders[0]);
 	REQUIRE(link_server_start(d->link[1], recorder, NULL, &d->recorder, &p) == 0);
-	for (int i = 0; i < 500; i++) {
+	for (int i = 0; i < 3000; i++) {
 		json_t *answer;
 
 		if (client_call(run_dir(), json_object(), &answer, &p) == 0) {
@@ -229,6 +229,24 @@ void close_all(int *fds, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		close(fds[i]);
+}
+
+void await_bytes(size_t count, const int pair[2])
+{
+	char byte;
+
+	for (size_t i = 0; i < count; i++)
+		REQUIRE(read(pair[0], &byte, 1) == 1);
+}
+
+int ask_in_time(uid_t uid, struct problem *p)
+{
+	char said[100];
+	int status = -1;
+
+	for (int i = 0; i < 300 && (status = ask(uid, "who", NULL, -1, said, p)) != 0; i++)
+		sleep_ms(100);
+	return status;
 }
 
 bool is_root(void)

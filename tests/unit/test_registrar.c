@@ -259,7 +259,7 @@ static void descriptors_of_others_are_out_of_reach(void)
 		fds[i] = dial(0);
 		send_request(fds[i], "sleep", NULL, pair[1], -1);
 	}
-	sleep_ms(100);
+	await_bytes(ARRAY_SIZE(fds), pair);
 	CHECK_INT(ask(0, "descriptors", NULL, -1, beside, &p), 0);
 	CHECK_STR(alone, "5\n"); /* its standard ones, the connection, the link */
 	CHECK_STR(beside, alone);
