@@ -56,10 +56,23 @@ static size_t count_input(void)
 	return n;
 }
 
+/* Says ".", is admitted with the first byte of the file, says so by another ".", and ends with the file. */
+static int be_late(const struct serve *s, int file)
+{
+	char byte;
+
+	if (write(STDOUT_FILENO, ".", 1) != 1 || read(file, &byte, 1) != 1)
+		return 1;
+	serve_admitted(s);
+	return write(STDOUT_FILENO, ".", 1) == 1 && read(file, &byte, 1) == 0 ? 0 : 1;
+}
+
 static int run(const struct serve *s, const struct peer *peer, const struct control_request *r, const int *files)
 {
 	char byte;
 
+	if (strcmp(r->argv[0], "late") == 0)
+		return be_late(s, files[0]);
 	if (strcmp(r->argv[0], "refuse") != 0)
 		serve_admitted(s);
 	if (strcmp(r->argv[0], "who") == 0)

@@ -7,8 +7,11 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "base/orders.h"
 #include "registering.h"
 #include "unit.h"
+
+#define GROWN_UP_MS 1000 /* older than a request that does not give way for its age */
 
 /* Those who say nothing hold back nobody else, and are closed. */
 static void slow_requests_are_closed(void)
@@ -111,6 +114,126 @@ static void who_is_not_admitted_gives_way(void)
 	close_all(pair, 2);
 }
 
+/* Of a user that has as many as it may, its own alone give way: not older ones of others, nor those that were admitted. */
+static void a_user_gives_way_to_itself(void)
+{
+	struct daemon d;
+	struct problem p;
+	char said[100];
+	int other, fds[2], pair[2];
+
+	if (!is_root())
+		SKIP("other users are played by root");
+	REQUIRE(pipe2(pair, O_CLOEXEC) == 0);
+	daemon_start(&d, (struct registrar){ .connections_max = 10, .per_user_max = 2 });
+	other = dial(USER + 1);
+	send_request(other, "refuse", NULL, pair[1], -1);
+	await_bytes(1, pair);
+	for (int i = 0; i < 2; i++) {
+		fds[i] = dial(USER);
+		send_request(fds[i], i ? "refuse" : "sleep", NULL, pair[1], -1);
+		await_bytes(1, pair);
+	}
+	CHECK_INT(ask_in_time(USER, &p), 0);
+	CHECK_INT(receive_status(fds[1], 5000, &p), 1);
+	CHECK_STR(p.text, "the request did not come in time, and sekishod is busy: try again");
+	CHECK_INT(receive_status(fds[0], 1, &p), -ETIMEDOUT);
+	CHECK_INT(receive_status(other, 1, &p), -ETIMEDOUT);
+	/* With none left that is not admitted, nobody gives way. */
+	close(fds[1]);
+	fds[1] = dial(USER);
+	send_request(fds[1], "sleep", NULL, pair[1], -1);
+	await_bytes(1, pair);
+	sleep_ms(GROWN_UP_MS);
+	CHECK_INT(ask(USER, "who", NULL, -1, said, &p), 1);
+	CHECK_STR(p.text, "too many requests of this user at once: try again");
+	CHECK_INT(receive_status(fds[1], 1, &p), -ETIMEDOUT);
+	close_all(fds, 2);
+	close(other);
+	close_all(pair, 2);
+	daemon_stop(&d);
+}
+
+/* A registrar that takes an order to reload says so, and goes on when it is told to. */
+struct gate {
+	int come[2], go[2];
+};
+
+static void stand_at_gate(void *ctx)
+{
+	const struct gate *g = ctx;
+	char byte;
+
+	if (write(g->come[1], ".", 1) != 1 || read(g->go[0], &byte, 1) != 1)
+		_exit(9);
+}
+
+static void order_to_gate(const struct daemon *d)
+{
+	const char order = ORDER_RELOAD;
+
+	REQUIRE(write(d->orders[1], &order, 1) == 1);
+}
+
+static void open_gate(const struct gate *g)
+{
+	REQUIRE(write(g->go[1], ".", 1) == 1);
+}
+
+/*
+ * The only place is that of a request that is admitted, or not, between the registrar's look at all of them and the
+ * connection that wants the place: it comes while the registrar takes one order, together with the next order.
+ */
+static void who_was_just_admitted_stays(void)
+{
+	struct gate g;
+	struct daemon d;
+	struct problem p;
+	int pair[2], file[2];
+
+	if (!is_root())
+		SKIP("other users are played by root");
+	REQUIRE(pipe2(g.come, O_CLOEXEC) == 0 && pipe2(g.go, O_CLOEXEC) == 0);
+	for (int admitted = 0; admitted < 2; admitted++) {
+		int late, next;
+
+		daemon_start(&d, (struct registrar){ .connections_max = 1, .reload = stand_at_gate, .ctx = &g });
+		REQUIRE(pipe2(pair, O_CLOEXEC) == 0 && pipe2(file, O_CLOEXEC) == 0);
+		late = dial(USER);
+		send_request(late, "late", "file", pair[1], file[0]);
+		await_bytes(1, pair);
+		sleep_ms(GROWN_UP_MS);
+		order_to_gate(&d);
+		await_bytes(1, g.come);
+		next = dial(USER + 1);
+		order_to_gate(&d);
+		open_gate(&g);
+		await_bytes(1, g.come);
+		if (admitted) {
+			REQUIRE(write(file[1], ".", 1) == 1);
+			await_bytes(1, pair);
+		}
+		open_gate(&g);
+		if (admitted) {
+			CHECK_INT(receive_status(next, 30000, &p), 1);
+			CHECK_STR(p.text, "sekishod is busy with as many requests as it takes: try again");
+		} else {
+			send_request(next, "who", NULL, pair[1], -1);
+			CHECK_INT(receive_status(next, 30000, &p), 0);
+		}
+		close(file[1]);
+		CHECK_INT(receive_status(late, 30000, &p), admitted ? 0 : 1);
+		CHECK_STR(p.text, admitted ? "" : "the request did not come in time, and sekishod is busy: try again");
+		close(late);
+		close(next);
+		close(file[0]);
+		close_all(pair, 2);
+		daemon_stop(&d);
+	}
+	close_all(g.come, 2);
+	close_all(g.go, 2);
+}
+
 static void the_rate_of_a_user_is_capped(void)
 {
 	struct daemon d;
@@ -207,6 +330,7 @@ static void memory_is_bounded(void)
 }
 
 UNIT_SUITE(registrar_limits, TEST(slow_requests_are_closed), TEST(the_number_of_connections_is_capped),
-	   TEST(who_is_not_admitted_gives_way), TEST(the_rate_of_a_user_is_capped),
+	   TEST(who_is_not_admitted_gives_way), TEST(a_user_gives_way_to_itself),
+	   TEST(who_was_just_admitted_stays), TEST(the_rate_of_a_user_is_capped),
 	   TEST(a_request_ends_with_its_client), TEST(a_request_that_does_not_go_on_is_ended),
 	   TEST(who_does_not_read_holds_up_nobody), TEST(memory_is_bounded));
