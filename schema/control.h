@@ -14,7 +14,8 @@
  *	their other end that the daemon is who writes.
  *	Answer: CONTROL_DONE, a struct control_done and one line of text without a newline, which may be empty.
  *
- * CONTROL_ASK asks the recorder, for user 0 alone: a JSON object {"verb": "status", ...} as of user/control/wire.h.
+ * CONTROL_ASK asks the recorder, for user 0 and the store's user alone: a JSON object {"verb": "status", ...} as of
+ *	user/control/wire.h.
  *	Answer: CONTROL_ANSWER with a JSON object, or CONTROL_DONE.
  *
  * The client waits for the answer with its side open: when it closes it, what was asked for is ended. Garbage closes

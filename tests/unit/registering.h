@@ -36,6 +36,10 @@ int ask(uid_t uid, const char *verb, const char *arg, int file, char said[static
 /* Whether nothing but the end comes. */
 bool is_closed(int fd, int timeout_ms);
 void close_all(int *fds, size_t count);
+/* Until so many requests, whose output the pipe is, have come to what they wait for. */
+void await_bytes(size_t count, const int pair[2]);
+/* ask("who") until it is answered, for up to 30 s: the status, and *p of the last. */
+int ask_in_time(uid_t uid, struct problem *p);
 bool is_root(void);
 
 #endif

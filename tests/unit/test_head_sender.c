@@ -38,7 +38,7 @@ static const char *a_program(const char *body)
 
 static bool wait_for_bytes(const char *name, long long bytes)
 {
-	for (int i = 0; i < 500 && size_of(unit_temp_dir(), name) < bytes; i++)
+	for (int i = 0; i < 3000 && size_of(unit_temp_dir(), name) < bytes; i++)
 		usleep(10000);
 	return size_of(unit_temp_dir(), name) >= bytes;
 }
@@ -53,12 +53,12 @@ static char *said(struct head_sender *s, const char *key)
 	return copy;
 }
 
-/* Waits up to 5 s until it is told. */
+/* Waits up to 30 s until it is told. */
 static char *wait_said(struct head_sender *s, const char *key)
 {
 	char *text = NULL;
 
-	for (int i = 0; i < 500 && !(text = said(s, key)); i++)
+	for (int i = 0; i < 3000 && !(text = said(s, key)); i++)
 		usleep(10000);
 	return text;
 }

@@ -44,7 +44,7 @@ static void requests_are_answered(void)
 	CHECK_INT(ask(USER, "cat", "file", file, said, &p), 0);
 	CHECK_STR(said, "what is in it");
 	close(file);
-	/* The recorder is root's. */
+	/* The recorder is root's, and the store's user's, which is root here. */
 	REQUIRE(client_call(run_dir(), json_pack("{s:s}", "verb", "status"), &answer, &p) == 0);
 	CHECK_STR(json_string_value(json_object_get(answer, "verb")), "status");
 	CHECK_INT(json_integer_value(json_object_get(answer, "uid")), 0);
@@ -52,7 +52,7 @@ static void requests_are_answered(void)
 	file = dial(USER);
 	CHECK_INT(message_send(file, CONTROL_ASK, "{\"verb\":\"status\",\"uid\":0}", 25, NULL), 0);
 	CHECK_INT(receive_status(file, 5000, &p), 4);
-	CHECK_STR(p.text, "the recorder is asked by root alone, not by uid 60001");
+	CHECK_STR(p.text, "the recorder is asked by root or the store's user, not by uid 60001");
 	close(file);
 	daemon_stop(&d);
 }
@@ -147,8 +147,13 @@ static void nonsense_closes_only_its_connection(void)
 	daemon_stop(&d);
 }
 
-/* The client of "VERB" whose input and output is one socket, as below sshd, and standard error another, or the same. */
-static pid_t client_on_sockets(const char *verb, int ret_ends[2], bool one)
+enum { ENDS_STDIO, ENDS_STDERR, ENDS_CLIENTS, ENDS };
+
+/*
+ * The client of "VERB" whose input and output is one socket, as below sshd, and standard error another, or the same.
+ * With ENDS_CLIENTS its side of the first stays open here as well, as it does in a shell that started it.
+ */
+static pid_t client_on_sockets(const char *verb, bool reads_input, bool one, int *ret_ends, size_t ends)
 {
 	const struct control_request r = { .argc = 1, .argv = { (char *)verb } };
 	int io[2], err[2], status = 9;
@@ -164,14 +169,19 @@ static pid_t client_on_sockets(const char *verb, int ret_ends[2], bool one)
 		close(err[0]);
 		for (int fd = 0; fd < 3; fd++)
 			dup2(fd == 2 && !one ? err[1] : io[1], fd);
-		if (client_run(run_dir(), &r, NULL, &status, &p))
+		close(io[1]);
+		close(err[1]);
+		if (client_run(run_dir(), &r, NULL, reads_input, &status, &p))
 			dprintf(2, "%s\n", p.text);
 		_exit(status);
 	}
-	close(io[1]);
 	close(err[1]);
-	ret_ends[0] = io[0];
-	ret_ends[1] = err[0];
+	ret_ends[ENDS_STDIO] = io[0];
+	ret_ends[ENDS_STDERR] = err[0];
+	if (ends > ENDS_CLIENTS)
+		ret_ends[ENDS_CLIENTS] = io[1];
+	else
+		close(io[1]);
 	return pid;
 }
 
@@ -198,7 +208,7 @@ static void sockets_of_a_client_are_copied(void)
 	pid_t pid;
 
 	daemon_start(&d, (struct registrar){});
-	pid = client_on_sockets("count", ends, false);
+	pid = client_on_sockets("count", true, false, ends, 2);
 	CHECK(send(ends[0], input, 300000, MSG_NOSIGNAL) == 300000);
 	free(input);
 	CHECK_INT(shutdown(ends[0], SHUT_WR), 0);
@@ -209,13 +219,13 @@ static void sockets_of_a_client_are_copied(void)
 	CHECK_INT(status, 0);
 	close_all(ends, 2);
 	/* All of it, although its input never ends. */
-	pid = client_on_sockets("flood", ends, true);
+	pid = client_on_sockets("flood", true, true, ends, 2);
 	CHECK_INT(read_all(ends[0], said, sizeof(said)), FLOOD);
 	CHECK_INT(waitpid(pid, &status, 0), pid);
 	CHECK_INT(status, 0);
 	close_all(ends, 2);
 	for (int one = 0; one < 2; one++) {
-		pid = client_on_sockets("nonsense", ends, one);
+		pid = client_on_sockets("nonsense", true, one, ends, 2);
 		CHECK_INT(read_all(ends[!one], said, sizeof(said)), 6);
 		CHECK_STR(said, "what?\n");
 		CHECK_INT(waitpid(pid, &status, 0), pid);
@@ -223,11 +233,40 @@ static void sockets_of_a_client_are_copied(void)
 		close_all(ends, 2);
 	}
 	/* Nobody reads any more: neither ends well. */
-	pid = client_on_sockets("flood", ends, false);
+	pid = client_on_sockets("flood", true, false, ends, 2);
 	close_all(ends, 1);
 	CHECK_INT(waitpid(pid, &status, 0), pid);
 	CHECK_INT(status, 1 << 8);
 	close_all(ends + 1, 1);
+	daemon_stop(&d);
+}
+
+/* What waits in a socket is for whoever reads it: a shell's loop around a verb that does not, say. */
+static void input_of_others_stays_unread(void)
+{
+	static const char text[] = "for somebody else";
+	char said[100];
+	struct daemon d;
+	int ends[ENDS], status;
+	ssize_t left;
+	pid_t pid;
+
+	daemon_start(&d, (struct registrar){});
+	for (int reads = 0; reads < 2; reads++) {
+		pid = client_on_sockets("count", reads, false, ends, ENDS);
+		CHECK(send(ends[ENDS_STDIO], text, sizeof(text), MSG_NOSIGNAL) == sizeof(text));
+		CHECK_INT(shutdown(ends[ENDS_STDIO], SHUT_WR), 0);
+		CHECK_INT(waitpid(pid, &status, 0), pid);
+		CHECK_INT(status, 0);
+		left = recv(ends[ENDS_CLIENTS], said, sizeof(said), MSG_DONTWAIT);
+		CHECK_INT(left, reads ? 0 : sizeof(text));
+		CHECK(reads || (left == sizeof(text) && memcmp(said, text, sizeof(text)) == 0));
+		close(ends[ENDS_CLIENTS]);
+		CHECK_INT(read_all(ends[ENDS_STDIO], said, sizeof(said)), reads ? 3 : 2);
+		CHECK_STR(said, reads ? "18\n" : "0\n");
+		CHECK_INT(read_all(ends[ENDS_STDERR], said, sizeof(said)), 0);
+		close_all(ends, 2);
+	}
 	daemon_stop(&d);
 }
 
@@ -259,7 +298,7 @@ static void descriptors_of_others_are_out_of_reach(void)
 		fds[i] = dial(0);
 		send_request(fds[i], "sleep", NULL, pair[1], -1);
 	}
-	sleep_ms(100);
+	await_bytes(ARRAY_SIZE(fds), pair);
 	CHECK_INT(ask(0, "descriptors", NULL, -1, beside, &p), 0);
 	CHECK_STR(alone, "5\n"); /* its standard ones, the connection, the link */
 	CHECK_STR(beside, alone);
@@ -287,5 +326,6 @@ static void where_it_cannot_listen(void)
 
 UNIT_SUITE(registrar, TEST(requests_are_answered), TEST(without_a_daemon_the_client_says_so),
 	   TEST(a_dead_socket_is_replaced), TEST(nonsense_closes_only_its_connection),
-	   TEST(sockets_of_a_client_are_copied), TEST(a_crash_is_told_and_is_the_requests_alone),
+	   TEST(sockets_of_a_client_are_copied), TEST(input_of_others_stays_unread),
+	   TEST(a_crash_is_told_and_is_the_requests_alone),
 	   TEST(descriptors_of_others_are_out_of_reach), TEST(where_it_cannot_listen));

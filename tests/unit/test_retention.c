@@ -198,9 +198,10 @@ static void a_hold_stops_a_deletion_that_has_begun(void)
 
 	REQUIRE(ledger_writer_open(&store, &w, &p) == 0);
 	REQUIRE(pthread_create(&thread, NULL, delete_now, &d) == 0);
-	usleep(300000);
-	CHECK(is_there(&store, PART_1));
+	for (int i = 0; i < 3000 && listed(&store, DAY_NUMBER, "t1") != -1; i++)
+		usleep(10000);
 	CHECK_INT(listed(&store, DAY_NUMBER, "t1"), -1); /* it has come that far */
+	CHECK(is_there(&store, PART_1));
 	CHECK_INT(ledger_writer_append(w, LEDGER_CUSTODY, act, utc_now_ns(), NULL), 0);
 	ledger_writer_close(w);
 	json_decref(act);

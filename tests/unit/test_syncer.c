@@ -17,12 +17,12 @@ static void sleep_ms(long ms)
 	(void)nanosleep(&ts, NULL);
 }
 
-/* Waits up to 5 s until all that was appended by `since_ns` is durable. */
+/* Waits up to 30 s until all that was appended by `since_ns` is durable. */
 static struct syncer_state wait_synced(struct syncer *s, int64_t since_ns)
 {
 	struct syncer_state state = { 0 };
 
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < 6000; i++) {
 		syncer_state(s, &state);
 		if (state.last_utc_ns >= since_ns || state.error)
 			break;
@@ -90,7 +90,7 @@ static void a_failure_is_told_and_tried_again(void)
 	CHECK_INT(state.last_utc_ns, 0);
 	CHECK(state.suspect);
 	syncer_set_file(s, a_file("a"));
-	for (int i = 0; i < 1000 && state.error; i++) {
+	for (int i = 0; i < 6000 && state.error; i++) {
 		sleep_ms(5);
 		syncer_state(s, &state);
 	}

@@ -14,7 +14,7 @@ static bool names_a_file(const char *option, const char *value)
 {
 	if (strcmp(option, "public-key") == 0)
 		return strlen(value) != KEY_HEX || value[strspn(value, "0123456789abcdefABCDEF")];
-	return strcmp(value, "-") != 0; /* standard input goes along in any case */
+	return strcmp(value, "-") != 0; /* standard input goes along anyway */
 }
 
 /* The value of "--OPTION" at argv[i], in it or behind it; NULL: argv[i] is something else. */
@@ -27,10 +27,38 @@ static const char *value_at(const char *option, int argc, char **argv, int i, in
 	*ret_arg = i;
 	if (argv[i][2 + length] == '=')
 		return argv[i] + length + 3;
-	if (argv[i][2 + length] || i + 1 >= argc || argv[i + 1][0] == '-')
+	if (argv[i][2 + length] || i + 1 >= argc || (argv[i + 1][0] == '-' && argv[i + 1][1]))
 		return NULL;
 	*ret_arg = i + 1;
 	return argv[i + 1];
+}
+
+/* What makes a verb read standard input: an option, and the value that it then has (NULL: it takes none). */
+static const struct {
+	const char *verb, *option, *value;
+} input_options[] = {
+	{ "consent", "stdin", NULL },
+	{ "search", "questions", "-" },
+};
+
+static bool asks_for_input(size_t row, int argc, char **argv, int i)
+{
+	const char *option = input_options[row].option, *value;
+	int arg;
+
+	if (!input_options[row].value)
+		return strncmp(argv[i], "--", 2) == 0 && strcmp(argv[i] + 2, option) == 0;
+	value = value_at(option, argc, argv, i, &arg);
+	return value && strcmp(value, input_options[row].value) == 0;
+}
+
+static bool reads_input(int argc, char **argv)
+{
+	for (size_t row = 0; row < sizeof(input_options) / sizeof(input_options[0]); row++)
+		for (int i = 1; strcmp(argv[0], input_options[row].verb) == 0 && i < argc && strcmp(argv[i], "--") != 0; i++)
+			if (asks_for_input(row, argc, argv, i))
+				return true;
+	return false;
 }
 
 /* With our rights, not those of sekishod. */
@@ -71,7 +99,7 @@ int ask_daemon(const char *run_dir, int argc, char **argv)
 	error = open_files(&request, files, &p);
 	if (error) {
 		status = command_fail(EXIT_USAGE, &p);
-	} else if ((error = client_run(run_dir, &request, files, &status, &p))) {
+	} else if ((error = client_run(run_dir, &request, files, reads_input(argc, argv), &status, &p))) {
 		status = command_fail(error == -ECONNREFUSED ? EXIT_NO_DAEMON : error == -E2BIG ? EXIT_USAGE : EXIT_NO, &p);
 	} else if (p.text[0]) {
 		log_error("%s", p.text);

@@ -88,8 +88,8 @@ int client_call(const char *run_dir, json_t *request, json_t **ret_answer, struc
 	return 0;
 }
 
-int client_run(const char *run_dir, const struct control_request *request, const int *files, int *ret_status,
-	       struct problem *p)
+int client_run(const char *run_dir, const struct control_request *request, const int *files, bool reads_input,
+	       int *ret_status, struct problem *p)
 {
 	struct buffer body = {};
 	struct descriptors d = {};
@@ -104,7 +104,7 @@ int client_run(const char *run_dir, const struct control_request *request, const
 		return problem(p, error, "the request does not fit: at most %d arguments, %d bytes", CONTROL_ARGS_MAX,
 			       CONTROL_REQUEST_MAX);
 	}
-	error = standard_open(&standard, &d, p);
+	error = standard_open(&standard, reads_input, &d, p);
 	if (!error) {
 		for (size_t i = 0; i < request->file_count; i++)
 			d.fds[d.count++] = files[i];

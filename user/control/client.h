@@ -4,6 +4,7 @@
 #define SEKISHO_CLIENT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include "base/problem.h"
 #include "message.h"
 
@@ -15,9 +16,10 @@ int client_call(const char *run_dir, json_t *request, json_t **ret_answer, struc
 
 /*
  * Has the daemon run a verb, with the standard input, output and error of this process and the files that the request
- * names, already open. *ret_status: its exit status; *p is then a line to be told, or empty. Errors as client_call().
+ * names, already open. reads_input: the verb reads standard input; if not, what a socket holds there stays unread.
+ * *ret_status: its exit status; *p is then a line to be told, or empty. Errors as client_call().
  */
-int client_run(const char *run_dir, const struct control_request *request, const int *files, int *ret_status,
-	       struct problem *p);
+int client_run(const char *run_dir, const struct control_request *request, const int *files, bool reads_input,
+	       int *ret_status, struct problem *p);
 
 #endif

@@ -108,6 +108,14 @@ static size_t count_of(const struct state *s, uid_t uid)
 	return n;
 }
 
+/* Asked for at once: it may have been admitted since the look at all of them. */
+static bool is_admitted(const struct child *c)
+{
+	struct pollfd end = { .fd = c->admission };
+
+	return c->admission < 0 || poll(&end, 1, 0) > 0;
+}
+
 /* Ends the connection of the user that has been without admission for longest. False: there is none. */
 static bool give_way(struct state *s, uid_t uid)
 {
@@ -117,8 +125,8 @@ static bool give_way(struct state *s, uid_t uid)
 	for (size_t i = 0; i < s->count; i++) {
 		struct child *c = &s->children[i];
 
-		if (!c->gone && c->admission >= 0 && c->begun_ns < before && (uid == ANYBODY || c->uid == uid) &&
-		    (!oldest || c->begun_ns < oldest->begun_ns))
+		if (!c->gone && c->begun_ns < before && (uid == ANYBODY || c->uid == uid) &&
+		    (!oldest || c->begun_ns < oldest->begun_ns) && !is_admitted(c))
 			oldest = c;
 	}
 	if (!oldest)

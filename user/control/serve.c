@@ -157,7 +157,7 @@ __attribute__((noreturn)) static void ask_recorder(const struct serve *s, int co
 	char *text;
 
 	if (peer->uid != 0 && peer->uid != geteuid()) {
-		problem(&p, 0, "the recorder is asked by root alone, not by uid %u", peer->uid);
+		problem(&p, 0, "the recorder is asked by root or the store's user, not by uid %u", peer->uid);
 		answer(connection, EXIT_REFUSED, &p);
 	}
 	serve_admitted(s);

@@ -102,11 +102,21 @@ static int through_pipe(struct standard_copy *c, int fd, int *ret_fd)
 	return 0;
 }
 
-static int open_one(struct standard *s, int fd, const struct descriptors *d, int *ret_fd)
+/* The socket is left alone: what the copy has read, nobody else would. */
+static int no_input(struct standard_copy *c, int *ret_fd)
+{
+	c->end = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	*ret_fd = c->end;
+	return c->end < 0 ? -errno : 0;
+}
+
+static int open_one(struct standard *s, int fd, bool reads_input, const struct descriptors *d, int *ret_fd)
 {
 	*ret_fd = fd;
 	if (!is_socket(fd))
 		return 0;
+	if (fd == STDIN_FILENO && !reads_input)
+		return no_input(&s->copies[fd], ret_fd);
 	/* Both into one: in the order in which they were written. */
 	if (fd == STDERR_FILENO && same_file(STDOUT_FILENO, STDERR_FILENO)) {
 		*ret_fd = d->fds[d->count - 1];
@@ -129,7 +139,7 @@ static int fill_closed(void)
 	return 0;
 }
 
-int standard_open(struct standard *s, struct descriptors *d, struct problem *p)
+int standard_open(struct standard *s, bool reads_input, struct descriptors *d, struct problem *p)
 {
 	int error = fill_closed(), fd;
 
@@ -137,7 +147,7 @@ int standard_open(struct standard *s, struct descriptors *d, struct problem *p)
 	for (int i = 0; i < STANDARD_FILES; i++)
 		s->copies[i].end = -1;
 	for (int i = 0; i < STANDARD_FILES && !error; i++) {
-		error = open_one(s, i, d, &fd);
+		error = open_one(s, i, reads_input, d, &fd);
 		if (!error)
 			d->fds[d->count++] = fd;
 	}

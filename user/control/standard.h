@@ -16,14 +16,17 @@
 
 struct standard {
 	struct standard_copy {
-		int from, to, end; /* end: the daemon's side of the pipe */
+		int from, to, end; /* end: the daemon's, of the pipe or of /dev/null */
 		bool started;
 		pthread_t thread;
 	} copies[STANDARD_FILES];
 };
 
-/* Adds the three to *d; *s stays where it is until standard_done(). 0 or negative errno and *p, with nothing left open. */
-int standard_open(struct standard *s, struct descriptors *d, struct problem *p);
+/*
+ * Adds the three to *d; *s stays where it is until standard_done(). Without reads_input, /dev/null goes in place of a
+ * socket as standard input: what waits there is for somebody else. 0 or negative errno and *p, with nothing left open.
+ */
+int standard_open(struct standard *s, bool reads_input, struct descriptors *d, struct problem *p);
 /* The daemon has them, or never will: their end is then that of its process. */
 void standard_passed(struct standard *s);
 /* Waits until all output has been copied: the daemon's process has ended. */
