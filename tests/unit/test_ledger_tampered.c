@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "base/fs.h"
 #include "fixture.h"
+#include "ledger/chain_tail.h"
 #include "ledgers.h"
 #include "unit.h"
 

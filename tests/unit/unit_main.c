@@ -102,6 +102,7 @@
 	X(roles)          \
 	X(coding)         \
 	X(segment)        \
+	X(segment_append) \
 	X(section_size)   \
 	X(segment_batch)  \
 	X(segment_reader) \

@@ -6,6 +6,7 @@
 #include "access.h"
 #include "base/utc.h"
 #include "cases.h"
+#include "chain_tail.h"
 
 static const struct basis bases[] = {
 	{ "KAIJI_MEIREI", .shows_rows = true, .needs_case = true },

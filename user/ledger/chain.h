@@ -18,14 +18,8 @@ struct ledger_keys {
 void ledger_keys_done(struct ledger_keys *keys);
 const struct ledger_public *ledger_keys_find(const struct ledger_keys *keys, const char *id); /* or NULL */
 
-struct chain_line {
-	uint64_t seq;
-	int64_t t_ns; /* UTC */
-	const char *event;
-	const json_t *json; /* with CHAIN_HASHES and CHAIN_ACTS it and event may be NULL */
-	const char *text; /* without newline */
-	size_t size;
-};
+/* The event by which custody hands over to a new key. */
+#define CHAIN_KEY_EVENT "KEY"
 
 /* Where a chain ends. */
 struct chain_end {
@@ -33,14 +27,6 @@ struct chain_end {
 	char hash[LEDGER_HASH_TEXT]; /* of its last line */
 	uint64_t bytes; /* of its whole lines */
 	bool torn; /* an unfinished line follows: power loss during an append that was never confirmed */
-};
-
-enum chain_depth {
-	CHAIN_QUICK = 0, /* all hashes, and the signature of the last line, which vouches for all before it */
-	CHAIN_FULL = 1, /* every signature */
-	CHAIN_HASHES = 3, /* as quick, but fn gets lines without their JSON and event */
-	CHAIN_KEYS = 2, /* of custody: only the lines that hand over to a key, each signed by the one before */
-	CHAIN_ACTS = 4, /* as quick, but fn gets searches without their JSON and event */
 };
 
 const char *chain_name(enum ledger_chain chain); /* "consent", ... */
@@ -58,25 +44,6 @@ struct chain_file {
 int chain_open(int ledger_fd, enum ledger_chain chain, struct chain_file *ret_file, struct problem *p);
 void chain_close(struct chain_file *file);
 
-typedef int (*chain_fn)(void *ctx, const struct chain_line *line, struct problem *p);
-/*
- * Gives every line to fn (may be NULL), whose result other than 0 ends the walk; what it was given counts only when
- * the walk ends in 0. LEDGER_CUSTODY adds the keys that it hands over to *keys; the others are checked against it.
- * -EBADMSG and *p, which names file and line; -EFBIG, -ENOMEM, I/O errors.
- */
-int chain_walk(const struct chain_file *file, enum chain_depth depth, struct ledger_keys *keys, chain_fn fn,
-	       void *ctx, struct chain_end *ret_end, struct problem *p);
-
-/* Only the last line, which is not checked. Undo with chain_tail_done(). */
-struct chain_tail {
-	struct chain_end end;
-	char *text; /* of it, without newline; NULL: the chain is empty */
-	char prev[LEDGER_HASH_TEXT];
-	char next_key[LEDGER_KEY_ID_TEXT]; /* what signs the next line */
-};
-int chain_tail(int ledger_fd, enum ledger_chain chain, struct chain_tail *ret_tail, struct problem *p);
-void chain_tail_done(struct chain_tail *tail);
-
 /* Completes an act to a line behind `end`; caller frees. -ENOMEM, or -EINVAL when it is too long. */
 int chain_make_line(const struct chain_end *end, enum ledger_chain chain, const json_t *act, int64_t t_ns,
 		    const struct ledger_secret *secret, char **ret_text);
@@ -86,5 +53,12 @@ int chain_sign_object(const char *name, const json_t *object, const struct ledge
 /* Whether the text is such an object, signed by a known key. Caller gives back *ret_json. */
 int chain_read_object(const char *name, const char *text, size_t size, const struct ledger_keys *keys,
 		      json_t **ret_json);
+/* Whether the text ends in this key's signature of it; key may be NULL. */
+bool chain_is_signed(const char *name, const char *text, size_t size, const struct ledger_public *key);
+/* A member of a line that is a string, or NULL. */
+static inline const char *chain_member(const json_t *json, const char *key)
+{
+	return json_string_value(json_object_get(json, key));
+}
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/array.h"
 #include "base/text.h"
 #include "base/utc.h"
+#include "chain_tail.h"
 #include "holds.h"
 
 #define SET_EVENT "HOLD_SET"

@@ -10,6 +10,7 @@
 #include "base/cursor.h"
 #include "base/fs.h"
 #include "base/utc.h"
+#include "chain_tail.h"
 #include "heads.h"
 #include "ledger.h"
 
@@ -208,7 +209,7 @@ static int append_key(struct ledger_writer *w, const struct ledger_public *publi
 	int error;
 
 	hex_format(public->bytes, LEDGER_PUBLIC_BYTES, text);
-	act = json_pack("{s:s, s:s}", "event", "KEY", "public", text);
+	act = json_pack("{s:s, s:s}", "event", CHAIN_KEY_EVENT, "public", text);
 	error = act ? ledger_writer_append(w, LEDGER_CUSTODY, act, t_ns, NULL) :
 		      problem(w->p, -ENOMEM, "out of memory");
 	json_decref(act);

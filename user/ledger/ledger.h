@@ -8,7 +8,7 @@
 #define SEKISHO_LEDGER_H
 
 #include "base/store_dir.h"
-#include "chain.h"
+#include "chain_walk.h"
 
 struct ledger_facts {
 	struct chain_end ends[LEDGER_CHAINS];

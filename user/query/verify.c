@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -11,240 +10,24 @@
 #include <unistd.h>
 #include "base/array.h"
 #include "base/fs.h"
-#include "journal/journal_reader.h"
 #include "ledger/consent.h"
 #include "ledger/ledger.h"
 #include "schema/journal.h"
-#include "segment/section_reader.h"
+#include "schema/segment.h"
 #include "verify.h"
 #include "verify_catalog.h"
-#include "verify_closed.h"
-#include "verify_consent.h"
-#include "verify_custody.h"
-#include "verify_full.h"
+#include "verify_worker.h"
 
 #define THREADS_MAX 8
 /* Below these sizes threads would cost more than they save. */
 #define WORTH_THREADS (16u << 20)
 #define FULL_WORTH_THREADS (1u << 20)
 
-struct file {
-	char *name;
-	const char *tenant; /* NULL: a journal */
-	uint64_t bytes;
-};
-
-/* All that is to be checked, in the order in which the first bad object counts. */
-struct plan {
-	const struct store_dir *store;
-	const struct verify_request *request;
-	char **tenants;
-	size_t tenant_count;
-	struct file *files;
-	size_t file_count, file_capacity;
-
-	pthread_mutex_t lock; /* for what follows */
-	size_t next;
-	struct verify_progress at;
-	int error; /* of the file `error_at`, the first one that cannot be read */
-	size_t error_at;
-	struct problem problem;
-	struct verify_custody custody; /* has a lock of its own */
-	struct verify_closed closed; /* likewise */
-};
-
-/* One thread: what it found. Its files ascend, so that its first bad object is the least of its own. */
-struct worker {
-	struct plan *plan;
-	pthread_t thread;
-	struct verify_room room;
-	struct verify_consent consent;
-	struct verify_facts facts;
-	size_t file, bad_file, torn_file, uncovered_file; /* at work; of the first of each */
-	char path[160]; /* of the file at work, below the state directory */
-	uint64_t told; /* bytes of it */
-};
-
-/* Damage that is a fact of the file, as opposed to not being able to read it. */
-static bool is_damage(int error)
-{
-	return error == -EBADMSG || error == -ENODATA || error == -ENOTSUP || error == -EFBIG;
-}
-
-/* The file at work is checked up to `bytes` of it; `done`: it is no longer at work. */
-static void tell(struct worker *w, uint64_t bytes, bool done)
-{
-	struct plan *plan = w->plan;
-
-	pthread_mutex_lock(&plan->lock);
-	plan->at.files += done;
-	plan->at.bytes += bytes - w->told;
-	plan->at.file = w->path;
-	if (plan->request->progress && !done)
-		plan->request->progress(plan->request->ctx, &plan->at);
-	pthread_mutex_unlock(&plan->lock);
-	w->told = bytes;
-}
-
-/* Counts a damaged object; whether it is this worker's first, which is to be named. */
-static bool first_bad(struct worker *w)
-{
-	if (w->facts.bad++)
-		return false;
-	w->bad_file = w->file;
-	return true;
-}
-
-static void bad_at(struct worker *w, uint64_t offset, const char *why)
-{
-	if (first_bad(w))
-		problem(&w->facts.first_bad, 0, "%s offset %llu: %s", w->path, (unsigned long long)offset, why);
-}
-
-static void torn_at(struct worker *w, uint64_t offset)
-{
-	if (w->facts.torn++)
-		return;
-	w->torn_file = w->file;
-	problem(&w->facts.first_torn, 0, "%s offset %llu", w->path, (unsigned long long)offset);
-}
-
-/* --- Files --- */
-
-static int check_journal(struct worker *w, const char *name, struct problem *p)
-{
-	struct verify_finding finding;
-	struct journal_reader r;
-	struct problem why;
-	int error = journal_reader_open(w->plan->store->journal, name, &r, &why);
-
-	if (error == -ENOENT)
-		return 0; /* sealed meanwhile */
-	w->facts.journals++;
-	if (is_damage(error)) {
-		if (first_bad(w))
-			w->facts.first_bad = why;
-		return 0;
-	}
-	if (error)
-		return problem(p, error, "%s", why.text);
-	w->facts.journal_frames_rows += r.frame_count;
-	w->facts.journal_rows += r.rows;
-	w->facts.bytes += r.size;
-	if (r.torn)
-		torn_at(w, r.torn_at);
-	if (r.damaged_bytes)
-		bad_at(w, r.damaged_at, "frame fails its checksum");
-	if (w->plan->request->full) {
-		error = verify_full_journal(&r, &w->room, &finding);
-		if (error == -EBADMSG)
-			bad_at(w, finding.offset, finding.what.text);
-	}
-	if (!error || error == -EBADMSG)
-		error = verify_closed_see_journal(&w->plan->closed, &r);
-	journal_reader_close(&r);
-	return !error || error == -EBADMSG ? 0 : problem(p, error, "%s: %s", w->path, strerror(-error));
-}
-
-static int check_rows(struct worker *w, struct segment_reader *r, const struct section *s)
-{
-	struct verify_finding finding;
-	int error = verify_full_section(r, s, &w->room, &finding);
-
-	w->facts.sources += w->room.source_count;
-	if (!error)
-		w->facts.roots++;
-	if (error == -EBADMSG)
-		bad_at(w, finding.offset, finding.what.text);
-	return error == -EBADMSG ? 0 : error;
-}
-
-static int check_section(struct worker *w, int dir, struct segment_reader *r, const struct section *s)
-{
-	uint32_t blocks = 0;
-	uint64_t at = s->offset;
-	int error = section_check(r, s, &blocks, &at);
-
-	w->facts.sections++;
-	w->facts.section_rows += s->rows;
-	w->facts.blocks += blocks;
-	if (is_damage(error)) {
-		error = 0;
-		if (section_superseded(dir, r, s))
-			torn_at(w, s->offset);
-		else
-			bad_at(w, at, "block fails its checksum");
-	} else if (!error) {
-		error = verify_custody_see(&w->plan->custody, w->plan->files[w->file].tenant, r, s);
-		if (!error)
-			error = w->plan->request->full ? check_rows(w, r, s) :
-							 verify_consent_section(&w->consent, r, s);
-	}
-	tell(w, s->offset + s->bytes, false);
-	return error;
-}
-
-static int check_opened(struct worker *w, int dir, struct segment_reader *r)
-{
-	int error = 0;
-
-	if (strcmp(r->tenant_id, w->plan->files[w->file].tenant) != 0)
-		bad_at(w, SEGMENT_AT_TENANT, "names another tenant than its directory");
-	if (r->damaged_bytes)
-		bad_at(w, r->damaged_at, "section fails its checksum");
-	if (r->torn)
-		torn_at(w, r->torn_at);
-	for (size_t i = 0; i < r->section_count && !error; i++)
-		error = check_section(w, dir, r, &r->sections[i]);
-	if (!error && r->closed) {
-		error = segment_reader_check_trailer(r);
-		if (is_damage(error)) {
-			error = 0;
-			bad_at(w, r->trailer_at, "the trailer is not that of what stands before it");
-		}
-	}
-	return error;
-}
-
-static int check_segment(struct worker *w, const struct file *f, struct problem *p)
-{
-	int dir = fs_open_dir(w->plan->store->segments, f->tenant, 0), error;
-	struct segment_reader r;
-	struct problem why;
-	uint64_t bad = w->facts.bad;
-
-	if (dir == -ENOENT)
-		return 0;
-	if (dir < 0)
-		return problem(p, dir, "cannot open segments/%s: %s", f->tenant, strerror(-dir));
-	error = segment_reader_open(dir, f->name, &r, &why);
-	if (error && error != -ENOENT) {
-		w->facts.segments++;
-		if (!is_damage(error))
-			error = problem(p, error, "segments/%s/%s", f->tenant, why.text);
-		else if (first_bad(w))
-			problem(&w->facts.first_bad, 0, "segments/%s/%s", f->tenant, why.text);
-	} else if (!error) {
-		w->facts.segments++;
-		w->facts.bytes += r.size;
-		w->facts.closed += r.closed;
-		w->facts.open += !r.closed;
-		error = check_opened(w, dir, &r);
-		if (!error && w->facts.bad == bad)
-			error = verify_closed_see(&w->plan->closed, f->tenant, &r);
-		if (error)
-			problem(p, error, "%s: %s", w->path, strerror(-error));
-		segment_reader_close(&r);
-	}
-	close(dir);
-	return error == -ENOENT || is_damage(error) ? 0 : error;
-}
-
 /* --- Threads --- */
 
-static bool take_file(struct worker *w)
+static bool take_file(struct verify_worker *w)
 {
-	struct plan *plan = w->plan;
+	struct verify_plan *plan = w->plan;
 	bool any;
 
 	pthread_mutex_lock(&plan->lock);
@@ -255,45 +38,12 @@ static bool take_file(struct worker *w)
 	return any;
 }
 
-static void check_file(struct worker *w)
-{
-	struct plan *plan = w->plan;
-	const struct file *f = &plan->files[w->file];
-	struct problem p;
-	uint64_t bad = w->facts.bad, uncovered = w->consent.uncovered;
-	int error;
-
-	if (f->tenant)
-		snprintf(w->path, sizeof(w->path), "segments/%s/%s", f->tenant, f->name);
-	else
-		snprintf(w->path, sizeof(w->path), "journal/%s", f->name);
-	w->told = 0;
-	tell(w, 0, false);
-	w->consent.path = w->path;
-	w->consent.tenant = f->tenant;
-	error = f->tenant ? check_segment(w, f, &p) : check_journal(w, f->name, &p);
-	if (!error && f->tenant && w->facts.bad > bad && verify_custody_skip(&plan->custody, w->path))
-		error = problem(&p, -ENOMEM, "out of memory");
-	if (!uncovered && w->consent.uncovered)
-		w->uncovered_file = w->file;
-	tell(w, f->bytes, true);
-	if (!error)
-		return;
-	pthread_mutex_lock(&plan->lock);
-	if (!plan->error || w->file < plan->error_at) {
-		plan->error = error;
-		plan->error_at = w->file;
-		plan->problem = p;
-	}
-	pthread_mutex_unlock(&plan->lock);
-}
-
 static void *work(void *arg)
 {
-	struct worker *w = arg;
+	struct verify_worker *w = arg;
 
 	while (take_file(w))
-		check_file(w);
+		verify_worker_check(w);
 	return NULL;
 }
 
@@ -304,7 +54,7 @@ static void *work_nicely(void *arg)
 	return work(arg);
 }
 
-static unsigned int threads_for(const struct plan *plan)
+static unsigned int threads_for(const struct verify_plan *plan)
 {
 	uint64_t worth = plan->request->full ? FULL_WORTH_THREADS : WORTH_THREADS;
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -317,7 +67,7 @@ static unsigned int threads_for(const struct plan *plan)
 }
 
 /* One worker: here; more: each in a thread, or here if there is no thread to be had. */
-static void run_workers(struct worker *workers, unsigned int n)
+static void run_workers(struct verify_worker *workers, unsigned int n)
 {
 	bool started[THREADS_MAX] = {};
 
@@ -349,12 +99,12 @@ static void add(struct verify_facts *to, const struct verify_facts *f)
 }
 
 /* Sums; the first torn and bad objects are those of the least file. */
-static void merge(struct worker *workers, unsigned int n, struct verify_facts *facts)
+static void merge(struct verify_worker *workers, unsigned int n, struct verify_facts *facts)
 {
 	size_t bad_file = SIZE_MAX, torn_file = SIZE_MAX, uncovered_file = SIZE_MAX;
 
 	for (unsigned int i = 0; i < n; i++) {
-		struct worker *w = &workers[i];
+		struct verify_worker *w = &workers[i];
 
 		add(facts, &w->facts);
 		facts->decoded_rows += w->room.rows;
@@ -378,10 +128,10 @@ static void merge(struct worker *workers, unsigned int n, struct verify_facts *f
 	}
 }
 
-static int check_files(struct plan *plan, struct verify_facts *facts, struct problem *p)
+static int check_files(struct verify_plan *plan, struct verify_facts *facts, struct problem *p)
 {
 	unsigned int n = threads_for(plan);
-	struct worker *workers = calloc(n, sizeof(*workers));
+	struct verify_worker *workers = calloc(n, sizeof(*workers));
 
 	if (!workers)
 		return problem(p, -ENOMEM, "out of memory");
@@ -404,7 +154,7 @@ static int check_files(struct plan *plan, struct verify_facts *facts, struct pro
 
 /* --- What there is --- */
 
-static int plan_files(struct plan *plan, int dir, const char *suffix, const char *tenant)
+static int plan_files(struct verify_plan *plan, int dir, const char *suffix, const char *tenant)
 {
 	char **names;
 	size_t count;
@@ -413,7 +163,7 @@ static int plan_files(struct plan *plan, int dir, const char *suffix, const char
 	if (error)
 		return error;
 	for (size_t i = 0; i < count && !error; i++) {
-		struct file f = { .tenant = tenant };
+		struct verify_entry f = { .tenant = tenant };
 		struct stat st;
 
 		if (fstatat(dir, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0)
@@ -432,7 +182,7 @@ static int plan_files(struct plan *plan, int dir, const char *suffix, const char
 	return error;
 }
 
-static int plan_store(struct plan *plan, struct problem *p)
+static int plan_store(struct verify_plan *plan, struct problem *p)
 {
 	int error = plan_files(plan, plan->store->journal, JOURNAL_SUFFIX, NULL);
 
@@ -456,7 +206,7 @@ static int plan_store(struct plan *plan, struct problem *p)
 	return 0;
 }
 
-static void plan_done(struct plan *plan)
+static void plan_done(struct verify_plan *plan)
 {
 	for (size_t i = 0; i < plan->file_count; i++)
 		free(plan->files[i].name);
@@ -477,7 +227,7 @@ static void note_torn(const struct ledger_facts *ledger, struct verify_facts *fa
 }
 
 /* Behind the files: what is bad here is named only if no file is. */
-static int check_ledger(struct plan *plan, struct verify_facts *facts, struct problem *p)
+static int check_ledger(struct verify_plan *plan, struct verify_facts *facts, struct problem *p)
 {
 	struct consents c = {};
 	struct ledger_facts ledger;
@@ -494,7 +244,7 @@ static int check_ledger(struct plan *plan, struct verify_facts *facts, struct pr
 	plan->at.file = "ledger/" CONSENT_FILE;
 	if (plan->request->progress)
 		plan->request->progress(plan->request->ctx, &plan->at);
-	if (is_damage(error)) {
+	if (verify_is_damage(error)) {
 		if (facts->bad++ == 0)
 			facts->first_bad = why;
 		return 0;
@@ -508,7 +258,7 @@ static int check_ledger(struct plan *plan, struct verify_facts *facts, struct pr
 int verify_run(const struct store_dir *store, const struct verify_request *request,
 	       struct verify_facts *ret_facts, struct problem *p)
 {
-	struct plan plan = { .store = store, .request = request };
+	struct verify_plan plan = { .store = store, .request = request };
 	struct verify_facts facts = {};
 	int error;
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "base/utc.h"
-#include "ledger/chain.h"
+#include "ledger/chain_tail.h"
 #include "schema/event.h"
 #include "verify_consent.h"
 

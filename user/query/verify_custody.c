@@ -9,6 +9,7 @@
 #include "base/utc.h"
 #include "journal/journal_reader.h"
 #include "gone.h"
+#include "ledger/chain_tail.h"
 #include "ledger/custody.h"
 #include "ledger/holds.h"
 #include "schema/journal.h"

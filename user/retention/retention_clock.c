@@ -11,6 +11,7 @@
 #include "base/fs.h"
 #include "base/parse.h"
 #include "base/utc.h"
+#include "ledger/chain_tail.h"
 #include "ledger/ledger.h"
 #include "retention_clock.h"
 
