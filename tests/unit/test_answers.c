@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/orders.h"
 #include "fixture.h"
+#include "recorder/head_command.h"
 #include "unit.h"
 
 /* A warden with both children, whose ends of the sockets are this test's. */
@@ -283,6 +284,39 @@ static void one_courier_at_a_time(void)
 	end(&s);
 }
 
+/* The heads are the command's to read; of an answer the text is a reason, and heads are none. */
+static void heads_go_to_the_command_and_are_no_reason(void)
+{
+	static const struct {
+		const char *conf, *heads;
+		int status;
+		bool received;
+	} table[] = {
+		{ "head_command = /bin/grep -qx one-head\n", "one-head\n", 0, true },
+		{ "head_command = /bin/grep -qx one-head\n", "another\n", 0, false },
+		{ "", "one-head\n", -ENOENT, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct ask_message m = { .kind = ASK_HEADS };
+		struct head_outcome outcome = { .error = 1 };
+		struct scene s;
+		int fd = -1;
+
+		begin(&s, table[i].conf);
+		snprintf(m.text, sizeof(m.text), "%s", table[i].heads);
+		CHECK_ROW(ask(&s, CHILD_RECORDER, &m, &fd) == table[i].status, "row %zu: %s", i, strerror(-m.status));
+		CHECK_STR(m.text, "");
+		CHECK_ROW((fd >= 0) == (table[i].status == 0), "row %zu", i);
+		if (fd >= 0) {
+			CHECK_INT(recv(fd, &outcome, sizeof(outcome), 0), sizeof(outcome));
+			close(fd);
+			CHECK_ROW((outcome.error == 0) == table[i].received, "row %zu: %s", i, outcome.why);
+		}
+		end(&s);
+	}
+}
+
 static int tell(struct scene *s, enum child_name who, enum ask_kind kind, const char *text)
 {
 	struct ask_message m = { .kind = kind };
@@ -334,5 +368,5 @@ static void lines_of_the_log_are_bounded_for_each_turn(void)
 
 UNIT_SUITE(answers, TEST(lines_of_the_log_are_bounded_for_each_turn),  TEST(an_unknown_place_is_not_there_and_others_are), TEST(the_registrar_changes_no_configuration),
 	   TEST(what_is_in_force_changes_when_it_is_applied), TEST(a_failed_read_keeps_the_next),
-	   TEST(what_is_fixed_stays_when_the_file_is_read_again),
+	   TEST(what_is_fixed_stays_when_the_file_is_read_again), TEST(heads_go_to_the_command_and_are_no_reason),
 	   TEST(each_asks_what_is_its_own), TEST(one_courier_at_a_time), TEST(who_is_ready_does_not_fail));
