@@ -222,18 +222,9 @@ static int apply(struct node *n, struct conf *conf, struct problem *p)
 static int read_conf(struct node *n, struct conf *ret_conf, struct problem *p)
 {
 	struct ask *warden = capture_ask(n->capture);
-	struct ask_message m = { .kind = ASK_CONFIGURATION };
-	int fd, error;
 
-	if (!warden)
-		return conf_load(n->conf_path, ret_conf, p);
-	error = ask_call(warden, &m, ASK_PATIENCE_MS, &fd, p);
-	if (!error)
-		error = fd < 0 ? problem(p, -EBADMSG, "the warden gave no configuration") :
-				 conf_load_open(fd, n->conf_path, ret_conf, p);
-	if (fd >= 0)
-		close(fd);
-	return error;
+	return warden ? ask_conf(warden, ASK_CONFIGURATION, n->conf_path, ret_conf, p) :
+			conf_load(n->conf_path, ret_conf, p);
 }
 
 /* From here on it is the warden's and the registrar's, too. */
