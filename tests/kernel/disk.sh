@@ -144,6 +144,53 @@ full_disk_and_ring() {
 	verify
 }
 
+# as_group GROUP: what status says to that group, in $W/out and $W/err; true unless it is refused.
+as_group() {
+	local status=0
+	setpriv --reuid=60001 --regid=60999 --groups="$1" -- "$W/any/sekisho" --run-dir "$RUN" status --json \
+		>"$W/out" 2>"$W/err" || status=$?
+	[ "$status" -ne 4 ] && grep -q '"heads"' "$W/out"
+}
+
+# What the journal does not take of a reload is said; the configuration is a new one all the same, and for all processes.
+reload_on_a_full_disk() {
+	local i
+	small_disk "group_admin = 61001" "head_command = /bin/true"
+	chmod 711 "$SCRATCH" "$W"
+	mkdir -m 755 "$W/any"
+	cp "$REAL_BIN/sekisho" "$W/any/"
+	setpriv --reuid=60001 --regid=60999 --clear-groups -- test -x "$W/any/sekisho" || skip "others cannot come here at all: $W"
+	daemon_start
+	serve "$NET4.1:443" "[$NET6:1]:443"
+	as_group 61001 || die "group_admin is refused: $(cat "$W/err")"
+	as_group 61002 && die "who is no administrator is not refused"
+	fill
+	connect "$W/more" --count 20000 --from "$NET4.100,$NET6:100" "$NET4.1:443" "[$NET6:1]:443"
+	wait_until 5 told || die "status exits with 0 although the disk is full"
+	# The last page of the journal still takes what is small.
+	for ((i = 0; i < 200; i++)); do
+		sekisho reload >"$W/said" 2>&1 || break
+	done
+	grep -q 'cannot write the journal: No space left' "$W/said" || die "$i reloads found room: $(cat "$W/said")"
+	: >"$LOG"
+	sed -i 's/^group_admin = .*/group_admin = 61002/; s/^head_command = .*/head_command = \/bin\/echo/' "$CONF"
+	kill -HUP "$DAEMON"
+	wait_until 5 grep -q 'reload: .*cannot write the journal: No space left' "$LOG" || die "the reload fails without a word: $(tail -n 1 "$LOG")"
+	wait_until 5 as_group 61002 || die "the registrar has another configuration than the recorder: $(cat "$W/err")"
+	grep -q '"command": *"/bin/echo"' "$W/out" || die "head_command is the old one: $(grep -A3 heads "$W/out")"
+	as_group 61001 && die "who was administrator is one still"
+	grep -q 'stays in force' "$LOG" && die "the log says that the old configuration stays: $(grep 'stays in force' "$LOG")"
+	grep -q 'reload: the new configuration is in force, but .*cannot write the journal' "$LOG" || die "the log does not say what is in force"
+	# Once there is room nothing of this is left.
+	rm "$STATE/filler"
+	kill -HUP "$DAEMON"
+	wait_until 5 grep -q 'configuration and consents reloaded' "$LOG" || die "no reload with room: $(tail -n 1 "$LOG")"
+	wait_until 5 daemon_live || die "not live again: $(tail -n 1 "$LOG")"
+	connect "$W/list" --count 100 --from "$NET4.101" "$NET4.1:443"
+	search "$W/rows" --tenant web --src "$NET4.101"
+	same_rows "$W/list" "$W/rows" "with room again"
+}
+
 sealed_files() { find "$STATE/segments" -name '*.sks' | wc -l; }
 sealed_some() { [ "$(sealed_files)" -gt 0 ]; }
 
@@ -181,6 +228,7 @@ run_case AC-35_disk_full_while_recording full_while_recording
 run_case AC-35_disk_full_at_start full_at_start
 run_case AC-35_disk_full_while_sealing full_while_sealing
 run_case AC-35,81_disk_and_ring_full full_disk_and_ring
+run_case_once AC-02_reload_on_a_full_disk reload_on_a_full_disk
 run_case_once AC-86_a_failed_sync sync_fails_once eio
 run_case_once AC-86_no_failed_sync sync_fails_once none
 finish

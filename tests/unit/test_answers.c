@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/orders.h"
 #include "fixture.h"
+#include "recorder/head_command.h"
 #include "unit.h"
 
 /* A warden with both children, whose ends of the sockets are this test's. */
@@ -193,6 +194,48 @@ static void what_is_in_force_changes_when_it_is_applied(void)
 	end(&s);
 }
 
+/* A reload that begins anew, and fails, takes nothing from the one that is under way. */
+static void a_failed_read_keeps_the_next(void)
+{
+	char text[200], order[4];
+	struct scene s;
+	int errors[2], fd;
+
+	begin(&s, WITH_LO);
+	write_conf(&s, WITH_OTHER);
+	CHECK_INT(ask_for(&s, CHILD_RECORDER, ASK_CONFIGURATION, NULL), 0);
+	write_conf(&s, "[tenant b]\ninterface = lo\nnonsense\n");
+	CHECK_INT(ask_for(&s, CHILD_RECORDER, ASK_CONFIGURATION, NULL), -EINVAL);
+	REQUIRE(unlink(s.path) == 0);
+	CHECK_INT(ask_for(&s, CHILD_RECORDER, ASK_CONFIGURATION, NULL), -ENOENT);
+	resolve_two(&s, "lo", "nothing0", errors);
+	CHECK_INT(errors[0], 0);
+	CHECK_INT(errors[1], -ENODEV);
+	CHECK_INT(ask_for(&s, CHILD_RECORDER, ASK_APPLIED, NULL), 0);
+	CHECK_INT(read(s.orders[CHILD_REGISTRAR], order, sizeof(order)), 1);
+	resolve_two(&s, "lo", "nothing0", errors);
+	CHECK_INT(errors[0], -ENOENT);
+	CHECK_INT(errors[1], -ENODEV);
+	REQUIRE(ask_for(&s, CHILD_REGISTRAR, ASK_IN_FORCE, &fd) == 0);
+	read_text(fd, text);
+	CHECK_STR(text, "state_dir = /nowhere\n" WITH_OTHER);
+	end(&s);
+}
+
+static void what_is_fixed_stays_when_the_file_is_read_again(void)
+{
+	struct scene s;
+
+	begin(&s, "run_dir = /old\nwitness = no\napproval_rows = 5\n");
+	write_conf(&s, "run_dir = /new\nwitness = yes\napproval_rows = 6\n");
+	CHECK_INT(ask_for(&s, CHILD_RECORDER, ASK_CONFIGURATION, NULL), 0);
+	CHECK_INT(ask_for(&s, CHILD_RECORDER, ASK_APPLIED, NULL), 0);
+	CHECK_STR(s.w.in_force.conf.run_dir, "/old");
+	CHECK(!s.w.in_force.conf.witness);
+	CHECK_INT(s.w.in_force.conf.approval_rows, 6);
+	end(&s);
+}
+
 static void each_asks_what_is_its_own(void)
 {
 	static const struct {
@@ -200,9 +243,9 @@ static void each_asks_what_is_its_own(void)
 		bool recorder, registrar;
 	} table[] = {
 		{ ASK_RESOLVE, true, false }, { ASK_CONFIGURATION, true, false }, { ASK_HEADS, true, false },
-		{ ASK_PROCESSES, true, false }, { ASK_CHRONY, true, false }, { ASK_SNMP, true, false },
-		{ ASK_NETSTAT, true, false }, { ASK_APPLIED, true, false }, { ASK_IN_FORCE, false, true }, { 99, false, false },
-		{ 0, false, false },
+		{ ASK_PROCESSES, true, false }, { ASK_SNMP, true, false }, { ASK_NETSTAT, true, false },
+		{ ASK_CHRONY, true, false }, { ASK_APPLIED, true, false }, { ASK_IN_FORCE, false, true },
+		{ 13, false, false }, { 99, false, false }, { 0, false, false },
 	};
 	struct scene s;
 
@@ -211,6 +254,8 @@ static void each_asks_what_is_its_own(void)
 		CHECK_ROW((ask_for(&s, CHILD_RECORDER, table[i].kind, NULL) != -EBADMSG) == table[i].recorder, "row %zu", i);
 		CHECK_ROW((ask_for(&s, CHILD_REGISTRAR, table[i].kind, NULL) != -EBADMSG) == table[i].registrar, "row %zu", i);
 	}
+	/* Without programs there is nothing to answer; that the recorder may ask is what `sekisho status` needs. */
+	CHECK_INT(ask_for(&s, CHILD_REGISTRAR, ASK_ARMED, NULL), -EBADMSG);
 	/* Who has gone has sent no nonsense. */
 	CHECK(send(s.ends[CHILD_RECORDER], "x", 1, 0) == 1);
 	CHECK_INT(answers_next(&s.w, CHILD_RECORDER), -EBADMSG);
@@ -237,6 +282,39 @@ static void one_courier_at_a_time(void)
 	m = (struct ask_message){ .kind = ASK_HEADS };
 	CHECK_INT(ask(&s, CHILD_RECORDER, &m, NULL), 0);
 	end(&s);
+}
+
+/* The heads are the command's to read; of an answer the text is a reason, and heads are none. */
+static void heads_go_to_the_command_and_are_no_reason(void)
+{
+	static const struct {
+		const char *conf, *heads;
+		int status;
+		bool received;
+	} table[] = {
+		{ "head_command = /bin/grep -qx one-head\n", "one-head\n", 0, true },
+		{ "head_command = /bin/grep -qx one-head\n", "another\n", 0, false },
+		{ "", "one-head\n", -ENOENT, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct ask_message m = { .kind = ASK_HEADS };
+		struct head_outcome outcome = { .error = 1 };
+		struct scene s;
+		int fd = -1;
+
+		begin(&s, table[i].conf);
+		snprintf(m.text, sizeof(m.text), "%s", table[i].heads);
+		CHECK_ROW(ask(&s, CHILD_RECORDER, &m, &fd) == table[i].status, "row %zu: %s", i, strerror(-m.status));
+		CHECK_STR(m.text, "");
+		CHECK_ROW((fd >= 0) == (table[i].status == 0), "row %zu", i);
+		if (fd >= 0) {
+			CHECK_INT(recv(fd, &outcome, sizeof(outcome), 0), sizeof(outcome));
+			close(fd);
+			CHECK_ROW((outcome.error == 0) == table[i].received, "row %zu: %s", i, outcome.why);
+		}
+		end(&s);
+	}
 }
 
 static int tell(struct scene *s, enum child_name who, enum ask_kind kind, const char *text)
@@ -289,5 +367,6 @@ static void lines_of_the_log_are_bounded_for_each_turn(void)
 }
 
 UNIT_SUITE(answers, TEST(lines_of_the_log_are_bounded_for_each_turn),  TEST(an_unknown_place_is_not_there_and_others_are), TEST(the_registrar_changes_no_configuration),
-	   TEST(what_is_in_force_changes_when_it_is_applied), TEST(each_asks_what_is_its_own), TEST(one_courier_at_a_time),
-	   TEST(who_is_ready_does_not_fail));
+	   TEST(what_is_in_force_changes_when_it_is_applied), TEST(a_failed_read_keeps_the_next),
+	   TEST(what_is_fixed_stays_when_the_file_is_read_again), TEST(heads_go_to_the_command_and_are_no_reason),
+	   TEST(each_asks_what_is_its_own), TEST(one_courier_at_a_time), TEST(who_is_ready_does_not_fail));

@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "base/conf.h"
 #include "base/fd_pass.h"
 #include "capture/resolve.h"
 #include "unit.h"
@@ -158,5 +160,62 @@ static void who_resolves_with_patience_asks_once(void)
 	end();
 }
 
-UNIT_SUITE(ask, TEST(a_start_has_patience), TEST(nobody_waits_for_another_ones_question),
+struct conf_question {
+	struct conf conf;
+	struct problem why;
+	int result;
+};
+
+static void *ask_for_conf(void *arg)
+{
+	struct conf_question *q = arg;
+
+	q->result = ask_conf(ask, ASK_IN_FORCE, "the.conf", &q->conf, &q->why);
+	return NULL;
+}
+
+/* What comes is read and checked; an answer that gives nothing to read is none. */
+static void a_configuration_comes_as_a_file(void)
+{
+	static const struct {
+		const char *text; /* NULL: no descriptor */
+		int32_t status;
+		int expected;
+		const char *why;
+	} table[] = {
+		{ "state_dir = /somewhere\n", 0, 0, "" },
+		{ "\ncolour = red\n", 0, -EINVAL, "the.conf:2: unknown key \"colour\"" },
+		{ NULL, 0, -EBADMSG, "the warden gave no configuration" },
+		{ NULL, -ENODATA, -ENODATA, "No data available" },
+	};
+
+	begin_ready();
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct conf_question q = { .result = 1 };
+		struct ask_message m;
+		pthread_t thread;
+		int fd, text = -1;
+
+		if (table[i].text) {
+			text = memfd_create("text", MFD_CLOEXEC);
+			REQUIRE(write(text, table[i].text, strlen(table[i].text)) == (ssize_t)strlen(table[i].text));
+		}
+		REQUIRE(pthread_create(&thread, NULL, ask_for_conf, &q) == 0);
+		CHECK_INT(fd_pass_receive(fds[1], &m, sizeof(m), &fd, 0), sizeof(m));
+		CHECK_INT(m.kind, ASK_IN_FORCE);
+		m.status = table[i].status;
+		CHECK_INT(fd_pass_send(fds[1], &m, sizeof(m), text, 0), 0);
+		pthread_join(thread, NULL);
+		CHECK_ROW(q.result == table[i].expected, "row %zu: %s", i, strerror(-q.result));
+		CHECK_STR(q.why.text, table[i].why);
+		if (!q.result)
+			CHECK_STR(q.conf.state_dir, "/somewhere");
+		conf_done(&q.conf);
+		if (text >= 0)
+			close(text);
+	}
+	end();
+}
+
+UNIT_SUITE(ask, TEST(a_configuration_comes_as_a_file), TEST(a_start_has_patience), TEST(nobody_waits_for_another_ones_question),
 	   TEST(an_answer_that_comes_too_late_is_dropped), TEST(who_resolves_with_patience_asks_once));

@@ -428,23 +428,24 @@ static void tell(const char *name, const char *until)
 static void what_is_fixed_is_kept(void)
 {
 	struct conf old = conf_file("user = 7\nstate_dir = /a\nrun_dir = /b\npin_dir = /sys/fs/bpf/c\nhook = fexit\n"
-				    "ring_size = 16M\ngroup_desk = old\n");
+				    "witness = no\nring_size = 16M\ngroup_desk = old\n");
 	struct conf new = conf_file("user = 8\nstate_dir = /x\nrun_dir = /y\npin_dir = /sys/fs/bpf/z\nhook = sock_ops\n"
-				    "ring_size = 32M\ngroup_desk = new\n");
+				    "witness = yes\nring_size = 32M\ngroup_desk = new\n");
 	struct conf same = conf_file("user = 7\nstate_dir = /a\nrun_dir = /b\npin_dir = /sys/fs/bpf/c\nhook = fexit\n"
-				"ring_size = 16M\n");
+				"witness = no\nring_size = 16M\n");
 
 	told[0] = '\0';
 	conf_keep_fixed(&old, &same, tell);
 	CHECK_STR(told, "");
 	conf_keep_fixed(&old, &new, tell);
 	CHECK_STR(told, "user:restarted state_dir:restarted run_dir:restarted pin_dir:restarted hook:restarted "
-			"ring_size:disarmed and started ");
+			"witness:restarted ring_size:disarmed and started ");
 	CHECK_STR(new.user, "7");
 	CHECK_STR(new.state_dir, "/a");
 	CHECK_STR(new.run_dir, "/b");
 	CHECK_STR(new.pin_dir, "/sys/fs/bpf/c");
 	CHECK_INT(new.hook, old.hook);
+	CHECK(!new.witness);
 	CHECK_INT(new.ring_size, 16 << 20);
 	CHECK_STR(new.group_desk, "new");
 	conf_done(&old);

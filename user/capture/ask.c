@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "ask.h"
+#include "base/conf.h"
 #include "base/fd_pass.h"
 #include "base/utc.h"
 
@@ -129,6 +130,19 @@ int ask_call(struct ask *a, struct ask_message *message, int timeout_ms, int *re
 										 strerror(-message->status));
 	}
 	return message->status;
+}
+
+int ask_conf(struct ask *a, enum ask_kind kind, const char *path, struct conf *ret_conf, struct problem *p)
+{
+	struct ask_message m = { .kind = kind };
+	int fd, error = ask_call(a, &m, ASK_PATIENCE_MS, &fd, p);
+
+	if (!error)
+		error = fd < 0 ? problem(p, -EBADMSG, "the warden gave no configuration") :
+				 conf_load_open(fd, path, ret_conf, p);
+	if (fd >= 0)
+		close(fd);
+	return error;
 }
 
 int ask_errand(struct ask *a, struct ask_message *message, const char *what, int run_ms, void *ret_outcome,

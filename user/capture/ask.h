@@ -66,6 +66,7 @@ struct ask_message {
 #define ASK_PATIENCE_MS 5000 /* what others wait for, and everybody before ask_ready(): what is not known then ends a start */
 
 struct ask;
+struct conf;
 
 /* `fd` becomes the ask's, as long as the process lives. NULL without memory. One question at a time; thread-safe. */
 struct ask *ask_open(int fd);
@@ -78,8 +79,12 @@ void ask_failed(struct ask *a, int error, const struct problem *why);
  */
 int ask_call(struct ask *a, struct ask_message *message, int timeout_ms, int *ret_fd, struct problem *p);
 
+/* Asks for a configuration, by ASK_CONFIGURATION or ASK_IN_FORCE, and reads what comes; `path` is for messages. 0 or negative
+ * errno and *p. Undo with conf_done(). */
+int ask_conf(struct ask *a, enum ask_kind kind, const char *path, struct conf *ret_conf, struct problem *p);
+
 /*
- * The same for what is run in a process of its own (ASK_HEADS, ASK_CHRONY; `what`: its name): waits, up to `run_ms` more,
+ * As ask_call() for what is run in a process of its own (ASK_HEADS, ASK_CHRONY; `what`: its name): waits, up to `run_ms` more,
  * for what becomes of it, one message of `size` bytes that comes on the descriptor. 0, or negative errno and *p.
  */
 int ask_errand(struct ask *a, struct ask_message *message, const char *what, int run_ms, void *ret_outcome,

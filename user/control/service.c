@@ -72,9 +72,17 @@ static json_t *changed(struct node *n, const json_t *request, int (*change)(stru
 	return error ? failed(error, &p) : done(json_object());
 }
 
+/* The problem's text says which configuration is in force. */
+static int reload_conf(struct node *n, struct problem *p)
+{
+	bool in_force;
+
+	return node_reload(n, &in_force, p);
+}
+
 static json_t *reload(struct node *n, const json_t *request)
 {
-	return changed(n, request, node_reload);
+	return changed(n, request, reload_conf);
 }
 
 static json_t *refresh(struct node *n, const json_t *request)

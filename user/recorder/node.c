@@ -187,86 +187,120 @@ static void say_fixed(const char *name, const char *until)
 	log_warn("%s changed: ignoring it until sekishod is %s", name, until);
 }
 
-/* With n->lock held. Takes `conf` over. */
-static int apply(struct node *n, struct conf *conf, struct problem *p)
+/* Who is recorded next. */
+struct next_state {
+	struct roster roster;
+	struct consents for_recorder, for_us;
+};
+
+/* With n->lock held. What can fail while the old state goes on. */
+static int prepare(struct node *n, const struct conf *conf, struct next_state *ret_next, struct problem *p)
+{
+	struct next_state next = {};
+	int error = make_roster(n, conf, &next.for_recorder, &next.roster, p);
+
+	if (error)
+		return error;
+	error = consents_load(&n->store, &next.for_us, p);
+	if (error) {
+		roster_done(&next.roster);
+		consents_done(&next.for_recorder);
+		return error;
+	}
+	stopped_apply(&n->stopped, &next.for_us);
+	*ret_next = next;
+	return 0;
+}
+
+/* With n->lock held. The old state is over, also on failure: the recorder has the new limits and roster by then. */
+static int take_over(struct node *n, const struct conf *conf, struct next_state *next, struct problem *p)
 {
 	const struct recorder_limits limits = limits_of(conf);
-	struct consents for_recorder, for_us = {};
-	struct roster roster;
-	int error = make_roster(n, conf, &for_recorder, &roster, p);
 
-	if (!error) {
-		error = consents_load(&n->store, &for_us, p);
-		stopped_apply(&n->stopped, &for_us);
-		if (error) {
-			roster_done(&roster);
-			consents_done(&for_recorder);
-		}
-	}
-	if (!error) {
-		syncer_set_interval(n->syncer, conf->sync_interval_ns);
-		clock_watch_set(n->clock, conf->ask_chrony);
-		error = recorder_set_roster(n->recorder, &roster, &for_recorder, &limits, p);
-		consents_done(&n->consents);
-		n->consents = for_us;
-		if (conf != &n->conf) {
-			conf_done(&n->conf);
-			n->conf = *conf;
-			memset(conf, 0, sizeof(*conf));
-		}
-	}
-	return error;
+	syncer_set_interval(n->syncer, conf->sync_interval_ns);
+	clock_watch_set(n->clock, conf->ask_chrony);
+	consents_done(&n->consents);
+	n->consents = next->for_us;
+	return recorder_set_roster(n->recorder, &next->roster, &next->for_recorder, &limits, p);
+}
+
+/* With n->lock held: the same configuration, the ledger as it is now. */
+static int apply(struct node *n, struct problem *p)
+{
+	struct next_state next;
+	int error = prepare(n, &n->conf, &next, p);
+
+	return error ? error : take_over(n, &n->conf, &next, p);
 }
 
 /* The file is root's to read. */
 static int read_conf(struct node *n, struct conf *ret_conf, struct problem *p)
 {
 	struct ask *warden = capture_ask(n->capture);
-	struct ask_message m = { .kind = ASK_CONFIGURATION };
-	int fd, error;
 
-	if (!warden)
-		return conf_load(n->conf_path, ret_conf, p);
-	error = ask_call(warden, &m, ASK_PATIENCE_MS, &fd, p);
-	if (!error)
-		error = fd < 0 ? problem(p, -EBADMSG, "the warden gave no configuration") :
-				 conf_load_open(fd, n->conf_path, ret_conf, p);
-	if (fd >= 0)
-		close(fd);
-	return error;
+	return warden ? ask_conf(warden, ASK_CONFIGURATION, n->conf_path, ret_conf, p) :
+			conf_load(n->conf_path, ret_conf, p);
 }
 
-/* From here on it is the warden's and the registrar's, too. */
+/* From here on it is the warden's and the registrar's, too; the warden runs its head_command. */
 static int put_in_force(struct node *n, struct problem *p)
 {
 	struct ask_message m = { .kind = ASK_APPLIED };
+	int error = capture_ask(n->capture) ? ask_call(capture_ask(n->capture), &m, ASK_PATIENCE_MS, NULL, p) : 0;
 
-	return capture_ask(n->capture) ? ask_call(capture_ask(n->capture), &m, ASK_PATIENCE_MS, NULL, p) : 0;
+	if (!error)
+		head_sender_set_command(n->heads, n->conf.head_command);
+	return error;
 }
 
-static int reload(struct node *n, struct problem *p)
+/* `conf` becomes the node's when 0 is returned; *ret_unapplied: what became of applying it to the recorder, and *p. */
+static int change_conf(struct node *n, struct conf *conf, int *ret_unapplied, struct problem *p)
 {
+	struct next_state next;
+	int error;
+
+	pthread_mutex_lock(&n->lock);
+	conf_keep_fixed(&n->conf, conf, say_fixed);
+	error = prepare(n, conf, &next, p);
+	if (!error) {
+		*ret_unapplied = take_over(n, conf, &next, p);
+		conf_done(&n->conf);
+		n->conf = *conf;
+	}
+	pthread_mutex_unlock(&n->lock);
+	return error;
+}
+
+static int reload(struct node *n, bool *ret_in_force, struct problem *p)
+{
+	struct problem recorders, wardens;
 	struct conf conf;
-	int error = read_conf(n, &conf, p);
+	int unapplied, untold, error = read_conf(n, &conf, p);
 
 	if (error)
 		return error;
-	pthread_mutex_lock(&n->lock);
-	conf_keep_fixed(&n->conf, &conf, say_fixed);
-	error = apply(n, &conf, p);
-	pthread_mutex_unlock(&n->lock);
-	conf_done(&conf);
-	return error ? error : put_in_force(n, p);
+	error = change_conf(n, &conf, &unapplied, &recorders);
+	if (error) {
+		conf_done(&conf);
+		return problem(p, error, "%s", recorders.text);
+	}
+	*ret_in_force = true;
+	/* Whatever the recorder could not do: it has this configuration, and so must the others. */
+	untold = put_in_force(n, &wardens);
+	if (!unapplied)
+		return untold ? problem(p, untold, "only the recorder has the new configuration: %s", wardens.text) : 0;
+	if (untold)
+		log_error("only the recorder has the new configuration: %s", wardens.text);
+	return problem(p, unapplied, "the new configuration is in force, but %s", recorders.text);
 }
 
-int node_reload(struct node *n, struct problem *p)
+int node_reload(struct node *n, bool *ret_in_force, struct problem *p)
 {
 	int error;
 
+	*ret_in_force = false;
 	pthread_mutex_lock(&n->reload_lock);
-	error = reload(n, p);
-	if (!error) /* the warden knows it now, and runs it */
-		head_sender_set_command(n->heads, n->conf.head_command);
+	error = reload(n, ret_in_force, p);
 	pthread_mutex_unlock(&n->reload_lock);
 	return error;
 }
@@ -276,7 +310,7 @@ int node_refresh(struct node *n, struct problem *p)
 	int error;
 
 	pthread_mutex_lock(&n->lock);
-	error = apply(n, &n->conf, p);
+	error = apply(n, p);
 	pthread_mutex_unlock(&n->lock);
 	return error;
 }
@@ -301,7 +335,7 @@ int node_pause(struct node *n, uint64_t *ret_number, struct problem *p)
 	/* Not waited for: a withdrawal has our lock, and waits for that of the ledgers, which is the caller's. */
 	if (result != 1 || pthread_mutex_trylock(&n->lock))
 		return result < 0 ? result : 0;
-	error = apply(n, &n->conf, p);
+	error = apply(n, p);
 	pthread_mutex_unlock(&n->lock);
 	return error ? error : recorder_pause_anew(n->recorder, *ret_number, p);
 }
@@ -359,7 +393,7 @@ static int withdraw_in_ledger(struct node *n, const struct consent_act *act, con
 	if (!grant && !stopped_has(&n->stopped, act->tenant_id))
 		return problem(p, error, "%s", why.text); /* nothing was ended */
 	if (grant && stopped_add(&n->stopped, grant, utc_now_ns()) == 0)
-		(void)apply(n, &n->conf, &ignored);
+		(void)apply(n, &ignored);
 	return problem(p, error, "tenant %s is not recorded any more, but the withdrawal is not in the ledger: withdraw again before sekishod is restarted: %s",
 		       act->tenant_id, why.text);
 }
@@ -371,14 +405,14 @@ static int end_consent(struct node *n, const struct consent_act *act, int64_t *r
 	int error = 0;
 
 	/* A grant that was written just now, of which we were not told yet. */
-	if (!grant && !(error = apply(n, &n->conf, p)))
+	if (!grant && !(error = apply(n, p)))
 		grant = consents_at(&n->consents, act->tenant_id, utc_now_ns());
 	if (!error && grant)
 		error = recorder_revoke(n->recorder, grant->tenant, p);
 	if (!error)
 		error = withdraw_in_ledger(n, act, grant, ret_time_ns, p);
 	if (!error)
-		error = apply(n, &n->conf, p);
+		error = apply(n, p);
 	return error;
 }
 

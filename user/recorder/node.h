@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 #include <signal.h>
+#include <stdbool.h>
 #include "base/conf.h"
 #include "base/problem.h"
 #include "ground.h"
@@ -26,8 +27,11 @@ int node_start(const char *conf_path, struct conf *conf, struct ground *ground, 
 /* Drains, seals and ends; the pins stay and the kernel goes on recording into the ring. */
 void node_stop(struct node *n);
 
-/* Reads configuration and ledger again. On an error the old state goes on. */
-int node_reload(struct node *n, struct problem *p);
+/*
+ * Reads configuration and ledger again. On an error the old state goes on, unless *ret_in_force: then the new
+ * configuration is in force, and what the recorder could not do of it (*p) waits for the next reload.
+ */
+int node_reload(struct node *n, bool *ret_in_force, struct problem *p);
 /* Around an act of consent by somebody else, who holds the ledgers' lock: pause, write it, reload, resume what has that
  * number. See recorder_pause(). */
 int node_pause(struct node *n, uint64_t *ret_number, struct problem *p);

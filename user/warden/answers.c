@@ -101,12 +101,16 @@ static bool courier_runs(struct warden *w, enum courier_name name)
 
 static int heads(struct warden *w, struct ask_message *m, int *ret_fd)
 {
+	char heads_text[ASK_TEXT_MAX];
+
 	m->text[sizeof(m->text) - 1] = '\0';
+	strcpy(heads_text, m->text);
+	m->text[0] = '\0'; /* of the answer it is the reason */
 	if (courier_runs(w, COURIER_HEADS)) {
 		snprintf(m->text, sizeof(m->text), "head_command has not ended since the last time");
 		return -EBUSY;
 	}
-	return courier_start(&w->ground.owner, w->in_force.conf.head_command, m->text, &w->couriers[COURIER_HEADS], ret_fd);
+	return courier_start(&w->ground.owner, w->in_force.conf.head_command, heads_text, &w->couriers[COURIER_HEADS], ret_fd);
 }
 
 static int chrony(struct warden *w, struct ask_message *m, int *ret_fd)

@@ -77,20 +77,25 @@ static int give(int text, int *ret_text)
 
 int in_force_read(struct in_force *f, const char *path, int *ret_text, struct problem *p)
 {
+	struct conf conf;
 	int text = read_text(path), error;
 
 	if (text < 0)
 		return problem(p, text, "cannot open configuration %s: %s", path, strerror(-text));
-	in_force_forget(f);
-	error = conf_load_open(text, path, &f->next, p);
-	if (!error && (error = give(text, ret_text)))
+	error = conf_load_open(text, path, &conf, p);
+	if (!error && (error = give(text, ret_text))) {
 		problem(p, error, "cannot pass configuration %s on: %s", path, strerror(-error));
+		conf_done(&conf);
+	}
+	if (error) {
+		close(text);
+		return error;
+	}
+	conf_keep_fixed(&f->conf, &conf, NULL);
+	in_force_forget(f);
+	f->next = conf;
 	f->next_text = text;
-	if (error)
-		in_force_forget(f);
-	else
-		conf_keep_fixed(&f->conf, &f->next, NULL);
-	return error;
+	return 0;
 }
 
 bool in_force_apply(struct in_force *f)

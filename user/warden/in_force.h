@@ -22,7 +22,8 @@ struct in_force {
 void in_force_init(struct in_force *f, struct conf *conf);
 void in_force_done(struct in_force *f);
 
-/* Reads the file as the next one, and gives its text (the caller's). 0 or negative errno and *p ("file:line: ..."). */
+/* Reads the file as the next one, and gives its text (the caller's). 0; or negative errno and *p ("file:line: ..."), and
+ * the next one is still what it was. */
 int in_force_read(struct in_force *f, const char *path, int *ret_text, struct problem *p);
 /* The next one is in force. False: there was none. */
 bool in_force_apply(struct in_force *f);

@@ -36,11 +36,14 @@ static void refresh(struct node *node, const char *why)
 static void reload(struct node *node)
 {
 	struct problem p;
+	bool in_force;
 
-	if (node_reload(node, &p))
-		log_error("reload: %s; ignoring it, the old configuration stays in force", p.text);
-	else
+	if (node_reload(node, &in_force, &p) == 0)
 		log_info("configuration and consents reloaded");
+	else if (in_force)
+		log_error("reload: %s", p.text);
+	else
+		log_error("reload: %s; ignoring it, the old configuration stays in force", p.text);
 }
 
 /* Waits for orders until one says stop; meanwhile consents may begin. */

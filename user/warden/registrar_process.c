@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The registrar: whoever comes to the control socket. */
-#include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 #include "base/log.h"
 #include "control/registrar.h"
 #include "warden_parts.h"
@@ -17,17 +15,10 @@ struct conf_source {
 static void reload(void *ctx)
 {
 	struct conf_source *s = ctx;
-	struct ask_message m = { .kind = ASK_IN_FORCE };
 	struct problem p;
 	struct conf conf;
-	int fd, error = ask_call(s->ask, &m, ASK_PATIENCE_MS, &fd, &p);
 
-	if (!error)
-		error = fd < 0 ? problem(&p, -EBADMSG, "the warden gave no configuration") :
-				 conf_load_open(fd, s->path, &conf, &p);
-	if (fd >= 0)
-		close(fd);
-	if (error) {
+	if (ask_conf(s->ask, ASK_IN_FORCE, s->path, &conf, &p)) {
 		log_error("reload of the registrar: %s; ignoring it, the old configuration stays in force there", p.text);
 		return;
 	}
