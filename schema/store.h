@@ -38,7 +38,7 @@ enum store_coding {
 enum store_gap_reason {
 	STORE_GAP_RING_FULL = 1, /* the collector was too slow; count is exact */
 	STORE_GAP_ORPHANED = 2, /* heartbeat expired with no collector; count is exact */
-	STORE_GAP_NOT_ARMED = 3, /* no program was attached; count unknown (0) */
+	STORE_GAP_NOT_ARMED = 3, /* no program was attached, or told to record nobody; count unknown (0) */
 	STORE_GAP_STOPPED = 4, /* stopped by the operator (--disarm) */
 	STORE_GAP_MALFORMED = 5, /* events that could not be understood; count is exact */
 	STORE_GAP_HOOK_BUSY = 6, /* the kernel skipped the program; count is an upper bound */

@@ -181,14 +181,17 @@ reload_on_a_full_disk() {
 	as_group 61001 && die "who was administrator is one still"
 	grep -q 'stays in force' "$LOG" && die "the log says that the old configuration stays: $(grep 'stays in force' "$LOG")"
 	grep -q 'reload: the new configuration is in force, but .*cannot write the journal' "$LOG" || die "the log does not say what is in force"
-	# Once there is room nothing of this is left.
+	# Nobody is recorded meanwhile: that is a gap, which ends by itself once there is room.
+	connect "$W/unseen" --count 50 --from "$NET4.102" "$NET4.1:443"
 	rm "$STATE/filler"
-	kill -HUP "$DAEMON"
-	wait_until 5 grep -q 'configuration and consents reloaded' "$LOG" || die "no reload with room: $(tail -n 1 "$LOG")"
-	wait_until 5 daemon_live || die "not live again: $(tail -n 1 "$LOG")"
+	wait_until 5 grep -q 'the journal can be written again: recording goes on' "$LOG" || die "no word of going on: $(tail -n 1 "$LOG")"
 	connect "$W/list" --count 100 --from "$NET4.101" "$NET4.1:443"
 	search "$W/rows" --tenant web --src "$NET4.101"
 	same_rows "$W/list" "$W/rows" "with room again"
+	search "$W/rows" --tenant web --src "$NET4.102"
+	[ "$(lines "$W/rows")" -eq 0 ] || die "$(lines "$W/rows") rows of nobody's time"
+	gaps "$W/gaps"
+	grep -q '^not recording|' "$W/gaps" || die "no gap says that nobody was recorded: $(cat "$W/gaps")"
 }
 
 sealed_files() { find "$STATE/segments" -name '*.sks' | wc -l; }

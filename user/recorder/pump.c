@@ -402,64 +402,6 @@ int pump_rotate(struct pump *pump, struct problem *p)
 	return error;
 }
 
-int pump_set_roster(struct pump *pump, struct roster *roster, struct consents *consents,
-		    struct problem *p)
-{
-	int error;
-
-	pump_state_places(pump, true);
-	/* What was emitted under the old state is judged by the old state's grants and the new one's
-	 * alike: grants are only ended, never forgotten. */
-	roster_done(&pump->roster);
-	consents_done(&pump->consents);
-	pump->roster = *roster;
-	pump->consents = *consents;
-	memset(roster, 0, sizeof(*roster));
-	memset(consents, 0, sizeof(*consents));
-	pump_anchor(pump); /* so that the first record cannot seem older than its grant */
-	error = pump_note_write(pump, journal_append_tenants(pump->journal, pump->roster.names,
-							pump->roster.name_count), "tenants");
-	if (error) {
-		/* A row whose tenant the journal does not name could not be sealed. */
-		(void)capture_set_tenants(pump->parts->capture, &(struct capture_wanted){}, p);
-		return problem(p, error, "cannot write the journal: %s; nothing is recorded",
-			       strerror(-error));
-	}
-	capture_set_loopback(pump->parts->capture, pump->parts->limits.record_loopback);
-	pump->room.limit = pump->parts->limits.room;
-	error = pump_apply_roster(pump, p);
-	if (!error)
-		pump_state_places(pump, false);
-	return error;
-}
-
-int pump_revoke(struct pump *pump, uint32_t tenant, struct problem *p)
-{
-	int error = capture_revoke(pump->parts->capture, tenant);
-
-	if (error)
-		return problem(p, error, "cannot end the grant in the kernel: %s", strerror(-error));
-	roster_drop(&pump->roster, tenant);
-	error = pump_drain(pump, p);
-	/* Without room what is in the ring waits there: all of it is from before. */
-	return error == -ENOSPC && pump->room.stopped_ns ? 0 : error;
-}
-
-int pump_state_stop(struct pump *pump, struct problem *p)
-{
-	struct gap g = { .reason = STORE_GAP_STOPPED };
-	int error = capture_set_tenants(pump->parts->capture, &(struct capture_wanted){}, p);
-
-	if (!error)
-		error = pump_drain(pump, p);
-	if (error)
-		return error;
-	pump_losses(pump);
-	g.first_utc_ns = g.last_utc_ns = utc_now_ns();
-	error = pump_add_gap(pump, &g);
-	return error ? problem(p, error, "cannot write the journal: %s", strerror(-error)) : 0;
-}
-
 void pump_status(struct pump *pump, struct recorder_status *s)
 {
 	const struct anchor *clock = pump_newest_anchor(pump);

@@ -43,8 +43,11 @@ bool pump_rotation_due(const struct pump *pump);
 int pump_rotate(struct pump *pump, struct problem *p);
 /* Begins the sealing that waited for room on the disk, if there is some now; -ENOSPC: it waits. */
 int pump_seal(struct pump *pump, struct problem *p);
+/* Takes both over, also on failure. When the journal does not take the tenants' names nobody is recorded until it does. */
 int pump_set_roster(struct pump *pump, struct roster *roster, struct consents *consents,
 		    struct problem *p);
+/* Tries that again, when it is due; then the gap is stated. */
+void pump_arm_again(struct pump *pump);
 /* Ends every grant in the kernel, drains, and states that the operator stopped recording now. */
 int pump_state_stop(struct pump *pump, struct problem *p);
 int pump_revoke(struct pump *pump, uint32_t tenant, struct problem *p);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What pump.c, pump_loss.c and pump_watch.c share. */
+/* What the files of the pump share. */
 #ifndef SEKISHO_PUMP_PARTS_H
 #define SEKISHO_PUMP_PARTS_H
 
@@ -38,6 +38,7 @@ struct pump {
 	struct room room;
 	bool stopped_losses; /* what is not stated yet was lost while there was no room */
 	bool seal_waits;
+	int64_t unarmed_ns; /* UTC: from here on nobody is recorded, as the journal took no names; 0: not so */
 	bool paused;
 	struct reconcile reconcile;
 	int64_t next_reconcile_ns; /* boot time */

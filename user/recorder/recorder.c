@@ -144,6 +144,7 @@ static void work(struct recorder *r)
 	pump_canary(r->pump);
 	if (due(&r->next_loss_ns, now, LOSS_INTERVAL_NS)) {
 		pump_losses(r->pump);
+		pump_arm_again(r->pump);
 		(void)pump_seal(r->pump, &p);
 	}
 	if (due(&r->next_armed_ns, now, ARMED_INTERVAL_NS))
