@@ -82,7 +82,7 @@ static int take_day(void *ctx, const char *name)
 	strncpy(text, name, 10);
 	if (day_parse(text, &day) || day < utc_day(q->from_ns) || (int64_t)day - utc_day(q->to_ns - 1) > LIFETIME_DAYS)
 		return 0;
-	if (bsearch(&day, l->s->catalogs, l->s->catalog_count, sizeof(day), compare_days))
+	if (l->s->catalog_count && bsearch(&day, l->s->catalogs, l->s->catalog_count, sizeof(day), compare_days))
 		return 0;
 	if (ARRAY_RESERVE(l->days, l->count, l->capacity))
 		return -ENOMEM;
