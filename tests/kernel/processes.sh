@@ -117,9 +117,9 @@ LATEST=${LATEST:-$((SLOW ? 20 : 2))} # seconds; more, where the machine has othe
 # one_consumer [LEAST]: there are never two that take events from the ring, and LEAST of them now.
 one_consumer() {
 	local pid count=0
-	for pid in /proc/[0-9]*; do
-		[[ $(tr '\0' ' ' 2>/dev/null <"$pid/cmdline") != "sekishod: recorder"* ]] ||
-			! ls -l "$pid/fd" 2>/dev/null | grep -q "$STATE/journal" || count=$((count + 1))
+	# By one program that looks at all: this is part of the time that is measured.
+	for pid in $(grep -lsa '^sekishod: recorder' /proc/[0-9]*/cmdline); do
+		! ls -l "${pid%cmdline}fd" 2>/dev/null | grep -q "$STATE/journal" || count=$((count + 1))
 	done
 	[ "$count" -le 1 ] && [ "$count" -ge "${1:-0}" ] || die "$count recorders work on $STATE at once"
 }
