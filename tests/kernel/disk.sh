@@ -181,6 +181,11 @@ reload_on_a_full_disk() {
 	as_group 61001 && die "who was administrator is one still"
 	grep -q 'stays in force' "$LOG" && die "the log says that the old configuration stays: $(grep 'stays in force' "$LOG")"
 	grep -q 'reload: the new configuration is in force, but .*cannot write the journal' "$LOG" || die "the log does not say what is in force"
+	# Nothing but the names' being taken ends that, such as a look at what selectors mean, or a clock that is set.
+	sleep 1.2
+	sekisho status >"$W/said"
+	grep -q '^Capture:   NOT LIVE' "$W/said" && grep -q '^           NOBODY IS RECORDED since 20' "$W/said" ||
+		die "status does not say that nobody is recorded: $(cat "$W/said")"
 	# Nobody is recorded meanwhile: that is a gap, which ends by itself once there is room.
 	connect "$W/unseen" --count 50 --from "$NET4.102" "$NET4.1:443"
 	rm "$STATE/filler"

@@ -99,6 +99,9 @@ static void show_recording(const json_t *s)
 
 	printf("Rows:      %lld since the start, last %s\n", number(recorder, "rows"),
 	       text(recorder, "last_record"));
+	if (json_is_string(json_object_get(recorder, "nobody_since")))
+		printf("           NOBODY IS RECORDED since %s: the journal does not take the tenants' names\n",
+		       text(recorder, "nobody_since"));
 	printf("Gaps:      %lld since the start, %lld events lost, %lld malformed\n",
 	       number(recorder, "gaps"), number(recorder, "lost"), number(recorder, "malformed"));
 	if (number(recorder, "refused"))

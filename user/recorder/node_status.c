@@ -75,10 +75,11 @@ static json_t *tenant_json(const struct node *n, const struct conf_tenant *t,
 
 static json_t *recorder_json(const struct recorder_status *s)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "rows", (json_int_t)s->rows, "gaps",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "rows", (json_int_t)s->rows, "gaps",
 			 (json_int_t)s->gaps, "lost", (json_int_t)s->lost, "refused",
 			 (json_int_t)s->refused, "malformed", (json_int_t)s->malformed, "skipped",
-			 (json_int_t)s->skipped, "last_record", time_json(s->last_record_ns));
+			 (json_int_t)s->skipped, "last_record", time_json(s->last_record_ns),
+			 "nobody_since", time_json(s->nobody_since_ns));
 }
 
 static json_t *witness_json(const struct capture_witness *w)
@@ -209,7 +210,7 @@ json_t *node_status(struct node *n)
 		json_array_append_new(tenants, tenant_json(n, &n->conf.tenants[i], &places, now));
 	status = json_pack(
 		"{s:b, s:s, s:s, s:o, s:s, s:b, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-		"live", s.armed && !s.write_error && !sync.error && !s.room.stopped_ns && !s.canary_alarm, "hook",
+		"live", s.armed && !s.nobody_since_ns && !s.write_error && !sync.error && !s.room.stopped_ns && !s.canary_alarm, "hook",
 		rung_name(capture_rung(n->capture)), "cannot_see",
 		rung_blind_spot(capture_rung(n->capture)), "started", time_json(s.started_ns),
 		"state_dir", n->conf.state_dir, "record_loopback", n->conf.record_loopback,

@@ -109,7 +109,11 @@ void pump_state_places(struct pump *pump, bool open)
 
 int pump_apply_roster(struct pump *pump, struct problem *p)
 {
-	int error = places_apply(&pump->places, pump->parts->capture, &pump->roster, p);
+	int error;
+
+	if (pump->unarmed_ns)
+		return 0; /* pump_arm_again() does it */
+	error = places_apply(&pump->places, pump->parts->capture, &pump->roster, p);
 
 	pump_set_reconciled(pump);
 	return error;
@@ -118,8 +122,11 @@ int pump_apply_roster(struct pump *pump, struct problem *p)
 void pump_places(struct pump *pump)
 {
 	struct problem p;
-	int changed = places_refresh(&pump->places, pump->parts->capture, &pump->roster, &p);
+	int changed;
 
+	if (pump->unarmed_ns)
+		return;
+	changed = places_refresh(&pump->places, pump->parts->capture, &pump->roster, &p);
 	if (changed < 0) {
 		log_error("%s", p.text);
 	} else if (changed) {
@@ -422,6 +429,7 @@ void pump_status(struct pump *pump, struct recorder_status *s)
 	s->ring_produced -= capture_canary_bytes(pump->parts->capture);
 	s->last_record_ns = pump->last_record_ns;
 	s->write_error = pump->write_error;
+	s->nobody_since_ns = pump->unarmed_ns;
 	reconcile_status(&pump->reconcile, &s->reconcile);
 	if (pump->reconcile_error)
 		s->reconcile.error = pump->reconcile_error;

@@ -33,13 +33,14 @@ static int put_roster(struct pump *pump, struct problem *p)
 	if (!error)
 		error = state_unarmed(pump);
 	if (error) {
-		/* A row whose tenant the journal does not name could not be sealed. */
-		(void)capture_set_tenants(pump->parts->capture, &(struct capture_wanted){}, &ignored);
 		if (!pump->unarmed_ns)
 			pump->unarmed_ns = utc_now_ns();
+		/* A row whose tenant the journal does not name could not be sealed. */
+		(void)capture_set_tenants(pump->parts->capture, &(struct capture_wanted){}, &ignored);
 		return problem(p, error, "cannot write the journal: %s; nothing is recorded",
 			       strerror(-error));
 	}
+	pump_anchor(pump); /* so that the first record cannot seem older than its grant */
 	capture_set_loopback(pump->parts->capture, pump->parts->limits.record_loopback);
 	error = pump_apply_roster(pump, p);
 	if (!error)
@@ -53,7 +54,6 @@ void pump_arm_again(struct pump *pump)
 
 	if (!pump->unarmed_ns || pump->paused || !pump_has_room(pump))
 		return;
-	pump_anchor(pump);
 	if (put_roster(pump, &p) == 0)
 		log_info("the journal can be written again: recording goes on");
 	else if (!pump->unarmed_ns)
@@ -73,7 +73,6 @@ int pump_set_roster(struct pump *pump, struct roster *roster, struct consents *c
 	memset(roster, 0, sizeof(*roster));
 	memset(consents, 0, sizeof(*consents));
 	pump->room.limit = pump->parts->limits.room;
-	pump_anchor(pump); /* so that the first record cannot seem older than its grant */
 	return put_roster(pump, p);
 }
 

@@ -111,6 +111,7 @@ struct recorder_status {
 	struct room room;
 	bool seal_waits; /* for room on the disk */
 	int write_error; /* negative errno of the last append, 0 = fine */
+	int64_t nobody_since_ns; /* nobody is recorded, as the journal took no names of tenants; 0: not so */
 	bool armed;
 	struct reconcile_status reconcile;
 	bool canary_alarm;
