@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Reading a day catalog. */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "base/array.h"
 #include "catalog.h"
 #include "catalog_file.h"
 #include "catalog_lists.h"
+#include "segment/segment_reader.h"
 
 static int add_chunk(struct catalog *c, const struct catalog_file *f, struct buffer *spare,
 		     uint64_t *at, uint64_t *bad_at)
@@ -86,22 +90,40 @@ static int add_segments(struct catalog *c, const struct catalog_file *f, struct 
 	return error;
 }
 
-int catalog_each_segment(int catalog_fd, int32_t day, int (*fn)(void *ctx, const char *tenant_id, uint32_t part),
-			 void *ctx, struct problem *p)
+/* Whatever else is wrong with it, reading it will tell. */
+static bool is_gone(const struct store_dir *store, const char *path)
 {
+	struct stat st;
+
+	return fstatat(store->segments, path, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+}
+
+int catalog_each_missing(const struct store_dir *store, int32_t day,
+			 bool (*wanted)(const void *ctx, const char *tenant_id),
+			 int (*fn)(void *ctx, const char *path), void *ctx, struct problem *p)
+{
+	char name[SEGMENT_NAME_MAX], path[CATALOG_TENANT_BYTES + SEGMENT_NAME_MAX + 1];
 	uint64_t at = CATALOG_HEADER_BYTES, bad_at = at;
 	struct catalog c = { .day = day, .fd = -1 };
 	struct buffer spare = {};
 	struct catalog_file f;
-	int error = catalog_file_open(catalog_fd, day, &f, p), result = 0;
+	int error = catalog_file_open(store->catalog, day, &f, p), result = 0;
 
 	if (error)
 		return error;
 	error = at == f.size ? -ENODATA : 0;
 	while (at < f.size && !error)
 		error = add_segments(&c, &f, &spare, &at, &bad_at);
-	for (size_t i = 0; !error && !result && i < c.segment_count; i++)
-		result = fn(ctx, c.tenants[c.segments[i].tenant], c.segments[i].part);
+	for (size_t i = 0; !error && !result && i < c.segment_count; i++) {
+		const char *tenant_id = c.tenants[c.segments[i].tenant];
+
+		if (wanted && !wanted(ctx, tenant_id))
+			continue;
+		segment_part_name(day, c.segments[i].part, name);
+		snprintf(path, sizeof(path), "%s/%s", tenant_id, name);
+		if (is_gone(store, path))
+			result = fn(ctx, path);
+	}
 	buffer_done(&spare);
 	catalog_lists_done(&c);
 	catalog_file_close(&f);

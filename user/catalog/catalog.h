@@ -87,11 +87,14 @@ int catalog_open(int catalog_fd, int32_t day, struct catalog **ret_catalog, stru
 void catalog_close(struct catalog *c);
 
 /*
- * Calls fn for each segment that the day's file lists: without what the file says of their
- * sections, which is most of it. What fn returns, when that is not 0; else as catalog_open().
+ * Calls fn, until it returns other than 0, with "TENANT/NAME" of each segment that the day's file lists and that is not
+ * in segments/, of the tenants that are wanted (NULL: of all). Who deletes a day removes its catalog first: what is
+ * missing and listed in a file that is opened after that was taken away. Much less work than catalog_open(). What fn
+ * returned; else as catalog_open().
  */
-int catalog_each_segment(int catalog_fd, int32_t day, int (*fn)(void *ctx, const char *tenant_id, uint32_t part),
-			 void *ctx, struct problem *p);
+int catalog_each_missing(const struct store_dir *store, int32_t day,
+			 bool (*wanted)(const void *ctx, const char *tenant_id),
+			 int (*fn)(void *ctx, const char *path), void *ctx, struct problem *p);
 
 /*
  * Sets wanted[i] for each section that can hold rows whose source has the key of `src`: the IPv4 address,

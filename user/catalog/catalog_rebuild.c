@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* A day's catalog from its segments. */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include "base/fs.h"
@@ -126,32 +124,20 @@ static int publish(const struct store_dir *store, int32_t day, struct rebuild *b
 	return error ? problem(p, error, "cannot write catalog/%s: %s", name, strerror(-error)) : 0;
 }
 
-struct listed {
-	const struct store_dir *store;
-	int32_t day;
-	struct problem *p;
-};
-
-static int must_be_there(void *ctx, const char *tenant_id, uint32_t part)
+static int refuse(void *ctx, const char *path)
 {
-	struct listed *l = ctx;
-	char name[SEGMENT_NAME_MAX], path[CATALOG_TENANT_BYTES + SEGMENT_NAME_MAX + 1];
-
-	segment_part_name(l->day, part, name);
-	snprintf(path, sizeof(path), "%s/%s", tenant_id, name);
-	if (faccessat(l->store->segments, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
-		return 0;
-	return problem(l->p, -EBADMSG, "segments/%s: stands in the day's catalog and is not there", path);
+	return problem(ctx, 1, "segments/%s: stands in the day's catalog and is not there", path);
 }
 
 /* What was taken away is told for as long as the old file lists it. One that does not read tells nothing. */
 static int check_listed(const struct store_dir *store, int32_t day, struct problem *p)
 {
-	struct problem missing = { "" }, ignored;
-	struct listed l = { store, day, &missing };
+	struct problem missing;
 
-	(void)catalog_each_segment(store->catalog, day, must_be_there, &l, &ignored);
-	return missing.text[0] ? problem(p, -EBADMSG, "%s", missing.text) : 0;
+	if (catalog_each_missing(store, day, NULL, refuse, &missing, p) != 1)
+		return 0;
+	*p = missing;
+	return -EBADMSG;
 }
 
 int catalog_rebuild(const struct store_dir *store, int32_t day, struct problem *p)
