@@ -181,7 +181,7 @@ reload_on_a_full_disk() {
 	as_group 61001 && die "who was administrator is one still"
 	grep -q 'stays in force' "$LOG" && die "the log says that the old configuration stays: $(grep 'stays in force' "$LOG")"
 	grep -q 'reload: the new configuration is in force, but .*cannot write the journal' "$LOG" || die "the log does not say what is in force"
-	# Nothing but the names' being taken ends that, such as a look at what selectors mean, or a clock that is set.
+	# It stays so while the names are not taken.
 	sleep 1.2
 	sekisho status >"$W/said"
 	grep -q '^Capture:   NOT LIVE' "$W/said" && grep -q '^           NOBODY IS RECORDED since 20' "$W/said" ||
