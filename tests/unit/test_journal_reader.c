@@ -293,8 +293,122 @@ static void thousands_of_tenants_are_told_apart(void)
 	free(tenants);
 }
 
+#define SMALL_FRAMES 3000
+#define ROWS_EVERY 100 /* small frames */
+
+static size_t rows_behind(size_t i)
+{
+	return i % ROWS_EVERY ? 0 : 1 + i * 5; /* up to 14,501: longer than what is read at a time */
+}
+
+/* Of the nth row: nothing that zstd makes small. */
+static uint16_t port_of(uint32_t n)
+{
+	n = (n ^ n >> 9) * 0x9e3779b1u;
+	return (uint16_t)(n ^ n >> 15);
+}
+
+/* An anchor each, and rows between them whose ports tell which they are. Returns how many rows. */
+static size_t append_many(struct journal *j)
+{
+	struct record *rows = calloc(rows_behind(SMALL_FRAMES - ROWS_EVERY), sizeof(*rows));
+	uint32_t count = 0;
+
+	REQUIRE(rows != NULL);
+	for (size_t i = 0; i < SMALL_FRAMES; i++) {
+		const struct anchor a = { .boot_ns = BOOT_NS + 1 + i, .utc_ns = DAY_NS + (int64_t)i };
+
+		CHECK_INT(journal_append_anchor(j, &a), 0);
+		for (size_t k = 0; k < rows_behind(i); k++) {
+			rows[k] = plain_row((int64_t)BOOT_NS + count, 1);
+			rows[k].src_port = port_of(count++);
+		}
+		if (rows_behind(i))
+			CHECK_INT(journal_append_rows(j, rows, rows_behind(i), 2000 + i), 0);
+	}
+	free(rows);
+	return count;
+}
+
+/* How many frames of a file that append_many() made are read, as they were written. */
+static size_t frames_as_made(struct journal_reader *r)
+{
+	struct record *rows = calloc(rows_behind(SMALL_FRAMES - ROWS_EVERY), sizeof(*rows));
+	size_t good = 0;
+
+	REQUIRE(rows != NULL);
+	for (size_t i = 0; i < r->anchors.count; i++) /* all make one line */
+		good += r->anchors.list[i].utc_ns == DAY_NS + (int64_t)(r->anchors.list[i].boot_ns - BOOT_NS) - 1;
+	for (size_t i = 0; i < r->frame_count; i++) {
+		size_t same = 0;
+
+		REQUIRE(r->frames[i].rows <= rows_behind(SMALL_FRAMES - ROWS_EVERY));
+		REQUIRE(journal_reader_rows(r, i, rows) == 0);
+		for (uint32_t k = 0; k < r->frames[i].rows; k++)
+			same += rows[k].src_port == port_of((uint32_t)(rows[k].time_ns - (int64_t)BOOT_NS));
+		good += same == r->frames[i].rows;
+	}
+	free(rows);
+	return good;
+}
+
+/* Many frames are read at a time. Where those times meet, none is lost, and damage still costs one frame. */
+static void frames_are_whole_where_reads_meet(void)
+{
+	const size_t frames = SMALL_FRAMES + SMALL_FRAMES / ROWS_EVERY;
+	struct journal *j = a_journal(unit_temp_dir());
+	size_t rows = append_many(j), opens = 0;
+	struct journal_reader r;
+	struct problem p;
+	int fd = openat(unit_temp_dir(), journal_name(j), O_RDWR | O_CLOEXEC);
+	uint8_t byte;
+
+	REQUIRE(fd >= 0 && journal_reader_open(unit_temp_dir(), journal_name(j), &r, &p) == 0);
+	CHECK_INT(r.rows, rows);
+	CHECK_INT(r.damaged_bytes, 0);
+	CHECK_INT(frames_as_made(&r), frames);
+	CHECK(r.size > 8 * 65536);
+	journal_reader_close(&r);
+	for (off_t at = 4000; pread(fd, &byte, 1, at) == 1; at += 28019, opens++) {
+		uint8_t other = byte ^ 0x10;
+
+		REQUIRE(pwrite(fd, &other, 1, at) == 1);
+		REQUIRE(journal_reader_open(unit_temp_dir(), journal_name(j), &r, &p) == 0);
+		CHECK_ROW(frames_as_made(&r) == frames - 1, "offset %ld", (long)at);
+		CHECK_ROW(r.damaged_bytes > 0 && (uint64_t)at >= r.damaged_at &&
+				  (uint64_t)at < r.damaged_at + r.damaged_bytes, "offset %ld", (long)at);
+		journal_reader_close(&r);
+		REQUIRE(pwrite(fd, &byte, 1, at) == 1);
+	}
+	CHECK(opens > 20);
+	close(fd);
+	journal_close(j);
+}
+
+/* The end of an append that failed is cut off while somebody reads: what stands before it is read as ever. */
+static void a_file_that_became_shorter_is_read_as_far_as_it_goes(void)
+{
+	struct sample s = make_sample(8);
+	struct journal_frame f = {};
+	int fd = openat(unit_temp_dir(), s.name, O_RDONLY | O_CLOEXEC);
+
+	REQUIRE(fd >= 0);
+	for (size_t i = 0; i < FRAMES; i++) {
+		CHECK_INT(journal_frame_load(fd, s.file_id, s.size + 300, s.at[i], 1 << 16, &f), 0);
+		CHECK_INT(f.stored_bytes, s.at[i + 1] - s.at[i] - FRAME_HEADER_BYTES);
+		CHECK(f.stored && memcmp(f.stored, s.bytes + s.at[i] + FRAME_HEADER_BYTES, f.stored_bytes) == 0);
+		journal_frame_forget(&f);
+	}
+	CHECK_INT(journal_frame_load(fd, s.file_id, s.size + 300, s.size, 1 << 16, &f), -ENODATA);
+	CHECK(!f.stored);
+	journal_frame_done(&f);
+	close(fd);
+	free(s.bytes);
+}
+
 UNIT_SUITE(journal_reader, TEST(an_intact_file_is_read), TEST(every_flipped_bit_is_found),
 	   TEST(truncation_at_every_byte), TEST(blocks_that_were_never_written_are_torn),
 	   TEST(frames_from_elsewhere_are_refused), TEST(other_versions_are_refused_with_a_message),
 	   TEST(what_is_no_journal_is_refused), TEST(a_growing_file_is_read_as_it_was),
-	   TEST(thousands_of_tenants_are_told_apart));
+	   TEST(thousands_of_tenants_are_told_apart), TEST(frames_are_whole_where_reads_meet),
+	   TEST(a_file_that_became_shorter_is_read_as_far_as_it_goes));

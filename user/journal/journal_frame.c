@@ -9,7 +9,7 @@
 
 void journal_frame_done(struct journal_frame *f)
 {
-	buffer_done(&f->stored);
+	buffer_done(&f->window);
 	buffer_done(&f->raw);
 	ZSTD_freeDCtx(f->zstd);
 	memset(f, 0, sizeof(*f));
@@ -34,17 +34,65 @@ static bool parse_head(const uint8_t *h, uint64_t offset, struct journal_frame *
 	       f->entries <= JOURNAL_FRAME_ROWS_MAX;
 }
 
-int journal_frame_load(int fd, uint64_t file_id, uint64_t size, uint64_t offset, struct journal_frame *f)
+void journal_frame_forget(struct journal_frame *f)
 {
-	uint8_t h[FRAME_HEADER_BYTES];
-	uint64_t at = offset + FRAME_HEADER_BYTES;
-	uint8_t *payload;
+	buffer_clear(&f->window);
+	f->stored = NULL;
+}
+
+/* The window begins at `offset`: what it has from there on is moved to its front. */
+static void slide(struct journal_frame *f, uint64_t offset)
+{
+	uint64_t end = f->window_at + f->window.size;
+	size_t have = offset >= f->window_at && offset < end ? (size_t)(end - offset) : 0;
+
+	if (have)
+		memmove(f->window.data, f->window.data + (offset - f->window_at), have);
+	f->window.size = have;
+	f->window_at = offset;
+}
+
+/* `bytes` of the file from `offset` on, where there are so many; NULL and *ret_error otherwise. */
+static const uint8_t *look(int fd, uint64_t size, uint64_t offset, size_t bytes, size_t at_once, struct journal_frame *f,
+			   int *ret_error)
+{
+	size_t want = at_once > bytes ? at_once : bytes;
+	uint64_t end = f->window_at + f->window.size;
+	uint8_t *room;
 	int error;
 
+	if (offset >= f->window_at && offset + bytes <= end)
+		return f->window.data + (offset - f->window_at);
+	slide(f, offset);
+	if (want > size - offset)
+		want = (size_t)(size - offset);
+	for (;;) {
+		room = buffer_room(&f->window, want - f->window.size);
+		error = room ? fs_pread_all(fd, room, want - f->window.size, (off_t)(offset + f->window.size)) : -ENOMEM;
+		if (error != -ENODATA || want == bytes)
+			break;
+		want = bytes; /* the file has become shorter meanwhile: an append that failed was cut off */
+	}
+	*ret_error = error;
+	if (error)
+		return NULL;
+	f->window.size = want;
+	return f->window.data;
+}
+
+int journal_frame_load(int fd, uint64_t file_id, uint64_t size, uint64_t offset, size_t at_once,
+		       struct journal_frame *f)
+{
+	uint64_t at = offset + FRAME_HEADER_BYTES;
+	const uint8_t *h;
+	int error;
+
+	f->stored = NULL;
+	f->stored_bytes = 0;
 	if (size - offset < FRAME_HEADER_BYTES)
 		return -ENODATA;
-	error = fs_pread_all(fd, h, sizeof(h), (off_t)offset);
-	if (error)
+	h = look(fd, size, offset, FRAME_HEADER_BYTES, at_once, f, &error);
+	if (!h)
 		return error;
 	if (!parse_head(h, offset, f) ||
 	    get_le32(h + FRAME_AT_HEADER_CRC) != block_crc(file_id, offset, h, FRAME_AT_HEADER_CRC, NULL, 0))
@@ -52,15 +100,11 @@ int journal_frame_load(int fd, uint64_t file_id, uint64_t size, uint64_t offset,
 	/* The header is as it was written: if the file ends before the frame, it was cut off. */
 	if (size - at < f->stored_bytes)
 		return -ENODATA;
-	buffer_clear(&f->stored);
-	payload = buffer_room(&f->stored, f->stored_bytes);
-	if (!payload)
-		return -ENOMEM;
-	error = fs_pread_all(fd, payload, f->stored_bytes, (off_t)at);
-	if (error)
+	h = look(fd, size, offset, FRAME_HEADER_BYTES + f->stored_bytes, at_once, f, &error);
+	if (!h)
 		return error;
-	f->stored.size = f->stored_bytes;
-	return get_le32(h + FRAME_AT_CRC) == block_crc(file_id, at, NULL, 0, payload, f->stored_bytes) ?
+	f->stored = h + FRAME_HEADER_BYTES;
+	return get_le32(h + FRAME_AT_CRC) == block_crc(file_id, at, NULL, 0, f->stored, f->stored_bytes) ?
 	       0 : -EBADMSG;
 }
 
@@ -73,7 +117,7 @@ int journal_frame_unpack(struct journal_frame *f)
 		f->zstd = ZSTD_createDCtx();
 	if (!f->zstd || !buffer_room(&f->raw, f->raw_bytes))
 		return -ENOMEM;
-	error = block_unpack_with(f->zstd, f->coding, f->stored.data, f->stored.size, f->raw.data,
+	error = block_unpack_with(f->zstd, f->coding, f->stored, f->stored_bytes, f->raw.data,
 				  f->raw_bytes);
 	if (!error)
 		f->raw.size = f->raw_bytes;

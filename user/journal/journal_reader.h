@@ -21,6 +21,7 @@
 struct journal_row_frame {
 	uint64_t offset;
 	uint64_t first_boot_ns, last_boot_ns;
+	uint32_t bytes; /* with its header */
 	uint32_t rows;
 	bool has_lasted; /* some row is of kind CLOSE */
 };

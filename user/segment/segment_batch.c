@@ -141,7 +141,7 @@ static int find_dir(struct segment_batch *b, int dir_fd, const char *tenant_id, 
 	if (ARRAY_RESERVE(b->dirs, b->dir_count, b->dir_capacity))
 		return -ENOMEM;
 	strncpy(dir.tenant_id, tenant_id, sizeof(dir.tenant_id) - 1);
-	dir.fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir.fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
 	if (dir.fd < 0)
 		return -errno;
 	*ret_dir = (uint32_t)b->dir_count;
