@@ -216,7 +216,7 @@ gives_up() {
 	local i pid last=
 	simple_world
 	for i in $(seq 40); do
-		wait_until 5 sh -c "! kill -0 $DAEMON 2>/dev/null || [ \"\$(cat /proc/$DAEMON/task/$DAEMON/children | wc -w)\" -eq 2 ]"
+		wait_until 5 sh -c "! kill -0 $DAEMON 2>/dev/null || [ \"\$(cat /proc/$DAEMON/task/$DAEMON/children 2>/dev/null | wc -w)\" -eq 2 ]"
 		daemon_gone && break
 		pid=$(child registrar) || { sleep 0.05; continue; }
 		[ "$pid" != "$last" ] || { sleep 0.05; continue; }
